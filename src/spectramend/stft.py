@@ -13,7 +13,7 @@ coverage, is not zero.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -90,12 +90,12 @@ class STFT:
         return self.n_fft // 2 + 1
 
     @property
-    def window_samples(self) -> NDArray[np.float64]:
+    def window_samples(self) -> NDArray[Any]:
         """The window w [shape=(n_fft,)], read-only."""
         return _window_samples(self.window, self.n_fft)
 
     @property
-    def dual_window(self) -> NDArray[np.float64]:
+    def dual_window(self) -> NDArray[Any]:
         """The canonical dual of the window [shape=(n_fft,)]: w over the coverage within a signal.
 
         Frames that are weighted with it and added give the signal back, away from its ends.
@@ -164,8 +164,7 @@ class STFT:
         length = signal.shape[-1]
         n_frames = self.n_frames(length)
         padded = np.zeros((*signal.shape[:-1], self._span(n_frames)), signal.dtype)
-        end = min(length, padded.shape[-1] - self._pad)
-        padded[..., self._pad : self._pad + end] = signal[..., :end]
+        padded[..., self._pad : self._pad + length] = signal
         frames = np.lib.stride_tricks.sliding_window_view(padded, self.n_fft, axis=-1)
         frames = frames[..., :: self.hop_length, :]
         windowed = frames * self.window_samples.astype(signal.dtype)
@@ -209,8 +208,7 @@ class STFT:
         summed = _overlap_add(frames, self.hop_length)
         coverage = _coverage(self, n_frames)
         inside = slice(self._pad, self._pad + length)
-        x: NDArray[Any] = summed[..., inside] / coverage[inside].astype(frames.dtype)
-        return x
+        return summed[..., inside] / coverage[inside].astype(frames.dtype)
 
     def check_shape(self, X: NDArray[Any], length: int) -> None:
         """Refuse a spectrum, or mask, that is not one of a signal of `length` samples.
@@ -234,7 +232,7 @@ class STFT:
                 f"n_fft={self.n_fft}, hop_length={self.hop_length} give {expected}."
             )
 
-    def frame_times(self, n_frames: int, sr: float) -> NDArray[np.float64]:
+    def frame_times(self, n_frames: int, sr: float) -> NDArray[Any]:
         """Give the centre of each frame.
 
         Parameters
@@ -250,10 +248,9 @@ class STFT:
             Times in seconds.
         """
         offset = 0.0 if self.center else self.n_fft / 2
-        times: NDArray[np.float64] = (np.arange(n_frames) * self.hop_length + offset) / sr
-        return times
+        return (np.arange(n_frames) * self.hop_length + offset) / sr
 
-    def frequencies(self, sr: float) -> NDArray[np.float64]:
+    def frequencies(self, sr: float) -> NDArray[Any]:
         """Give the frequency of each row.
 
         Parameters
@@ -266,8 +263,7 @@ class STFT:
         ndarray [shape=(F,)]
             Frequencies in Hz.
         """
-        bins: NDArray[np.float64] = np.arange(self.n_bins) * (sr / self.n_fft)
-        return bins
+        return np.arange(self.n_bins) * (sr / self.n_fft)
 
     @property
     def _pad(self) -> int:
@@ -275,14 +271,24 @@ class STFT:
         return self.n_fft // 2 if self.center else 0
 
     def _span(self, n_frames: int) -> int:
-        """Samples that `n_frames` frames cover."""
+        """Count the samples that `n_frames` frames cover."""
         return (n_frames - 1) * self.hop_length + self.n_fft
 
 
-def _hashable_window(window: Sequence[Any]) -> tuple[Any, ...]:
+def _as_signal(x: ArrayLike) -> NDArray[Any]:
+    """Take samples as they come in float32, all others as float64."""
+    signal = np.asarray(x)
+    if signal.dtype.kind not in "fiub" or signal.ndim == 0 or signal.shape[-1] == 0:
+        raise ParameterError(
+            f"x has shape {signal.shape} and dtype {signal.dtype}: give real samples (..., n)."
+        )
+    return signal if signal.dtype == np.float32 else signal.astype(np.float64, copy=False)
+
+
+def _hashable_window(window: Iterable[Any]) -> tuple[Any, ...]:
     """Make a tuple of a window given as a list, an array, or a name with parameters."""
     try:
-        values = np.asarray(window).tolist() if isinstance(window, np.ndarray) else list(window)
+        values = list(window)
     except TypeError:
         raise ParameterError(f"window={window!r}: give a name, a tuple or n_fft values.") from None
     if values and isinstance(values[0], str):
@@ -294,11 +300,11 @@ def _hashable_window(window: Sequence[Any]) -> tuple[Any, ...]:
 
 
 @lru_cache(maxsize=64)
-def _window_samples(window: Window, n_fft: int) -> NDArray[np.float64]:
+def _window_samples(window: Window, n_fft: int) -> NDArray[Any]:
     """Evaluate a window [shape=(n_fft,)]."""
     i = np.arange(n_fft)
     if window == "sine":
-        w = np.sin(np.pi * (2 * i + 1) / (2 * n_fft))
+        w: NDArray[Any] = np.sin(np.pi * (2 * i + 1) / (2 * n_fft))
     elif window == "hann":
         w = 0.5 - 0.5 * np.cos(2 * np.pi * i / n_fft)
     elif isinstance(window, tuple) and not (window and isinstance(window[0], str)):
@@ -338,7 +344,7 @@ def _overlap_add(frames: NDArray[Any], hop_length: int) -> NDArray[Any]:
 
 
 @lru_cache(maxsize=64)
-def _coverage(stft: STFT, n_frames: int) -> NDArray[np.float64]:
+def _coverage(stft: STFT, n_frames: int) -> NDArray[Any]:
     """Sum the squared window over all frames, sample by sample: the denominator of (1)."""
     w2 = stft.window_samples**2
     coverage = _overlap_add(np.broadcast_to(w2, (n_frames, stft.n_fft)), stft.hop_length)
@@ -348,13 +354,17 @@ def _coverage(stft: STFT, n_frames: int) -> NDArray[np.float64]:
     return coverage
 
 
-def _steady_coverage(stft: STFT) -> NDArray[np.float64]:
+def _steady_coverage(stft: STFT) -> NDArray[Any]:
     """Give the coverage within a long signal, which repeats with the hop [shape=(hop,)]."""
-    hop = stft.hop_length
-    w2 = np.zeros(-(-stft.n_fft // hop) * hop)
+    return _squared_window_by_hop(stft).sum(axis=0)
+
+
+def _squared_window_by_hop(stft: STFT) -> NDArray[Any]:
+    """Cut the squared window into pieces of one hop, one a row [shape=(ceil(n_fft/hop), hop)]."""
+    pieces = -(-stft.n_fft // stft.hop_length)
+    w2: NDArray[Any] = np.zeros(pieces * stft.hop_length)
     w2[: stft.n_fft] = stft.window_samples**2
-    steady: NDArray[np.float64] = w2.reshape(-1, hop).sum(axis=0)
-    return steady
+    return w2.reshape(pieces, stft.hop_length)
 
 
 @lru_cache(maxsize=64)
@@ -364,13 +374,8 @@ def _reach(stft: STFT) -> int:
     The last frame and those before it cover position p of the last frame with
     ``sum_j w[p + j*hop]**2``.
     """
-    hop = stft.hop_length
-    w2 = np.zeros(-(-stft.n_fft // hop) * hop)
-    w2[: stft.n_fft] = stft.window_samples**2
-    from_end = w2.reshape(-1, hop)[::-1].cumsum(axis=0)[::-1].ravel()[: stft.n_fft]
-    poor = np.flatnonzero(from_end < GOOD_COVERAGE * from_end.max())
-    head = hop  # what comes first is as poorly covered as it is in any signal of one frame
-    poor = poor[poor >= head]
+    from_end = _squared_window_by_hop(stft)[::-1].cumsum(axis=0)[::-1].ravel()[: stft.n_fft]
+    poor = np.flatnonzero(from_end < GOOD_COVERAGE * _steady_coverage(stft).min())
     return int(poor[0]) - 1 if poor.size else stft.n_fft - 1
 
 
@@ -393,7 +398,7 @@ def _check_settings(stft: STFT) -> None:
             f"no inverse: some samples get no weight in any frame; use a shorter hop."
         )
     if not stft.center:
-        first = np.cumsum(stft.window_samples.reshape(1, -1) ** 2, axis=0)[0, : stft.hop_length]
+        first = stft.window_samples[: stft.hop_length] ** 2
         if first.min() <= MIN_COVERAGE * steady.max():
             raise ParameterError(
                 f"window={stft.window!r} with center=False has no inverse: it is zero at its edge, "

@@ -1,0 +1,205 @@
+"""Recordings as files: the only module that knows file formats."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectramend.errors import AudioError, FileError, ParameterError
+from spectramend.files import Source, check_input, whole_file
+
+FULL_SCALE = {"PCM_S8": 7, "PCM_U8": 7, "PCM_16": 15, "PCM_24": 23, "PCM_32": 31}
+
+
+@dataclass(frozen=True, eq=False)
+class Audio:
+    """Samples with their sample rate; in Jupyter a player that keeps true relative loudness.
+
+    Parameters
+    ----------
+    samples : ndarray [shape=(n,) or (channels, n), float]
+        Samples, full scale at ±1.
+    sr : int
+        Sample rate in Hz.
+    title : str
+        What to call it.
+    source : Source, optional
+        The file it came from.
+    subtype : str
+        How samples are coded in a file, in libsndfile's words.
+
+    Examples
+    --------
+    >>> tone = Audio(0.1 * np.sin(np.arange(8000)), 8000, title="a tone")
+    >>> tone.seconds
+    1.0
+    """
+
+    samples: NDArray[Any]
+    sr: int
+    title: str = ""
+    source: Source | None = None
+    subtype: str = "FLOAT"
+
+    @property
+    def seconds(self) -> float:
+        """Duration in seconds."""
+        return self.samples.shape[-1] / self.sr
+
+    def _repr_html_(self) -> str:
+        """Show a player and a spectrogram in Jupyter."""
+        from spectramend.display import sound_html
+
+        return sound_html(self.samples, self.sr, title=self.title)
+
+
+def read(path: str | os.PathLike[str]) -> Audio:
+    """Read a whole recording.
+
+    Parameters
+    ----------
+    path : path-like
+        The file, in any format that libsndfile reads.
+
+    Returns
+    -------
+    Audio
+        Samples in float64, which holds every coding exactly.
+
+    Raises
+    ------
+    AudioError
+        If the file is not audio, truncated, has no samples, or NaN or infinite ones.
+    FileError
+        If there is no such file, or it is a directory, empty or unreadable.
+    """
+    import soundfile
+
+    source = check_input(path)
+    try:
+        with soundfile.SoundFile(source) as stream:
+            promised, sr, subtype = stream.frames, stream.samplerate, stream.subtype
+            samples = stream.read(dtype="float64", always_2d=True).T
+    except (soundfile.SoundFileError, TypeError) as error:
+        reason = str(error).rsplit(": ", 1)[-1].rstrip(".")
+        raise AudioError(f"{source}: cannot be read as audio: {reason}.") from None
+    if samples.shape[1] < promised or _is_truncated_wav(source):
+        raise AudioError(f"{source}: is truncated: its header promises more samples than it holds.")
+    if samples.shape[1] == 0:
+        raise AudioError(f"{source}: has no samples.")
+    if not np.isfinite(samples).all():
+        bad = int((~np.isfinite(samples)).sum())
+        raise AudioError(f"{source}: has {bad} NaN or infinite samples; repair or remove them.")
+    digest = hashlib.sha256(source.read_bytes()).hexdigest()
+    origin = Source(source.name, digest, samples.shape[1] / sr)
+    mono = samples[0] if samples.shape[0] == 1 else samples
+    return Audio(np.ascontiguousarray(mono), sr, source.stem, origin, subtype)
+
+
+def write(
+    path: str | os.PathLike[str],
+    samples: NDArray[Any],
+    sr: int,
+    *,
+    subtype: str = "FLOAT",
+    overwrite: bool = False,
+) -> None:
+    """Write a recording, whole or not at all.
+
+    Parameters
+    ----------
+    path : path-like
+        The file; its ending chooses the format.
+    samples : ndarray [shape=(n,) or (channels, n)]
+        Samples, full scale at ±1.
+    sr : int
+        Sample rate in Hz.
+    subtype : str
+        How samples are coded, in libsndfile's words; where the format does not have it, the
+        format's own default.
+    overwrite : bool
+        Whether an existing file may be replaced.
+
+    Raises
+    ------
+    ParameterError
+        If samples are NaN or infinite, or would not fit an integer coding.
+    AudioError
+        If the ending is no audio format, or the samples cannot be coded.
+    FileError
+        If the file exists or cannot be written.
+    """
+    import soundfile
+
+    if not np.isfinite(samples).all():
+        raise ParameterError("samples are NaN or infinite: not written.")
+    file_format = Path(path).suffix[1:].upper()
+    if file_format not in soundfile.available_formats():
+        raise AudioError(f"{path}: {file_format or 'no'} ending of an audio format; try .wav.")
+    if not soundfile.check_format(file_format, subtype):
+        subtype = soundfile.default_subtype(file_format)
+    if subtype in FULL_SCALE:
+        step = 2.0 ** -FULL_SCALE[subtype]
+        peak = float(np.abs(samples).max(initial=0.0))
+        # libsndfile clips without a word; rounding up to full scale is not clipping.
+        if peak > 1 + step / 2:
+            raise ParameterError(
+                f"{path}: the peak is {20 * np.log10(peak):+.1f} dB over full scale and {subtype} "
+                f"would clip it: lower the level, or write float."
+            )
+    try:
+        with whole_file(path, overwrite=overwrite) as temporary:
+            soundfile.write(temporary, samples.T, sr, subtype=subtype, format=file_format)
+    except soundfile.SoundFileError as error:
+        reason = str(error).rsplit(": ", 1)[-1].rstrip(".")
+        raise AudioError(f"{path}: cannot be written: {reason}.") from None
+
+
+def read_same_rate(paths: list[Path]) -> list[Audio]:
+    """Read recordings that have to share a sample rate.
+
+    Parameters
+    ----------
+    paths : list of Path
+        The files.
+
+    Returns
+    -------
+    list of Audio
+        The recordings, in the same order.
+
+    Raises
+    ------
+    FileError
+        If one cannot be read, or has another sample rate than the first.
+    """
+    recordings = [read(path) for path in paths]
+    for path, recording in zip(paths, recordings, strict=True):
+        if recording.sr != recordings[0].sr:
+            raise FileError(
+                f"{path}: has {recording.sr} Hz, {paths[0]} has {recordings[0].sr} Hz: resample "
+                f"one of them."
+            )
+    return recordings
+
+
+def _is_truncated_wav(path: Path) -> bool:
+    """Tell whether a WAV file ends before its data does; libsndfile reads it without a word."""
+    size = path.stat().st_size
+    with path.open("rb") as stream:
+        head = stream.read(12)
+        if head[:4] != b"RIFF" or head[8:] != b"WAVE":
+            return False
+        while len(chunk := stream.read(8)) == 8:
+            length = int.from_bytes(chunk[4:], "little")
+            if chunk[:4] == b"data":
+                # Writers to a pipe leave 0 or the largest number: the length is not known.
+                return length not in (0, 0xFFFFFFFF) and stream.tell() + length > size
+            stream.seek(length + length % 2, os.SEEK_CUR)
+    return True

@@ -1,0 +1,1 @@
+"""Published experiments, a module each, that print their tables again."""

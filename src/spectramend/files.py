@@ -1,0 +1,187 @@
+"""Files: where one came from, and outputs that appear whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from spectramend.errors import FileError
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where training material came from: file name, SHA-256 of the file, and duration."""
+
+    name: str
+    sha256: str
+    seconds: float
+
+
+def check_output(path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+    """Refuse an output that cannot be written, before any work is done for it.
+
+    Parameters
+    ----------
+    path : path-like
+        The file to be written.
+    overwrite : bool
+        Whether it may replace an existing file.
+
+    Returns
+    -------
+    Path
+        The path.
+
+    Raises
+    ------
+    FileError
+        If the file exists, is a directory, or its folder is absent or not writable.
+
+    Examples
+    --------
+    >>> check_output("/")
+    Traceback (most recent call last):
+    spectramend.errors.FileError: /: is a directory; name a file to write.
+    """
+    target = Path(path)
+    folder = target.parent
+    if target.is_dir():
+        raise FileError(f"{target}: is a directory; name a file to write.")
+    if target.exists() and not overwrite:
+        raise FileError(f"{target}: exists; choose another name or allow it to be overwritten.")
+    if not folder.is_dir():
+        raise FileError(f"{target}: the folder {folder} does not exist; create it first.")
+    if not os.access(folder, os.W_OK):
+        raise FileError(f"{target}: the folder {folder} is not writable; choose another.")
+    return target
+
+
+def check_input(path: str | os.PathLike[str]) -> Path:
+    """Refuse an input that is not a readable file with something in it.
+
+    Parameters
+    ----------
+    path : path-like
+        The file to be read.
+
+    Returns
+    -------
+    Path
+        The path.
+
+    Raises
+    ------
+    FileError
+        If there is no such file, or it is a directory, empty or unreadable.
+    """
+    source = Path(path)
+    if source.is_dir():
+        raise FileError(f"{source}: is a directory; name a file.")
+    if not source.exists():
+        raise FileError(f"{source}: no such file.")
+    if not os.access(source, os.R_OK):
+        raise FileError(f"{source}: cannot be read; check its permissions.")
+    if source.is_file() and source.stat().st_size == 0:
+        raise FileError(f"{source}: is empty.")
+    return source
+
+
+@contextmanager
+def whole_file(path: str | os.PathLike[str], *, overwrite: bool = False) -> Iterator[Path]:
+    """Give a temporary path beside `path` that takes its place when the block ends well.
+
+    Parameters
+    ----------
+    path : path-like
+        The file to be written.
+    overwrite : bool
+        Whether it may replace an existing file.
+
+    Yields
+    ------
+    Path
+        An empty file with the same suffix, to be written.
+
+    Raises
+    ------
+    FileError
+        If the file may not or cannot be written; nothing is left behind.
+    """
+    target = check_output(path, overwrite=overwrite)
+    handle, name = tempfile.mkstemp(
+        prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent
+    )
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        # mkstemp makes the file private; give it what any new file would get.
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        temporary.replace(target)
+    except OSError as error:
+        raise FileError(f"{target}: cannot be written: {error.strerror or error}.") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(path: str | os.PathLike[str], *, overwrite: bool = False) -> Iterator[Path]:
+    """Give a temporary folder beside `path` that takes its place when the block ends well.
+
+    Parameters
+    ----------
+    path : path-like
+        The folder to be made. One that exists is replaced only if it is empty, or if it may be
+        overwritten and holds the ``metrics.json`` of an experiment.
+    overwrite : bool
+        Whether it may replace an earlier result.
+
+    Yields
+    ------
+    Path
+        An empty folder, to be filled.
+
+    Raises
+    ------
+    FileError
+        If the folder may not or cannot be written; nothing is left behind.
+    """
+    target = Path(path)
+    parent = target.absolute().parent
+    if target.exists() and not target.is_dir():
+        raise FileError(f"{target}: is a file; name a folder.")
+    if target.is_dir() and any(target.iterdir()):
+        if not _holds_result(target):
+            raise FileError(f"{target}: holds other files; choose another folder.")
+        if not overwrite:
+            raise FileError(f"{target}: exists; choose another name or allow it to be overwritten.")
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise FileError(f"{target}: the folder {parent} is absent or not writable.")
+    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=parent))
+    try:
+        content = temporary / "new"
+        content.mkdir()
+        yield content
+        if target.exists():
+            target.rename(temporary / "old")
+        content.rename(target)
+    except OSError as error:
+        raise FileError(f"{target}: cannot be written: {error.strerror or error}.") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _holds_result(folder: Path) -> bool:
+    """Tell whether a folder was written by an experiment."""
+    try:
+        return "experiment" in json.loads((folder / "metrics.json").read_text("utf-8"))
+    except (OSError, ValueError, TypeError):
+        return False

@@ -1,0 +1,330 @@
+"""How close an estimate is to a reference: levels, spectra, intelligibility, quality."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from spectramend.errors import MismatchError, MissingExtraError, ParameterError
+
+SPEECH_SR = 16000  # Hz, at which STOI and wideband PESQ are taken
+
+
+def snr(reference: ArrayLike, estimate: ArrayLike) -> float:
+    """Signal-to-noise ratio of an estimate.
+
+    Parameters
+    ----------
+    reference : array_like [shape=(..., n)]
+        What it should be.
+    estimate : array_like [shape=(..., n)]
+        What it is.
+
+    Returns
+    -------
+    float
+        ``10*log10(||s||**2 / ||s - s_hat||**2)`` in dB; ``inf`` where both are equal.
+
+    Raises
+    ------
+    MismatchError
+        If the shapes differ.
+    ParameterError
+        If a sample is NaN or infinite, or the reference is silent.
+
+    Examples
+    --------
+    >>> snr([1.0, 0.0], [0.9, 0.0])
+    20.0
+    """
+    s, s_hat = _pair(reference, estimate)
+    return _decibels(np.sum(s**2), np.sum((s - s_hat) ** 2))
+
+
+def si_sdr(reference: ArrayLike, estimate: ArrayLike) -> float:
+    """Scale-invariant signal-to-distortion ratio of an estimate.
+
+    Parameters
+    ----------
+    reference : array_like [shape=(..., n)]
+        What it should be, up to a factor.
+    estimate : array_like [shape=(..., n)]
+        What it is.
+
+    Returns
+    -------
+    float
+        Ratio in dB; ``-inf`` if nothing of the reference is in the estimate.
+
+    Raises
+    ------
+    MismatchError
+        If the shapes differ.
+    ParameterError
+        If a sample is NaN or infinite, or the reference is silent.
+
+    References
+    ----------
+    .. [1] J. Le Roux et al., "SDR - half-baked or well done?", ICASSP 2019, eq. 2 and 3.
+
+    Examples
+    --------
+    >>> round(si_sdr([1.0, 0.0], [5.0, 0.5]), 6)
+    20.0
+    """
+    s, s_hat = _pair(reference, estimate)
+    projection = s * (np.sum(s * s_hat) / np.sum(s**2))
+    return _decibels(np.sum(projection**2), np.sum((s_hat - projection) ** 2))
+
+
+def log_spectral_distance(
+    reference: ArrayLike,
+    estimate: ArrayLike,
+    cells: ArrayLike | None = None,
+    *,
+    floor_db: float = 60.0,
+) -> float:
+    """Root mean square difference of two spectra in dB.
+
+    Parameters
+    ----------
+    reference : array_like [shape=(F, N), complex]
+        Spectrum that it should be.
+    estimate : array_like [shape=(F, N), complex]
+        Spectrum that it is.
+    cells : array_like [shape=(F, N), bool], optional
+        Cells that count; all if None.
+    floor_db : float
+        Both spectra count as no less than so many decibels under the loudest cell of the reference.
+
+    Returns
+    -------
+    float
+        Distance in dB; NaN if no cell counts.
+
+    Raises
+    ------
+    MismatchError
+        If the shapes differ.
+    ParameterError
+        If a cell is NaN or infinite, or the reference is silent.
+
+    Examples
+    --------
+    >>> log_spectral_distance([[1.0, 1.0]], [[1.0, 0.1]], [[False, True]])
+    20.0
+    """
+    T, Y = _pair(np.abs(np.asarray(reference)), np.abs(np.asarray(estimate)))
+    counts = np.ones(T.shape, bool) if cells is None else np.asarray(cells, bool)
+    if counts.shape != T.shape:
+        raise MismatchError(f"cells have shape {counts.shape}, the spectra {T.shape}: make equal.")
+    if not counts.any():
+        return float("nan")
+    floor = T.max() * 10 ** (-floor_db / 20)
+    ratio = np.maximum(T[counts], floor) / np.maximum(Y[counts], floor)
+    return float(np.sqrt(np.mean((20 * np.log10(ratio)) ** 2)))
+
+
+def stoi(
+    reference: ArrayLike, estimate: ArrayLike, *, sr: int, extended: bool = False
+) -> float | None:
+    """Short-time objective intelligibility, or its extended form.
+
+    Parameters
+    ----------
+    reference : array_like [shape=(n,)]
+        Clean speech.
+    estimate : array_like [shape=(n,)]
+        Speech to judge.
+    sr : int
+        Sample rate in Hz.
+    extended : bool
+        Whether to take ESTOI.
+
+    Returns
+    -------
+    float or None
+        Intelligibility, 1 at best; None if there is too little speech to say.
+
+    Raises
+    ------
+    MissingExtraError
+        If the package `pystoi` is not installed.
+    MismatchError
+        If the shapes differ.
+    ParameterError
+        If a sample is NaN or infinite, or the reference is silent.
+
+    References
+    ----------
+    .. [1] C. H. Taal et al., IEEE Trans. ASLP 19(7), 2011.
+    .. [2] J. Jensen and C. H. Taal, IEEE/ACM Trans. ASLP 24(11), 2016.
+    """
+    _require("pystoi")
+    import warnings
+
+    import pystoi
+
+    s, s_hat = _pair(reference, estimate)
+    with warnings.catch_warnings():
+        # pystoi warns, and returns 1e-5, where too few frames are speech.
+        warnings.filterwarnings("error", message="Not enough STFT frames")
+        try:
+            return float(pystoi.stoi(s, s_hat, sr, extended=extended))
+        except RuntimeWarning:
+            return None
+
+
+def pesq_wb(reference: ArrayLike, estimate: ArrayLike, *, sr: int) -> float | None:
+    """Wideband PESQ, a predicted opinion of speech quality.
+
+    Parameters
+    ----------
+    reference : array_like [shape=(n,)]
+        Clean speech.
+    estimate : array_like [shape=(n,)]
+        Speech to judge.
+    sr : int
+        Sample rate in Hz; other than 16 kHz is resampled.
+
+    Returns
+    -------
+    float or None
+        Mean opinion score, 1 to 4.64; None if no utterance is found.
+
+    Raises
+    ------
+    MissingExtraError
+        If the package `pesq` is not installed.
+    MismatchError
+        If the shapes differ.
+    ParameterError
+        If a sample is NaN or infinite, or the reference is silent.
+
+    References
+    ----------
+    .. [1] ITU-T Recommendation P.862.2, 2007.
+    """
+    _require("pesq")
+    from pesq import NoUtterancesError, PesqError, pesq
+
+    s, s_hat = _pair(reference, estimate)
+    if sr != SPEECH_SR:
+        import soxr
+
+        s, s_hat = (soxr.resample(signal, sr, SPEECH_SR) for signal in (s, s_hat))
+    try:
+        return float(pesq(SPEECH_SR, s.astype(np.float32), s_hat.astype(np.float32), "wb"))
+    except (NoUtterancesError, PesqError):
+        return None
+
+
+def evaluate(reference: ArrayLike, estimate: ArrayLike, *, sr: int) -> dict[str, float | None]:
+    """Judge an estimate by every waveform metric that is installed.
+
+    Parameters
+    ----------
+    reference : array_like [shape=(n,) or (channels, n)]
+        What it should be.
+    estimate : array_like [shape=(n,) or (channels, n)]
+        What it is.
+    sr : int
+        Sample rate in Hz.
+
+    Returns
+    -------
+    dict
+        ``snr_db, si_sdr_db, stoi, estoi, pesq_wb``; None where a package is not installed or finds
+        no speech. The last three are means over channels.
+
+    Raises
+    ------
+    MismatchError
+        If the shapes differ.
+    ParameterError
+        If a sample is NaN or infinite, or the reference is silent.
+
+    Examples
+    --------
+    >>> noise = np.random.default_rng(0).standard_normal(16000)
+    >>> round(evaluate(noise, 0.9 * noise, sr=16000)["snr_db"], 6)
+    20.0
+    """
+    s, s_hat = _pair(reference, estimate)
+    scores: dict[str, float | None] = {"snr_db": snr(s, s_hat), "si_sdr_db": si_sdr(s, s_hat)}
+    pairs = list(zip(s.reshape(-1, s.shape[-1]), s_hat.reshape(-1, s.shape[-1]), strict=True))
+    speech_metrics: tuple[tuple[str, str, Callable[..., float | None]], ...] = (
+        ("stoi", "pystoi", stoi),
+        ("estoi", "pystoi", partial(stoi, extended=True)),
+        ("pesq_wb", "pesq", pesq_wb),
+    )
+    for name, package, metric in speech_metrics:
+        judged = [metric(a, b, sr=sr) for a, b in pairs if a.any()] if has(package) else []
+        known = [value for value in judged if value is not None]
+        scores[name] = float(np.mean(known)) if known else None
+    return scores
+
+
+def has(package: str) -> bool:
+    """Tell whether an optional package is installed.
+
+    Parameters
+    ----------
+    package : str
+        Its import name.
+
+    Returns
+    -------
+    bool
+        Whether it can be imported.
+    """
+    return importlib.util.find_spec(package) is not None
+
+
+def missing_metrics() -> list[str]:
+    """Say, a line each, which metrics cannot be taken here, and the remedy.
+
+    Returns
+    -------
+    list of str
+        Nothing if all can.
+    """
+    lines = []
+    if not has("pystoi"):
+        lines.append("stoi and estoi are empty: pip install pystoi.")
+    if not has("pesq"):
+        lines.append(
+            "pesq_wb is empty: the package pesq is not installed; it needs a C compiler: "
+            "install one (Debian: apt-get install gcc), then pip install pesq."
+        )
+    return lines
+
+
+def _require(package: str) -> None:
+    if not has(package):
+        raise MissingExtraError(f"{package} is not installed: pip install 'spectramend[metrics]'.")
+
+
+def _pair(reference: ArrayLike, estimate: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Take two arrays as float64 and refuse what no metric can judge."""
+    s, s_hat = np.asarray(reference, np.float64), np.asarray(estimate, np.float64)
+    if s.shape != s_hat.shape or s.size == 0:
+        raise MismatchError(
+            f"reference has shape {s.shape}, estimate {s_hat.shape}: give equal, non-empty ones."
+        )
+    for name, signal in (("reference", s), ("estimate", s_hat)):
+        if not np.isfinite(signal).all():
+            raise ParameterError(f"{name} has NaN or infinite values: no metric is defined.")
+    if not s.any():
+        raise ParameterError("reference is silent: no metric is defined.")
+    return s, s_hat
+
+
+def _decibels(signal: float, noise: float) -> float:
+    with np.errstate(divide="ignore"):
+        return float(10 * np.log10(np.divide(signal, noise)))
