@@ -1,1 +1,54 @@
-"""Stub."""
+"""Spectramend restores missing or covered parts of an audio spectrum.
+
+It does so by nonnegative matrix factorization. The names below are loaded when they are first used,
+so that importing the package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from spectramend._version import __version__
+
+if TYPE_CHECKING:
+    from spectramend.audio import Audio as Audio
+    from spectramend.dictionary import Dictionary as Dictionary
+    from spectramend.errors import SpectramendError as SpectramendError
+    from spectramend.inpainting import Inpainting as Inpainting
+    from spectramend.inpainting import inpaint as inpaint
+    from spectramend.masks import Mask as Mask
+    from spectramend.metrics import evaluate as evaluate
+    from spectramend.nmf import Factorization as Factorization
+    from spectramend.phase import griffin_lim as griffin_lim
+    from spectramend.restoration import Repair as Repair
+    from spectramend.restoration import repair as repair
+    from spectramend.stft import STFT as STFT
+
+_HOMES = {
+    "Audio": "audio",
+    "Dictionary": "dictionary",
+    "Factorization": "nmf",
+    "Inpainting": "inpainting",
+    "Mask": "masks",
+    "Repair": "restoration",
+    "STFT": "stft",
+    "SpectramendError": "errors",
+    "evaluate": "metrics",
+    "griffin_lim": "phase",
+    "inpaint": "inpainting",
+    "repair": "restoration",
+}
+
+__all__ = ["__version__", *_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name, or a module, when it is first asked for (PEP 562)."""
+    if name in _HOMES:
+        return getattr(import_module(f"spectramend.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'spectramend' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

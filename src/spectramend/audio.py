@@ -6,7 +6,7 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,13 @@ from spectramend.errors import AudioError, FileError, ParameterError
 from spectramend.files import Source, check_input, whole_file
 
 FULL_SCALE = {"PCM_S8": 7, "PCM_U8": 7, "PCM_16": 15, "PCM_24": 23, "PCM_32": 31}
+
+# Where AIFF, RF64 and W64 say how long they are: place, byte order, bytes that are not counted.
+CONTAINERS: dict[bytes, tuple[slice, Literal["big", "little"], int]] = {
+    b"FORM": (slice(4, 8), "big", 8),
+    b"RF64": (slice(20, 28), "little", 8),
+    b"riff": (slice(16, 24), "little", 0),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,9 +94,13 @@ def read(path: str | os.PathLike[str]) -> Audio:
             promised, sr, subtype = stream.frames, stream.samplerate, stream.subtype
             samples = stream.read(dtype="float64", always_2d=True).T
     except (soundfile.SoundFileError, TypeError) as error:
-        reason = str(error).rsplit(": ", 1)[-1].rstrip(".")
-        raise AudioError(f"{source}: cannot be read as audio: {reason}.") from None
-    if samples.shape[1] < promised or _is_truncated_wav(source):
+        raise AudioError(f"{source}: cannot be read as audio: {_reason(error)}.") from None
+    except (ValueError, MemoryError):
+        raise AudioError(
+            f"{source}: its header does not say how long it is, or longer than fits in memory; "
+            f"write it again, to a file and not to a pipe."
+        ) from None
+    if samples.shape[1] < promised or _is_truncated(source):
         raise AudioError(f"{source}: is truncated: its header promises more samples than it holds.")
     if samples.shape[1] == 0:
         raise AudioError(f"{source}: has no samples.")
@@ -129,7 +140,7 @@ def write(
     Raises
     ------
     ParameterError
-        If samples are NaN or infinite, or would not fit an integer coding.
+        If there are no samples, they are NaN or infinite, or would not fit an integer coding.
     AudioError
         If the ending is no audio format, or the samples cannot be coded.
     FileError
@@ -137,6 +148,8 @@ def write(
     """
     import soundfile
 
+    if samples.size == 0:
+        raise ParameterError(f"{path}: there are no samples to write.")
     if not np.isfinite(samples).all():
         raise ParameterError("samples are NaN or infinite: not written.")
     file_format = Path(path).suffix[1:].upper()
@@ -156,9 +169,8 @@ def write(
     try:
         with whole_file(path, overwrite=overwrite) as temporary:
             soundfile.write(temporary, samples.T, sr, subtype=subtype, format=file_format)
-    except soundfile.SoundFileError as error:
-        reason = str(error).rsplit(": ", 1)[-1].rstrip(".")
-        raise AudioError(f"{path}: cannot be written: {reason}.") from None
+    except (soundfile.SoundFileError, TypeError, ValueError) as error:
+        raise AudioError(f"{path}: cannot be written: {_reason(error)}.") from None
 
 
 def read_same_rate(paths: list[Path]) -> list[Audio]:
@@ -189,13 +201,24 @@ def read_same_rate(paths: list[Path]) -> list[Audio]:
     return recordings
 
 
-def _is_truncated_wav(path: Path) -> bool:
-    """Tell whether a WAV file ends before its data does; libsndfile reads it without a word."""
+def _reason(error: Exception) -> str:
+    """Give what libsndfile says, without the name of the file."""
+    return str(error).rsplit(": ", 1)[-1].rstrip(".") or "it is damaged"
+
+
+def _is_truncated(path: Path) -> bool:
+    """Tell whether a file ends before its data does; libsndfile reads these without a word."""
     size = path.stat().st_size
     with path.open("rb") as stream:
-        head = stream.read(12)
-        if head[:4] != b"RIFF" or head[8:] != b"WAVE":
+        head = stream.read(28)
+        if head[:4] in CONTAINERS:
+            place, order, before = CONTAINERS[head[:4]]
+            known = head[place].strip(b"\xff") != b""
+            # The last byte, of padding, is often left out.
+            return known and before + int.from_bytes(head[place], order) > size + 1
+        if head[:4] != b"RIFF" or head[8:12] != b"WAVE":
             return False
+        stream.seek(12)
         while len(chunk := stream.read(8)) == 8:
             length = int.from_bytes(chunk[4:], "little")
             if chunk[:4] == b"data":

@@ -70,7 +70,10 @@ class Dictionary:
             )
         if self.quantity not in ("power", "magnitude"):
             raise ParameterError(f"quantity={self.quantity!r}: give 'power' or 'magnitude'.")
+        if not isinstance(self.sr, int | np.integer) or self.sr < 1:
+            raise ParameterError(f"sr={self.sr!r}: give the sample rate in Hz, an integer.")
         object.__setattr__(self, "W", W)
+        object.__setattr__(self, "sr", int(self.sr))
         object.__setattr__(self, "sources", tuple(self.sources))
 
     @property

@@ -169,6 +169,8 @@ def spectrogram_image(
     ax = figure.add_subplot()
     extent = cell_extent(power.shape, hop_s=hop_s, bin_hz=bin_hz)
     image = spectrogram_panel(ax, power, extent=extent, vmin_db=vmin_db, vmax_db=vmax_db)
+    ax.set_xlim(0, channels.shape[-1] / sr)
+    ax.set_ylim(0, sr / 2)
     level_bar(ax, image, label="dBFS")
     if title:
         ax.set_title(title, loc="left", fontsize=10, parse_math=False)

@@ -41,7 +41,7 @@ def check_output(path: str | os.PathLike[str], *, overwrite: bool = False) -> Pa
     Raises
     ------
     FileError
-        If the file exists, is a directory, or its folder is absent or not writable.
+        If the file exists, is a directory or a device, or its folder is absent or not writable.
 
     Examples
     --------
@@ -51,11 +51,14 @@ def check_output(path: str | os.PathLike[str], *, overwrite: bool = False) -> Pa
     """
     target = Path(path)
     folder = target.parent
-    if target.is_dir():
+    # os.path answers where Path raises: a name that is too long, a folder that may not be searched.
+    if os.path.isdir(target):
         raise FileError(f"{target}: is a directory; name a file to write.")
-    if target.exists() and not overwrite:
+    if os.path.exists(target) and not os.path.isfile(target):
+        raise FileError(f"{target}: is a device or a pipe; name a file to write.")
+    if os.path.exists(target) and not overwrite:
         raise FileError(f"{target}: exists; choose another name or allow it to be overwritten.")
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise FileError(f"{target}: the folder {folder} does not exist; create it first.")
     if not os.access(folder, os.W_OK):
         raise FileError(f"{target}: the folder {folder} is not writable; choose another.")
@@ -81,9 +84,9 @@ def check_input(path: str | os.PathLike[str]) -> Path:
         If there is no such file, or it is a directory, empty or unreadable.
     """
     source = Path(path)
-    if source.is_dir():
+    if os.path.isdir(source):
         raise FileError(f"{source}: is a directory; name a file.")
-    if not source.exists():
+    if not os.path.exists(source):
         raise FileError(f"{source}: no such file.")
     if not os.access(source, os.R_OK):
         raise FileError(f"{source}: cannot be read; check its permissions.")
@@ -114,12 +117,14 @@ def whole_file(path: str | os.PathLike[str], *, overwrite: bool = False) -> Iter
         If the file may not or cannot be written; nothing is left behind.
     """
     target = check_output(path, overwrite=overwrite)
-    handle, name = tempfile.mkstemp(
-        prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent
-    )
-    os.close(handle)
-    temporary = Path(name)
+    temporary: Path | None = None
     try:
+        # A part of the name, so that the temporary one is not too long where the name itself fits.
+        handle, name = tempfile.mkstemp(
+            prefix=f".{target.stem[:20]}-", suffix=target.suffix, dir=target.parent
+        )
+        temporary = Path(name)
+        os.close(handle)
         yield temporary
         # mkstemp makes the file private; give it what any new file would get.
         umask = os.umask(0)
@@ -129,7 +134,43 @@ def whole_file(path: str | os.PathLike[str], *, overwrite: bool = False) -> Iter
     except OSError as error:
         raise FileError(f"{target}: cannot be written: {error.strerror or error}.") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def check_folder(path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+    """Refuse an output folder that cannot be made, before any work is done for it.
+
+    Parameters
+    ----------
+    path : path-like
+        The folder to be made. One that exists is replaced only if it is empty, or if it may be
+        overwritten and holds the ``metrics.json`` of an experiment.
+    overwrite : bool
+        Whether it may replace an earlier result.
+
+    Returns
+    -------
+    Path
+        The path.
+
+    Raises
+    ------
+    FileError
+        If it holds something else, is a file, or its parent is absent or not writable.
+    """
+    target = Path(path)
+    parent = target.absolute().parent
+    if target.exists() and not target.is_dir():
+        raise FileError(f"{target}: is a file; name a folder.")
+    if target.is_dir() and any(target.iterdir()):
+        if not _holds_result(target):
+            raise FileError(f"{target}: holds other files; choose another folder.")
+        if not overwrite:
+            raise FileError(f"{target}: exists; choose another name or allow it to be overwritten.")
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise FileError(f"{target}: the folder {parent} is absent or not writable.")
+    return target
 
 
 @contextmanager
@@ -139,8 +180,7 @@ def whole_folder(path: str | os.PathLike[str], *, overwrite: bool = False) -> It
     Parameters
     ----------
     path : path-like
-        The folder to be made. One that exists is replaced only if it is empty, or if it may be
-        overwritten and holds the ``metrics.json`` of an experiment.
+        The folder to be made, see `check_folder`.
     overwrite : bool
         Whether it may replace an earlier result.
 
@@ -154,34 +194,39 @@ def whole_folder(path: str | os.PathLike[str], *, overwrite: bool = False) -> It
     FileError
         If the folder may not or cannot be written; nothing is left behind.
     """
-    target = Path(path)
-    parent = target.absolute().parent
-    if target.exists() and not target.is_dir():
-        raise FileError(f"{target}: is a file; name a folder.")
-    if target.is_dir() and any(target.iterdir()):
-        if not _holds_result(target):
-            raise FileError(f"{target}: holds other files; choose another folder.")
-        if not overwrite:
-            raise FileError(f"{target}: exists; choose another name or allow it to be overwritten.")
-    if not parent.is_dir() or not os.access(parent, os.W_OK):
-        raise FileError(f"{target}: the folder {parent} is absent or not writable.")
-    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=parent))
+    target = check_folder(path, overwrite=overwrite)
+    temporary: Path | None = None
     try:
+        parent = target.absolute().parent
+        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name[:20]}-", dir=parent))
         content = temporary / "new"
         content.mkdir()
         yield content
-        if target.exists():
-            target.rename(temporary / "old")
-        content.rename(target)
+        _take_place(content, target, temporary / "old")
     except OSError as error:
         raise FileError(f"{target}: cannot be written: {error.strerror or error}.") from error
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _take_place(content: Path, target: Path, old: Path) -> None:
+    """Rename a folder to the target, whose earlier content goes to `old`, or back if that fails."""
+    if not target.exists():
+        content.rename(target)
+        return
+    target.rename(old)
+    try:
+        content.rename(target)
+    except BaseException:
+        old.rename(target)
+        raise
 
 
 def _holds_result(folder: Path) -> bool:
     """Tell whether a folder was written by an experiment."""
     try:
-        return "experiment" in json.loads((folder / "metrics.json").read_text("utf-8"))
-    except (OSError, ValueError, TypeError):
+        content = json.loads((folder / "metrics.json").read_text("utf-8"))
+    except (OSError, ValueError):
         return False
+    return isinstance(content, dict) and "experiment" in content

@@ -17,7 +17,7 @@ from spectramend.dictionary import Dictionary, Quantity
 from spectramend.errors import ParameterError
 from spectramend.masks import Mask
 from spectramend.nmf import Factorization, encode, fit
-from spectramend.nmf.divergence import censored_value
+from spectramend.nmf.divergence import censored_geometric_mean
 from spectramend.nmf.solve import RngLike, Status
 from spectramend.nmf.updates import Step
 from spectramend.phase import griffin_lim, unit_phase
@@ -26,6 +26,7 @@ from spectramend.stft import STFT
 Fill: TypeAlias = Literal["hidden", "everywhere"]
 Phase: TypeAlias = Literal["griffin-lim", "mix"]
 
+OCCLUDED_PENALTY = 1.0
 N_COMPONENTS = 20  # atoms learned from the recording itself, where no dictionary is given
 
 
@@ -76,7 +77,7 @@ def inpaint(
     fill: Fill = "hidden",
     phase: Phase = "griffin-lim",
     step: Step = "mm",
-    penalty: float = 0.0,
+    penalty: float | None = None,
     max_iter: int = 100,
     tol: float = 1e-4,
     phase_iter: int = 50,
@@ -106,8 +107,9 @@ def inpaint(
         or those of `X`, which exist only where the damage is *occluded*.
     step : {"mm", "heuristic"}
         Exponent of the updates.
-    penalty : float, >= 0
-        L1 penalty on the activations, see `spectramend.nmf.fit`.
+    penalty : float, >= 0, optional
+        L1 penalty on the activations, see `spectramend.nmf.fit`. None is 1 where the damage is
+        *occluded*, and 0 where it is *missing*.
     max_iter : int
         Iterations of the fit at most.
     tol : float
@@ -155,15 +157,19 @@ def inpaint(
         B,
         dictionary,
         step=step,
-        penalty=penalty,
+        penalty=(OCCLUDED_PENALTY if mask.damage == "occluded" else 0.0)
+        if penalty is None
+        else penalty,
         max_iter=max_iter,
         tol=tol,
         rng=generator,
     )
-    magnitude = hidden_magnitude(model.V_hat, B, beta, quantity)
     if fill == "everywhere":
-        magnitude = np.where(mask.observed, _to_magnitude(model.V_hat, quantity), magnitude)
-    keeps = mask.observed if fill == "hidden" else np.zeros_like(mask.observed)
+        magnitude = _to_magnitude(model.V_hat, quantity)
+        keeps = np.zeros_like(mask.observed)
+    else:
+        magnitude = hidden_magnitude(model.V_hat, B, beta, quantity)
+        keeps = mask.observed
     samples, completed = complete(
         spectrum,
         magnitude,
@@ -268,11 +274,9 @@ def hidden_magnitude(
     Returns
     -------
     ndarray [shape=(F, N)]
-        Magnitudes.
+        Magnitudes: geometric means, since quality follows errors in dB.
     """
-    bounded = np.isfinite(B)
-    expected = V_hat.astype(np.float64)
-    expected[bounded] = censored_value(expected[bounded], B[bounded], beta)
+    expected = censored_geometric_mean(V_hat.astype(np.float64), B.astype(np.float64), beta)
     return _to_magnitude(expected, quantity)
 
 

@@ -5,16 +5,17 @@ the cells with ``|T| > g*|N|`` and ``|T| > floor``. Of a hidden cell it therefor
 
     |T| <= (g/c) * |X - T|   or   |T| <= floor,                                      (1)
 
-so the ratio ``r = g/c`` and the floor travel with the mask. Along the direction of X, (1) begins to
-fail at ``|T| = r/(1+r) * |X|``; the square of that is the bound on power used where one number has
-to do (a target that points elsewhere may be louder, up to any level for r = 1).
+so the ratio ``r = g/c`` and the floor travel with the mask. Along the direction of X, its first
+part begins to fail at ``|T| = r/(1+r) * |X|``; the square of that is the bound on power used where
+one number has to do (a target that points elsewhere may be louder, up to any level for r = 1).
+Where X itself lies under the floor, the target is taken to lie under X, too: for it to be louder,
+the interferer would have to cancel it.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import zipfile
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
@@ -102,7 +103,13 @@ class Mask:
         if self.bound is not None:
             if self.ratio is not None or self.floor:
                 raise ParameterError("bound stands in place of ratio and floor: give one of them.")
-            bound = np.broadcast_to(np.asarray(self.bound, np.float64), self.observed.shape)
+            bound = np.asarray(self.bound, np.float64)
+            if bound.ndim and bound.shape != self.observed.shape:
+                raise MismatchError(
+                    f"bound has shape {bound.shape}, observed {self.observed.shape}: make them "
+                    f"equal."
+                )
+            bound = np.broadcast_to(bound, self.observed.shape)
             if not (bound >= 0).all():
                 raise ParameterError("bound has negative or NaN cells: give values of at least 0.")
             object.__setattr__(self, "bound", bound)
@@ -134,9 +141,9 @@ class Mask:
         interferer : array_like [shape=(F, N), complex]
             Spectrum N of the interferer.
         gain : float, > 0
-            g: the mask compares ``|T|`` with ``g*|N|``.
+            The mask compares ``|T|`` with ``g*|N|``.
         mix_gain : float, > 0, optional
-            c: the gain of the interferer in the mix, ``X = T + c*N``; `gain` if None.
+            Gain c of the interferer in the mix, ``X = T + c*N``; `gain` if None.
         floor_db : float, optional
             Cells as many decibels or more under the loudest cell of the target are hidden, too.
         stft : STFT, optional
@@ -177,7 +184,7 @@ class Mask:
                 raise ParameterError(f"{name}={value}: give a positive number.")
         if floor_db is not None and not np.isfinite(floor_db):
             raise ParameterError(f"floor_db={floor_db}: give a number of decibels.")
-        floor = 0.0 if floor_db is None else float(T.max()) * 10 ** (-floor_db / 20)
+        floor = 0.0 if floor_db is None else float(T.max(initial=0)) * 10 ** (-floor_db / 20)
         observed = (gain * N < T) & (floor < T)
         return cls(observed, "occluded", ratio=gain / c, floor=floor, stft=stft, sr=sr)
 
@@ -192,8 +199,8 @@ class Mask:
         Returns
         -------
         ndarray [shape=(F, N)]
-            B: ``max((r/(1+r)*|X|)**2, floor**2)``, or the bound that the mask carries, or ``inf``
-            where nothing is known. Only hidden cells have a meaning.
+            B: ``max(r/(1+r)*|X|, min(floor, |X|))**2``, or the bound that the mask carries, or
+            ``inf`` where nothing is known. Only hidden cells have a meaning.
         """
         if self.damage == "missing":
             return np.full(self.observed.shape, np.inf)
@@ -201,7 +208,8 @@ class Mask:
             return self.bound
         assert self.ratio is not None
         share = self.ratio / (1 + self.ratio)
-        return np.maximum((share * np.abs(np.asarray(X))) ** 2, self.floor**2)
+        A = np.abs(np.asarray(X))
+        return np.maximum(share * A, np.minimum(self.floor, A)) ** 2
 
     def check_fits(self, X: NDArray[Any], *, stft: STFT, sr: int) -> None:
         """Refuse a spectrum whose cells are not those of this mask.
@@ -306,9 +314,10 @@ class Mask:
             If it contradicts `stft` or `sr`.
         """
         source = check_input(path)
-        if source.suffix == ".npz":
+        suffix = source.suffix.lower()
+        if suffix == ".npz":
             return cls._from_npz(source, stft, sr, damage)
-        if source.suffix not in (".npy", ".png"):
+        if suffix not in (".npy", ".png"):
             raise FileError(f"{source}: not a mask file; give .npz, .npy or .png.")
         if damage is None:
             raise FileError(
@@ -316,8 +325,9 @@ class Mask:
                 f"or 'occluded'."
             )
         try:
-            if source.suffix == ".npy":
-                observed = np.load(source, allow_pickle=False)
+            if suffix == ".npy":
+                with source.open("rb") as file:
+                    observed = np.load(file, allow_pickle=False)
             else:
                 from matplotlib.image import imread
 
@@ -326,8 +336,8 @@ class Mask:
             return cls(observed, damage, stft=stft, sr=sr)
         except MismatchError:
             raise
-        except (OSError, ValueError, SyntaxError, ParameterError) as error:
-            raise FileError(f"{source}: not a mask: {error}") from None
+        except Exception as error:  # a hostile file makes the readers raise nearly anything
+            raise FileError(f"{source}: not a mask: {_one_line(error)}") from None
 
     @classmethod
     def _from_npz(
@@ -338,7 +348,8 @@ class Mask:
         damage: Damage | None,
     ) -> Mask:
         try:
-            with np.load(source, allow_pickle=False) as stored:
+            # np.load does not close a broken file that it opened itself.
+            with open(source, "rb") as file, np.load(file, allow_pickle=False) as stored:
                 fields = {name: stored[name] for name in stored.files}
             window = str(fields["window"])
             own = STFT(
@@ -358,8 +369,8 @@ class Mask:
             )
         except KeyError as error:
             raise FileError(f"{source}: not a mask file: it has no {error.args[0]!r}.") from None
-        except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
-            raise FileError(f"{source}: not a mask file: {error}") from None
+        except Exception as error:  # zipfile and zlib alone have a dozen
+            raise FileError(f"{source}: not a mask file: {_one_line(error)}") from None
         if stft not in (None, own):
             raise MismatchError(f"{source}: was made with {own}, not with {stft}.")
         if sr not in (None, mask.sr):
@@ -367,3 +378,8 @@ class Mask:
         if damage in (None, mask.damage):
             return mask
         return replace(mask, damage=damage, ratio=None, floor=0.0, bound=None)
+
+
+def _one_line(error: Exception) -> str:
+    """Give the message of an exception without line breaks, or its name if it has none."""
+    return " ".join(str(error).split()) or type(error).__name__

@@ -158,7 +158,7 @@ def stoi(
     MismatchError
         If the shapes differ.
     ParameterError
-        If a sample is NaN or infinite, or the reference is silent.
+        If a sample is NaN or infinite, or the reference is silent or not one channel.
 
     References
     ----------
@@ -170,13 +170,13 @@ def stoi(
 
     import pystoi
 
-    s, s_hat = _pair(reference, estimate)
+    s, s_hat = _pair_of_channels(reference, estimate)
     with warnings.catch_warnings():
         # pystoi warns, and returns 1e-5, where too few frames are speech.
         warnings.filterwarnings("error", message="Not enough STFT frames")
         try:
             return float(pystoi.stoi(s, s_hat, sr, extended=extended))
-        except RuntimeWarning:
+        except (RuntimeWarning, np.exceptions.AxisError):  # not even one frame
             return None
 
 
@@ -204,7 +204,7 @@ def pesq_wb(reference: ArrayLike, estimate: ArrayLike, *, sr: int) -> float | No
     MismatchError
         If the shapes differ.
     ParameterError
-        If a sample is NaN or infinite, or the reference is silent.
+        If a sample is NaN or infinite, or the reference is silent or not one channel.
 
     References
     ----------
@@ -213,7 +213,7 @@ def pesq_wb(reference: ArrayLike, estimate: ArrayLike, *, sr: int) -> float | No
     _require("pesq")
     from pesq import NoUtterancesError, PesqError, pesq
 
-    s, s_hat = _pair(reference, estimate)
+    s, s_hat = _pair_of_channels(reference, estimate)
     if sr != SPEECH_SR:
         import soxr
 
@@ -221,6 +221,8 @@ def pesq_wb(reference: ArrayLike, estimate: ArrayLike, *, sr: int) -> float | No
     try:
         return float(pesq(SPEECH_SR, s.astype(np.float32), s_hat.astype(np.float32), "wb"))
     except (NoUtterancesError, PesqError):
+        return None
+    except ValueError:  # the score is NaN where the estimate is silent
         return None
 
 
@@ -325,6 +327,18 @@ def _pair(reference: ArrayLike, estimate: ArrayLike) -> tuple[NDArray[Any], NDAr
     return s, s_hat
 
 
+def _pair_of_channels(
+    reference: ArrayLike, estimate: ArrayLike
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Take two single channels."""
+    s, s_hat = _pair(reference, estimate)
+    if s.ndim != 1:
+        raise ParameterError(f"reference has shape {s.shape}: give one channel (n,).")
+    return s, s_hat
+
+
 def _decibels(signal: float, noise: float) -> float:
+    if signal == 0:
+        return -np.inf
     with np.errstate(divide="ignore"):
         return float(10 * np.log10(np.divide(signal, noise)))

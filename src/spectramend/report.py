@@ -222,9 +222,9 @@ def spectrogram_figure(
             )
             display.level_bar(ax, image)
         ax.set_title(panel.title, loc="left", fontsize=10, parse_math=False)
+        ax.set_ylim(0, panel.sr / 2)
         ax.label_outer()
-    extents = [panel.extent for panel in panels]
-    ax.set_xlim(min(e[0] for e in extents), max(e[1] for e in extents))
+    ax.set_xlim(min(p.start_s for p in panels), max(p.extent[1] for p in panels))
     if title:
         figure.suptitle(title, fontsize=12, parse_math=False)
     return figure
@@ -372,11 +372,11 @@ def listening_page(
         title=html.escape(title),
         lead=html.escape(lead),
         duration=f"{max(sound.duration_s for sound in sounds):.3f}",
-        n_keys=min(len(sounds), 9),
+        keys=f"1{display.DASH}{min(len(sounds), 9)} switch, " if len(sounds) > 1 else "",
         conditions="\n".join(_condition(i, *item, heard) for i, item in numbered),
-        table=_section("Measured", _metrics_table(rows, named, references)),
-        figures=_section("Seen", "\n".join(_figure(figure) for figure in figures)),
-        commands=_section("Make it again", _command_block(commands)),
+        table=_section("Measurements", _metrics_table(rows, named, references)),
+        figures=_section("Figures", "\n".join(_figure(figure) for figure in figures)),
+        commands=_section("How to make this page again", _command_block(commands)),
         notes=_section("Notes", "\n".join(f"<p>{html.escape(note)}</p>" for note in notes)),
     )
 

@@ -54,8 +54,8 @@ class STFT:
 
     Notes
     -----
-    The frames are librosa's (``pad_mode="constant"``), and one more where the last samples would
-    otherwise be seen by hardly any window.
+    The frames are librosa's (``pad_mode="constant"``), and as many more as it takes where the last
+    samples would otherwise be seen by hardly any window.
 
     References
     ----------
@@ -80,6 +80,12 @@ class STFT:
     center: bool = True
 
     def __post_init__(self) -> None:
+        # Out of the reach of caches, to which 1024.0 and True are the integers that they equal.
+        for name, least in (("n_fft", 2), ("hop_length", 1)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+                raise ParameterError(f"{name}={value!r}: give an integer of at least {least}.")
+            object.__setattr__(self, name, int(value))
         if not isinstance(self.window, str):
             object.__setattr__(self, "window", _hashable_window(self.window))
         _check_settings(self)
@@ -128,11 +134,7 @@ class STFT:
         """
         if length < 1:
             raise ParameterError(f"length={length}: a signal needs at least one sample.")
-        padded = length + (2 * self._pad if self.center else 0)
-        librosa = 1 + max(0, padded - self.n_fft) // self.hop_length
-        last_sample = length - 1 + self._pad
-        covering = 1 + max(0, -(-(last_sample - _reach(self)) // self.hop_length))
-        return max(librosa, covering)
+        return int(_count_frames(self, np.asarray(length)))
 
     def forward(self, x: ArrayLike) -> NDArray[Any]:
         """Transform a signal.
@@ -292,7 +294,7 @@ def _hashable_window(window: Iterable[Any]) -> tuple[Any, ...]:
     except TypeError:
         raise ParameterError(f"window={window!r}: give a name, a tuple or n_fft values.") from None
     if values and isinstance(values[0], str):
-        return tuple(values)
+        return tuple(tuple(v) if isinstance(v, list | np.ndarray) else v for v in values)
     try:
         return tuple(float(value) for value in values)
     except (TypeError, ValueError):
@@ -379,13 +381,35 @@ def _reach(stft: STFT) -> int:
     return int(poor[0]) - 1 if poor.size else stft.n_fft - 1
 
 
+def _count_frames(stft: STFT, length: NDArray[Any]) -> NDArray[Any]:
+    """Count the frames of signals of these lengths [any shape]: librosa's, or enough to cover."""
+    padded = length + 2 * stft._pad
+    librosa = np.maximum(0, padded - stft.n_fft) // stft.hop_length
+    last_sample = length - 1 + stft._pad
+    covering = -(-(last_sample - _reach(stft)) // stft.hop_length)
+    return 1 + np.maximum(librosa, covering)
+
+
+def _least_coverage(stft: STFT) -> float:
+    """Find the least coverage of any sample, over signals of every length.
+
+    A sample is worst off as the last of its signal, and within the first n_fft samples: later ones
+    have all the frames before them that `_reach` counts on.
+    """
+    position = np.arange(stft.n_fft)
+    n_frames = _count_frames(stft, position + 1)
+    position = position + stft._pad  # in the first frame, then in the next ones
+    coverage = np.zeros(stft.n_fft)
+    for t in range(n_frames.max()):
+        seen = (t < n_frames) & (position >= 0) & (position < stft.n_fft)
+        coverage[seen] += stft.window_samples[position[seen]] ** 2
+        position -= stft.hop_length
+    return float(coverage.min())
+
+
 @lru_cache(maxsize=64)
 def _check_settings(stft: STFT) -> None:
     """Refuse settings without an inverse, with the reason."""
-    for name, least in (("n_fft", 2), ("hop_length", 1)):
-        value = getattr(stft, name)
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-            raise ParameterError(f"{name}={value!r}: give an integer of at least {least}.")
     if stft.hop_length > stft.n_fft:
         raise ParameterError(
             f"hop_length={stft.hop_length} is longer than n_fft={stft.n_fft}: samples between the "
@@ -397,10 +421,12 @@ def _check_settings(stft: STFT) -> None:
             f"window={stft.window!r} with hop_length={stft.hop_length} and n_fft={stft.n_fft} has "
             f"no inverse: some samples get no weight in any frame; use a shorter hop."
         )
-    if not stft.center:
-        first = stft.window_samples[: stft.hop_length] ** 2
-        if first.min() <= MIN_COVERAGE * steady.max():
-            raise ParameterError(
-                f"window={stft.window!r} with center=False has no inverse: it is zero at its edge, "
-                f"where only one frame sees the first samples; use center=True."
+    if _least_coverage(stft) <= MIN_COVERAGE * steady.max():
+        raise ParameterError(
+            f"window={stft.window!r} with center={stft.center} has no inverse: it is zero "
+            + (
+                "in its middle, where few frames see the first samples; use another window."
+                if stft.center
+                else "at its edge, where only one frame sees the first samples; use center=True."
             )
+        )

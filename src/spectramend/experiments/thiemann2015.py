@@ -33,6 +33,7 @@ from spectramend.stft import STFT
 
 MaskKind: TypeAlias = Literal["notebook", "exact"]
 Progress: TypeAlias = Callable[[str, int, int], None]
+Fit: TypeAlias = Callable[[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]], NDArray[Any]]
 
 TARGET, INTERFERER = "item_01_MA", "item_01_ML"
 TRAINING = ("item_02_MA", "item_03_MA", "item_04_MA")
@@ -58,8 +59,8 @@ CONDITIONS = {
     "the mask, in the last iterations.",
     "notebook_masked_griffin_lim": "What it suggests: the masked fit, phases of reliable cells "
     "expanded by Griffin-Lim.",
-    "ceiling_magnitude": "True magnitude in the hidden cells, phases by Griffin-Lim: what a perfect "
-    "model of magnitudes could reach.",
+    "ceiling_magnitude": "True magnitude in the hidden cells, phases by Griffin-Lim: what a "
+    "perfect model of magnitudes could reach.",
     "spectramend": "Our default: reliable cells stay, hidden ones are filled with what model and "
     "mask say together.",
 }
@@ -136,17 +137,17 @@ class Condition:
     ----------
     name : str
         Name of the condition.
-    cells : Cells
-        What it worked on.
     samples : ndarray [shape=(n,)]
         What came out.
+    cells : Cells
+        What it worked on.
     row : dict
         Fields of the row.
     """
 
     name: str
-    cells: Cells
     samples: NDArray[Any]
+    cells: Cells
     row: dict[str, Any]
 
 
@@ -213,7 +214,9 @@ def load(folder: Path) -> Recordings:
         raise FileError(f"{folder}: no such folder of recordings.")
     paths = []
     for stem in (TARGET, INTERFERER, *TRAINING):
-        found = [path for suffix in (".wav", ".flac") if (path := folder / (stem + suffix)).exists()]
+        found = [
+            path for suffix in (".wav", ".flac") if (path := folder / (stem + suffix)).exists()
+        ]
         if not found:
             raise FileError(f"{folder}: has no {stem}.wav or {stem}.flac.")
         paths.append(found[0])
@@ -260,17 +263,14 @@ def run(
     total = len(CONDITIONS) + 2
     progress("mixing", 0, total)
     rng = np.random.default_rng(seed)
-    scene = mix(recordings, rng)
+    scene = _mix(recordings, rng)
     loudest = np.abs(NOTEBOOK_STFT.forward(scene.target)).max()
     floor_db = float(20 * np.log10(loudest / CELL_FLOOR))
-    notebook = see(scene, NOTEBOOK_STFT, mask, floor_db)
-    ours = see(scene, STFT_OF_OURS, mask, floor_db)
+    notebook = _see(scene, NOTEBOOK_STFT, mask, floor_db)
+    ours = _see(scene, STFT_OF_OURS, mask, floor_db)
 
     progress("training dictionaries", 1, total)
-    speech = np.concatenate([recording.samples for recording in recordings.training])
-    F_train = np.abs(NOTEBOOK_STFT.forward(speech))
-    F_train = F_train[:, F_train.sum(axis=0) > FRAME_FLOOR]
-    W = train_as_notebook(speech, scene.sr, rng)
+    F_train, W = _train_as_notebook(recordings, rng)
     voice = Dictionary.train(
         [recording.samples for recording in recordings.training],
         sr=scene.sr,
@@ -279,46 +279,32 @@ def run(
         rng=seed,
     )
 
-    V_hat: dict[str, NDArray[Any]] = {}
-    X, observed = notebook.X, notebook.mask.observed
-
-    def notebook_fit(name: str) -> NDArray[Any]:
-        H = np.abs(rng.standard_normal((W.shape[1], X.shape[1])))
-        if name == "notebook_adapted":
-            V_hat[name] = fit_adapting(np.abs(X), W, H, observed)
-        else:
-            V_hat[name] = fit_as_notebook(
-                np.abs(X), W, H, None if name == "notebook_published" else observed
-            )
-        return notebook.stft.inverse(V_hat[name] * unit_phase(X), length=length)
-
-    def masked_griffin_lim() -> NDArray[Any]:
-        Y = V_hat["notebook_masked"] * unit_phase(X)
-        return notebook.stft.inverse(
-            griffin_lim(Y, observed, stft=notebook.stft, length=length), length=length
-        )
-
-    def ceiling() -> NDArray[Any]:
-        return complete(
-            ours.X,
-            np.abs(ours.T),
-            ours.mask.observed,
-            phase="griffin-lim",
-            stft=ours.stft,
-            length=length,
-            n_iter=CEILING_ITERATIONS,
-            rng=rng,
-        )[0]
-
     length = scene.mix.size
+    # The notebook's models by condition; the last one takes up that of another row.
+    V_hat: dict[str, NDArray[Any]] = {}
+
+    def with_mix_phase(name: str, fit: Fit) -> NDArray[Any]:
+        H = np.abs(rng.standard_normal((W.shape[1], notebook.X.shape[1])))
+        V_hat[name] = fit(np.abs(notebook.X).astype(np.float32), W, H, notebook.mask.observed)
+        return notebook.stft.inverse(V_hat[name] * unit_phase(notebook.X), length=length)
+
     methods: dict[str, tuple[Cells, Callable[[], NDArray[Any]]]] = {
         "mix": (notebook, lambda: scene.mix),
-        "ibm_only": (notebook, lambda: notebook.stft.inverse(X * observed, length=length)),
-        "notebook_published": (notebook, lambda: notebook_fit("notebook_published")),
-        "notebook_masked": (notebook, lambda: notebook_fit("notebook_masked")),
-        "notebook_adapted": (notebook, lambda: notebook_fit("notebook_adapted")),
-        "notebook_masked_griffin_lim": (notebook, masked_griffin_lim),
-        "ceiling_magnitude": (ours, ceiling),
+        "ibm_only": (
+            notebook,
+            lambda: notebook.stft.inverse(notebook.X * notebook.mask.observed, length=length),
+        ),
+        "notebook_published": (
+            notebook,
+            lambda: with_mix_phase("notebook_published", _fit_everything),
+        ),
+        "notebook_masked": (notebook, lambda: with_mix_phase("notebook_masked", _fit_masked)),
+        "notebook_adapted": (notebook, lambda: with_mix_phase("notebook_adapted", _fit_adapting)),
+        "notebook_masked_griffin_lim": (
+            notebook,
+            lambda: _expand_phase(notebook, V_hat["notebook_masked"], length),
+        ),
+        "ceiling_magnitude": (ours, lambda: _fill_with_truth(ours, length, rng)),
         "spectramend": (
             ours,
             lambda: repair(scene.mix, scene.sr, ours.mask, dictionary=voice, rng=seed).samples,
@@ -331,8 +317,9 @@ def run(
         # Sounds are judged as they are written: in 32-bit floats.
         samples = method().astype(np.float32).astype(np.float64)
         seconds = time.perf_counter() - started
-        conditions.append(judge(name, cells, samples, scene, seconds))
+        conditions.append(_judge(name, cells, samples, scene, seconds))
     progress("done", total, total)
+    training_model = encode(F_train, W, step="heuristic", max_iter=30, tol=0, rng=rng).V_hat
     return Result(
         mask,
         floor_db,
@@ -340,26 +327,13 @@ def run(
         tuple(conditions),
         notebook,
         F_train,
-        encode(F_train.astype(np.float32), W, step="heuristic", max_iter=30, tol=0, rng=rng).V_hat,
+        training_model,
         V_hat["notebook_published"],
     )
 
 
-def mix(recordings: Recordings, rng: np.random.Generator) -> Scene:
-    """Pad both voices to one length, add noise, and mix them.
-
-    Parameters
-    ----------
-    recordings : Recordings
-        The voices.
-    rng : Generator
-        Source of the noise.
-
-    Returns
-    -------
-    Scene
-        Target, interferer and mix, rounded to 32-bit floats so that files hold them exactly.
-    """
+def _mix(recordings: Recordings, rng: np.random.Generator) -> Scene:
+    """Pad both voices to one length, add noise, and mix, as files of 32-bit floats hold it."""
     length = max(r.samples.size for r in (recordings.target, recordings.interferer))
 
     def noisy(x: NDArray[Any]) -> NDArray[Any]:
@@ -371,25 +345,8 @@ def mix(recordings: Recordings, rng: np.random.Generator) -> Scene:
     return Scene(target, interferer, mixed, recordings.target.sr)
 
 
-def see(scene: Scene, stft: STFT, mask: MaskKind, floor_db: float) -> Cells:
-    """Transform a scene and make its ideal binary mask.
-
-    Parameters
-    ----------
-    scene : Scene
-        Target, interferer and mix.
-    stft : STFT
-        The transform.
-    mask : {"notebook", "exact"}
-        Whether the mask leaves the interferer's gain in the mix out.
-    floor_db : float
-        Cells so many decibels under the loudest one of the target are hidden.
-
-    Returns
-    -------
-    Cells
-        Spectra and mask.
-    """
+def _see(scene: Scene, stft: STFT, mask: MaskKind, floor_db: float) -> Cells:
+    """Transform a scene and make its ideal binary mask."""
     T, N, X = (stft.forward(x) for x in (scene.target, scene.interferer, scene.mix))
     ibm = Mask.ideal(
         T,
@@ -403,57 +360,44 @@ def see(scene: Scene, stft: STFT, mask: MaskKind, floor_db: float) -> Cells:
     return Cells(stft, T, X, ibm)
 
 
-def train_as_notebook(speech: NDArray[Any], sr: int, rng: np.random.Generator) -> NDArray[Any]:
-    """Train the notebook's dictionary: magnitudes of its frames above an absolute floor.
-
-    Parameters
-    ----------
-    speech : ndarray [shape=(n,)]
-        The training recordings in a row.
-    sr : int
-        Sample rate in Hz.
-    rng : Generator
-        Source of the random start.
-
-    Returns
-    -------
-    ndarray [shape=(F, K)]
-        Its W.
-    """
-    loudest = np.abs(NOTEBOOK_STFT.forward(speech)).sum(axis=0).max()
-    return Dictionary.train(
+def _train_as_notebook(
+    recordings: Recordings, rng: np.random.Generator
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Take the training magnitudes above the floor [shape=(F, frames)], and train W on them."""
+    speech = np.concatenate([recording.samples for recording in recordings.training])
+    F_train = np.abs(NOTEBOOK_STFT.forward(speech)).astype(np.float32)
+    loudness = F_train.sum(axis=0)
+    voice = Dictionary.train(
         [speech],
-        sr=sr,
+        sr=recordings.target.sr,
         stft=NOTEBOOK_STFT,
         quantity="magnitude",
-        floor_db=float(20 * np.log10(loudest / FRAME_FLOOR)),
+        floor_db=float(20 * np.log10(loudness.max() / FRAME_FLOOR)),
         rng=rng,
-    ).W
+    )
+    return F_train[:, loudness > FRAME_FLOOR], voice.W
 
 
-def fit_as_notebook(
+def _fit_everything(
+    V: NDArray[Any], W: NDArray[Any], H: NDArray[Any], observed: NDArray[Any]
+) -> NDArray[Any]:
+    """Fit activations to every cell, reliable or not, and return the model [shape=(F, N)]."""
+    return _hundred_updates(V, W, H, None)
+
+
+def _fit_masked(
+    V: NDArray[Any], W: NDArray[Any], H: NDArray[Any], observed: NDArray[Any]
+) -> NDArray[Any]:
+    """Fit activations to the reliable cells, and return the model [shape=(F, N)]."""
+    return _hundred_updates(V, W, H, observed)
+
+
+def _hundred_updates(
     V: NDArray[Any], W: NDArray[Any], H: NDArray[Any], observed: NDArray[Any] | None
 ) -> NDArray[Any]:
-    """Fit activations as the notebook does: 100 heuristic updates.
-
-    Parameters
-    ----------
-    V : ndarray [shape=(F, N), >= 0]
-        Magnitudes of the mix.
-    W : ndarray [shape=(F, K), >= 0]
-        Dictionary.
-    H : ndarray [shape=(K, N), >= 0]
-        Activations to start from.
-    observed : ndarray [shape=(F, N), bool] or None
-        Cells that count; all if None.
-
-    Returns
-    -------
-    ndarray [shape=(F, N)]
-        The model.
-    """
-    return encode(
-        V.astype(np.float32),
+    """Run the notebook's last fit: heuristic updates of the activations [shape=(F, N)]."""
+    nmf = encode(
+        V,
         W,
         weights=observed,
         H=H,
@@ -461,66 +405,52 @@ def fit_as_notebook(
         max_iter=FIT_ITERATIONS,
         tol=0,
         check_every=FIT_ITERATIONS,
-    ).V_hat
+    )
+    # Where nothing is observed the notebook divides 0 by 1e-50, which ends in silence.
+    return nmf.V_hat * nmf.observed_frames
 
 
-def fit_adapting(
+def _fit_adapting(
     V: NDArray[Any], W: NDArray[Any], H: NDArray[Any], observed: NDArray[Any]
 ) -> NDArray[Any]:
-    """Fit as published, and in the last iterations update the dictionary, too, under the mask.
-
-    Parameters
-    ----------
-    V : ndarray [shape=(F, N), >= 0]
-        Magnitudes of the mix.
-    W : ndarray [shape=(F, K), >= 0]
-        Dictionary to start from.
-    H : ndarray [shape=(K, N), >= 0]
-        Activations to start from.
-    observed : ndarray [shape=(F, N), bool]
-        Cells that count for the dictionary.
-
-    Returns
-    -------
-    ndarray [shape=(F, N)]
-        The model.
-    """
-    V = V.astype(np.float32)
-    H = encode(
+    """Fit to every cell, and in the last iterations move W, too, under the mask [shape=(F, N)]."""
+    settled = encode(
         V, W, H=H, step="heuristic", max_iter=ADAPT_AFTER, tol=0, check_every=ADAPT_AFTER
-    ).H
-    M = observed.astype(np.float32)
+    )
+    H, M = settled.H, observed.astype(V.dtype)
     for i in range(ADAPT_AFTER, FIT_ITERATIONS):
         if i > ADAPT_AFTER:
             H = update(V, W, H, step="heuristic")
         W = update(V.T, H.T, W.T, M.T, step="heuristic").T
-    return W @ H
+    # As in `_hundred_updates`: frequencies that are never observed end in silence.
+    return W @ H * M.any(axis=1, keepdims=True)
 
 
-def judge(
+def _expand_phase(cells: Cells, V_hat: NDArray[Any], length: int) -> NDArray[Any]:
+    """Take the model everywhere, and expand the phases of the reliable cells [shape=(n,)]."""
+    Y = V_hat * unit_phase(cells.X)
+    Y = griffin_lim(Y, cells.mask.observed, stft=cells.stft, length=length)
+    return cells.stft.inverse(Y, length=length)
+
+
+def _fill_with_truth(cells: Cells, length: int, rng: np.random.Generator) -> NDArray[Any]:
+    """Fill the hidden cells with the target's magnitudes and find phases [shape=(n,)]."""
+    return complete(
+        cells.X,
+        np.abs(cells.T),
+        cells.mask.observed,
+        phase="griffin-lim",
+        stft=cells.stft,
+        length=length,
+        n_iter=CEILING_ITERATIONS,
+        rng=rng,
+    )[0]
+
+
+def _judge(
     name: str, cells: Cells, samples: NDArray[Any], scene: Scene, seconds: float
 ) -> Condition:
-    """Measure one condition against the clean target.
-
-    Parameters
-    ----------
-    name : str
-        Its name.
-    cells : Cells
-        What it worked on; the distance over hidden cells is taken there, from the re-analysed
-        output.
-    samples : ndarray [shape=(n,)]
-        Its output.
-    scene : Scene
-        The target.
-    seconds : float
-        What it took.
-
-    Returns
-    -------
-    Condition
-        Row and sound.
-    """
+    """Measure one condition against the target; over hidden cells from the re-analysed output."""
     scores = evaluate(scene.target, samples, sr=scene.sr)
     hidden = ~cells.mask.observed
     row = {
@@ -528,6 +458,6 @@ def judge(
         "transform": f"{cells.stft.window} {cells.stft.n_fft}/{cells.stft.hop_length}",
         **{key: scores[key] for key in ("si_sdr_db", "stoi", "estoi", "pesq_wb")},
         "lsd_hidden_db": log_spectral_distance(cells.T, cells.stft.forward(samples), hidden),
-        "seconds": seconds,
+        "seconds": round(seconds, 3),
     }
-    return Condition(name, cells, samples, row)
+    return Condition(name, samples, cells, row)

@@ -46,7 +46,7 @@ def beta_divergence(
     >>> beta_divergence([[1.0, 4.0]], [[2.0, 4.0]], beta=2)
     0.5
     """
-    x, y = np.asarray(V), np.asarray(V_hat)
+    x, y = _as_floats(V), _as_floats(V_hat)
     if x.shape != y.shape:
         raise ParameterError(f"V has shape {x.shape} and V_hat {y.shape}: give equal shapes.")
     if weights is None:
@@ -56,6 +56,12 @@ def beta_divergence(
         raise ParameterError(f"weights have shape {M.shape} and V {x.shape}: give equal shapes.")
     seen = M > 0
     return float((M[seen] * cell_divergence(x[seen], y[seen], beta)).sum(dtype=np.float64))
+
+
+def _as_floats(values: ArrayLike) -> NDArray[Any]:
+    """Take floating point as it comes; integers wrap around in differences and powers."""
+    array = np.asarray(values)
+    return array if array.dtype.kind == "f" else array.astype(np.float64)
 
 
 def cell_divergence(x: NDArray[Any], y: NDArray[Any], beta: float) -> NDArray[Any]:
@@ -85,13 +91,31 @@ def censored_value(V_hat: NDArray[Any], B: NDArray[Any], beta: float) -> NDArray
     """
     if beta != 0:
         return np.minimum(V_hat, B)
-    u = B / V_hat
     with np.errstate(over="ignore"):
+        u = np.minimum(B / V_hat, 1e4)  # beyond, the bound no longer counts; inf / inf would be NaN
         # For small u the difference of large numbers is replaced by its series,
         # 1/u - 1/expm1(u) = 1/2 - u/12 + u**3/720 - ...
         exact = 1 - u / np.expm1(np.where(u > 0, u, 1))
     series = u * (0.5 - u / 12)
     return V_hat * np.where(u < 1e-2, series, exact)
+
+
+def censored_geometric_mean(V_hat: NDArray[Any], B: NDArray[Any], beta: float) -> NDArray[Any]:
+    """Take the mean of the logarithm, rather than `censored_value`'s mean, of a hidden cell.
+
+    For ``beta = 0`` and ``u = B/V_hat``, integration by parts gives
+
+        E log(V/V_hat) = (-gamma - E1(u) - exp(-u)*log(u)) / (1 - exp(-u)),
+
+    with Euler's constant and the exponential integral; -gamma where no bound is known.
+    """
+    if beta != 0:
+        return np.minimum(V_hat, B)
+    from scipy.special import exp1  # costs a quarter of a second: only where it is needed
+
+    u = np.clip(B / V_hat, np.finfo(np.float64).tiny, 700)  # exp(-700) is all but 0
+    exact = -(np.euler_gamma + exp1(u) + np.exp(-u) * np.log(u)) / -np.expm1(-u)
+    return V_hat * np.exp(np.where(u < 1e-3, np.log(u) - 1 - u / 4, exact))
 
 
 def censored_divergence(V_hat: NDArray[Any], B: NDArray[Any], beta: float) -> NDArray[Any]:
@@ -101,4 +125,5 @@ def censored_divergence(V_hat: NDArray[Any], B: NDArray[Any], beta: float) -> ND
     """
     if beta != 0:
         return cell_divergence(np.minimum(V_hat, B), V_hat, beta)
-    return -np.log(-np.expm1(-B / V_hat))
+    with np.errstate(over="ignore"):
+        return -np.log(-np.expm1(-B / V_hat))

@@ -152,6 +152,7 @@ def fit(
     data = _Data(V, weights, bound, beta)
     generator = np.random.default_rng(rng)
     F, N = data.shape
+    starts_with_W = W is not None
     if W is None:
         if n_components is None or n_components < 1:
             raise ParameterError(f"n_components={n_components}: give at least 1, or give W.")
@@ -162,7 +163,8 @@ def fit(
     if n_components not in (None, K):
         raise MismatchError(f"n_components={n_components}, but W has {K} columns: give one.")
     if H is None:
-        H = np.abs(generator.standard_normal((K, N))) * (0.5 * np.pi / K)
+        H = np.abs(generator.standard_normal((K, N)))
+        H *= _share(data, W)[:, None] if starts_with_W else 0.5 * np.pi / K
     H = _factor("H", H, (K, N))
     return _iterate(data, W, H, True, settle, step, penalty, max_iter, tol, check_every)
 
@@ -235,9 +237,7 @@ def encode(
     W = _factor("W", W, (F, None))
     K = W.shape[1]
     if H is None:
-        # Every atom is expected to give an equal share of the level.
-        share = data.level / (K * np.maximum(W.mean(axis=0), np.finfo(W.dtype).tiny))
-        H = np.abs(np.random.default_rng(rng).standard_normal((K, N))) * share[:, None]
+        H = np.abs(np.random.default_rng(rng).standard_normal((K, N))) * _share(data, W)[:, None]
     H = _factor("H", H, (K, N))
     return _iterate(data, W, H, False, 0, step, penalty, max_iter, tol, check_every)
 
@@ -256,7 +256,7 @@ class _Data:
         self.beta = beta
         M: NDArray[Any] = np.ones(self.shape, bool) if weights is None else np.asarray(weights)
         self._check_nonnegative("weights", M)
-        seen: NDArray[Any] = M > 0
+        seen: NDArray[Any] = np.greater(M, 0)
         observed = values[seen].astype(np.float64)
         if not (np.isfinite(observed).all() and (observed >= 0).all()):
             raise ParameterError("V has negative, NaN or infinite observed cells: hide them.")
@@ -274,11 +274,13 @@ class _Data:
             B = np.asarray(bound)
             self._check_nonnegative("bound", B)
             self.censored = ~seen & np.isfinite(B)
-            upper = B[self.censored].astype(np.float64) / self.scale
-            self.B: NDArray[Any] = np.maximum(upper, DATA_FLOOR).astype(self.dtype)
+            with np.errstate(over="ignore"):
+                upper = B[self.censored].astype(np.float64) / self.scale
+            upper = np.clip(upper, DATA_FLOOR, np.finfo(self.dtype).max)
+            self.B: NDArray[Any] = upper.astype(self.dtype)
             M = np.asarray(np.where(self.censored, 1, M))
             seen = seen | self.censored
-        self.observed_frames: NDArray[Any] = seen.any(axis=0)
+        self.observed_frames: NDArray[np.bool_] = np.asarray(seen.any(axis=0))
         everything = bool((M == 1).all())
         self.M: NDArray[Any] | None = None if everything else M.astype(self.dtype)
         self.observed = M if self.censored is None else np.where(self.censored, 0, M)
@@ -290,6 +292,8 @@ class _Data:
             )
         if values.dtype.kind not in "fiub" or not (values >= 0).all():
             raise ParameterError(f"{name} has negative or NaN cells: give values of at least 0.")
+        if name == "weights" and not np.isfinite(values).all():
+            raise ParameterError("weights has infinite cells: give finite values.")
 
     def expected(self, W: NDArray[Any], H: NDArray[Any]) -> NDArray[Any]:
         """E-step: the data, with what is to be expected in bounded hidden cells."""
@@ -316,17 +320,28 @@ class _Data:
 def _factor(name: str, values: ArrayLike, shape: tuple[int, int | None]) -> NDArray[Any]:
     """Check a factor given by the caller, or drawn."""
     factor = np.asarray(values)
+    if factor.dtype.kind in "iub":
+        factor = factor.astype(np.float64)
     fits = factor.ndim == 2 and all(
         size in (None, have) for size, have in zip(shape, factor.shape, strict=True)
     )
     if not fits or factor.size == 0:
         wanted = "(" + ", ".join("K" if size is None else str(size) for size in shape) + ")"
         raise MismatchError(f"{name} has shape {factor.shape}: {wanted} is needed.")
-    if not (np.isfinite(factor).all() and (factor >= 0).all()):
+    if factor.dtype.kind != "f" or not (np.isfinite(factor).all() and (factor >= 0).all()):
         raise ParameterError(f"{name} has negative, NaN or infinite cells: give values >= 0.")
     return factor
 
 
+def _share(data: _Data, W: NDArray[Any]) -> NDArray[Any]:
+    """Give the activation [shape=(K,)] with which each atom has an equal share of the level."""
+    share: NDArray[Any] = data.level / (
+        W.shape[1] * np.maximum(W.mean(axis=0), np.finfo(W.dtype).tiny)
+    )
+    return share
+
+
+@np.errstate(divide="ignore", over="ignore", invalid="ignore")  # the status says it
 def _iterate(
     data: _Data,
     W_given: NDArray[Any],
@@ -349,11 +364,13 @@ def _iterate(
     ):
         if not (np.isfinite(value) and value >= least):
             raise ParameterError(f"{name}={value}: give at least {least}.")
+    if not np.isfinite(data.beta):
+        raise ParameterError(f"beta={data.beta}: give a finite number.")
 
     def result(
         W: NDArray[Any], H: NDArray[Any], status: Status, n_iter: int, trace: list[float]
     ) -> Factorization:
-        units = np.asarray(trace) * data.scale**data.beta
+        units = np.asarray(trace) * np.float64(data.scale) ** data.beta
         return Factorization(
             W.astype(data.dtype), H.astype(data.dtype), status, n_iter, units, data.observed_frames
         )
@@ -400,7 +417,8 @@ def _iterate(
             W, H = kept
             status = "nonfinite"
             break
-        if tol and n_iter > settle and trace[-2] - trace[-1] < tol * abs(trace[0]):
+        first = trace[0] if np.isfinite(trace[0]) else trace[1]
+        if tol and n_iter > settle and trace[-2] - trace[-1] < tol * abs(first):
             status = "converged"
             break
         kept = W, H

@@ -184,8 +184,8 @@ def gradient_parts(
         negative = V.astype(V_hat.dtype)
     else:
         positive = V_hat ** (beta - 1)
-        negative = positive / V_hat
-        negative *= V
+        negative = np.divide(V, V_hat, out=V_hat)  # near 1: V_hat**(beta-2) may overflow
+        negative *= positive
     if M is not None:
         positive *= M
         negative *= M

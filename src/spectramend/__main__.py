@@ -1,0 +1,6 @@
+"""``python -m spectramend``."""
+
+from spectramend.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,9 @@
+"""The command line: reads options and files, calls the library, writes files.
+
+Heavy modules are imported by the command that needs them, so that ``--help`` answers at once.
+"""
+
+from spectramend.cli import experiments, recordings
+from spectramend.cli.base import cli, main
+
+__all__ = ["cli", "experiments", "main", "recordings"]

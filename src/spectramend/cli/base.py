@@ -1,0 +1,172 @@
+"""What every command shares: options, errors of one line, messages, progress, tables."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import click
+
+from spectramend._version import __version__
+from spectramend.errors import SpectramendError
+
+if TYPE_CHECKING:
+    from spectramend.stft import STFT
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+PATH = click.Path(path_type=Path)
+
+INTERRUPTED = 130  # exit status after Ctrl-C
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="spectramend")
+def cli() -> None:
+    """Restore missing or covered parts of an audio spectrum."""
+
+
+def main() -> NoReturn:
+    """Run the command line; `sys.exit` with 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    try:
+        sys.exit(cli(standalone_mode=False) or 0)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("spectramend: interrupted.", err=True)
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of stdout went away; Python must not complain about it again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def command(group: click.Group, name: str) -> Callable[[Command], click.Command]:
+    """Make a command with the options that every command has, and errors of one line."""
+
+    def decorate(function: Command) -> click.Command:
+        @functools.wraps(function)
+        def run(*args: Any, threads: int | None, quiet: bool, debug: bool, **options: Any) -> None:
+            context = click.get_current_context()
+            context.obj = {"quiet": quiet}
+            try:
+                with _limited_threads(threads):
+                    function(*args, **options)
+            except (SpectramendError, OSError, MemoryError) as error:
+                if debug:
+                    raise
+                text = " ".join((str(error) or type(error).__name__).split())
+                click.echo(f"spectramend: error: {text}", err=True)
+                context.exit(1)
+
+        for option in (
+            click.option("--debug", is_flag=True, help="Show where an error comes from."),
+            click.option("--quiet", is_flag=True, help="No progress and no messages."),
+            click.option("--threads", type=click.IntRange(1), help="Threads for matrix products."),
+            click.version_option(__version__, prog_name="spectramend"),
+        ):
+            run = option(run)
+        return group.command(name)(run)
+
+    return decorate
+
+
+@contextlib.contextmanager
+def _limited_threads(threads: int | None) -> Iterator[None]:
+    """Limit the threads of matrix products."""
+    if threads is None:
+        yield
+        return
+    import numpy  # noqa: F401, ICN001  # loads the library whose threads are set
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(threads):
+        yield
+
+
+def say(text: str) -> None:
+    """Print a message to stderr, unless asked to be quiet."""
+    if not click.get_current_context().obj["quiet"]:
+        click.echo(text, err=True)
+
+
+seed_option = click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Fixes every random draw."
+)
+overwrite_option = click.option("--overwrite", is_flag=True, help="Replace existing output.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
+
+
+def stft_options(function: Command) -> Command:
+    """Add the options of a transform."""
+    for option in (
+        click.option("--hop-length", type=int, help="Samples between frames. [default: n-fft/4]"),
+        click.option("--n-fft", type=int, help="Samples in a frame. [default: 1024]"),
+    ):
+        function = option(function)
+    return function
+
+
+def transform(n_fft: int | None, hop_length: int | None) -> STFT:
+    """Make the transform that was asked for: Hann, centred."""
+    from spectramend.stft import STFT
+
+    size = 1024 if n_fft is None else n_fft
+    return STFT(size, max(1, size // 4) if hop_length is None else hop_length)
+
+
+@contextlib.contextmanager
+def progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Show progress on stderr: a bar on a terminal, a line a step elsewhere."""
+    if click.get_current_context().obj["quiet"]:
+        yield lambda name, done, total: None
+    elif not sys.stderr.isatty():
+        yield lambda name, done, total: click.echo(f"[{done}/{total}] {name}", err=True)
+    else:
+        from rich.console import Console
+        from rich.progress import Progress
+
+        with Progress(console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task("starting", total=None)
+
+            def show(name: str, done: int, total: int) -> None:
+                bar.update(task, description=name, completed=done, total=total)
+
+            yield show
+
+
+def print_table(columns: Any, rows: list[dict[str, Any]]) -> None:
+    """Print rows on stdout."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from spectramend.display import column_texts
+
+    table = Table()
+    for column in columns:
+        number = not isinstance(rows[0][column.key], str)
+        table.add_column(column.heading, justify="right" if number else "left", no_wrap=True)
+    texts = [column_texts([row[column.key] for row in rows]) for column in columns]
+    for row in zip(*texts, strict=True):
+        table.add_row(*row)
+    # A terminal narrower than the table would cut it; a pipe has no width at all.
+    width = None if sys.stdout.isatty() else 200
+    Console(width=width).print(table)
+
+
+def finite(value: Any) -> Any:
+    """Replace numbers that JSON does not have, infinity and NaN, by null."""
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [finite(item) for item in value]
+    if isinstance(value, float) and value - value != 0:
+        return None
+    return value

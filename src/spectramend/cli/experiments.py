@@ -1,0 +1,136 @@
+"""Commands that run published experiments, and the demo, which is one of them."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from spectramend.cli.base import (
+    PATH,
+    cli,
+    command,
+    finite,
+    json_option,
+    overwrite_option,
+    print_table,
+    progress,
+    say,
+    seed_option,
+)
+
+if TYPE_CHECKING:
+    from spectramend.experiments import thiemann2015
+
+
+@cli.group("experiment")
+def experiment_group() -> None:
+    """Run a published experiment and print its table."""
+
+
+@command(experiment_group, "thiemann2015")
+@click.option("--data", type=PATH, required=True, help="Folder with item_01_MA … item_01_ML.")
+@click.option("-o", "--output", type=PATH, help="Folder for sounds, figures, table, index.html.")
+@click.option(
+    "--mask",
+    type=click.Choice(["notebook", "exact"]),
+    default="notebook",
+    show_default=True,
+    help="exact: the mask knows the interferer's gain in the mix.",
+)
+@seed_option
+@overwrite_option
+@json_option
+def experiment_thiemann2015(
+    data: Path, output: Path | None, mask: Any, seed: int, overwrite: bool, as_json: bool
+) -> None:
+    """Run the 2015 notebook "Audio Spectrum Inpainting using NMF", and ours beside it."""
+    from spectramend.experiments import thiemann2015
+
+    arguments = ["experiment", "thiemann2015", "--data", str(data), "--mask", mask]
+    recordings = thiemann2015.load(data)
+    _run_thiemann2015(recordings, arguments, output, mask, seed, overwrite, as_json)
+
+
+@command(cli, "demo")
+@click.option(
+    "-o",
+    "--output",
+    type=PATH,
+    default=Path("spectramend-demo"),
+    show_default=True,
+    help="Folder for sounds, figures, table, index.html; an earlier demo is replaced.",
+)
+@click.option(
+    "--mask",
+    type=click.Choice(["notebook", "exact"]),
+    default="notebook",
+    show_default=True,
+    help="exact: the mask knows the interferer's gain in the mix.",
+)
+@seed_option
+@json_option
+def demo(output: Path, mask: Any, seed: int, as_json: bool) -> None:
+    """Run the 2015 experiment on two bundled synthetic voices."""
+    from importlib.resources import as_file, files
+
+    from spectramend.experiments import thiemann2015
+
+    with as_file(files("spectramend") / "voices") as folder:
+        recordings = thiemann2015.load(folder)
+    arguments = ["demo", "--mask", mask]
+    _run_thiemann2015(recordings, arguments, output, mask, seed, True, as_json)
+
+
+def _run_thiemann2015(
+    recordings: thiemann2015.Recordings,
+    arguments: list[str],
+    output: Path | None,
+    mask: thiemann2015.MaskKind,
+    seed: int,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Run the experiment, write its folder, and print its table."""
+    from spectramend.experiments import thiemann2015, thiemann2015_output
+    from spectramend.files import check_folder, whole_folder
+    from spectramend.metrics import missing_metrics
+
+    if output is not None:
+        check_folder(output, overwrite=overwrite)
+    with progress() as show:
+        result = thiemann2015.run(recordings, mask=mask, seed=seed, progress=show)
+    if output is not None:
+        again = ["spectramend", *arguments, "--seed", str(seed), "-o", output.name]
+        with whole_folder(output, overwrite=overwrite) as folder:
+            thiemann2015_output.write(
+                folder,
+                result,
+                title="Audio spectrum inpainting, the 2015 experiment",
+                commands=[shlex.join(again), *_by_hand(result)],
+            )
+    if as_json:
+        click.echo(json.dumps(finite(thiemann2015_output.as_json(result))))
+    else:
+        print_table(thiemann2015_output.COLUMNS, result.rows)
+    for line in missing_metrics():
+        say(line)
+    if output is not None:
+        say(f"Listen and look: {(output / 'index.html').absolute()}")
+
+
+def _by_hand(result: thiemann2015.Result) -> list[str]:
+    """Commands that make ``spectramend.wav`` from the other files of the folder."""
+    from spectramend.experiments.thiemann2015 import MIX_GAIN, TRAINING
+
+    gain = 1.0 if result.mask == "notebook" else MIX_GAIN
+    items = " ".join(f"DATA/{stem}.*" for stem in TRAINING)
+    return [
+        f"spectramend train {items} -o voice.safetensors",
+        f"spectramend mask ideal target.wav interferer.wav --gain {gain:g} --mix-gain "
+        f"{MIX_GAIN:g} --floor-db {result.floor_db!r} -o mask.npz",
+        "spectramend repair mix.wav --mask mask.npz --dictionary voice.safetensors -o repaired.wav",
+    ]

@@ -1,0 +1,208 @@
+"""Commands on recordings: train, mask, repair, evaluate."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from spectramend.cli.base import (
+    PATH,
+    cli,
+    command,
+    finite,
+    json_option,
+    overwrite_option,
+    say,
+    seed_option,
+    stft_options,
+    transform,
+)
+
+
+@command(cli, "train")
+@click.argument("clean", nargs=-1, required=True, type=PATH)
+@click.option("-o", "--output", type=PATH, required=True, help="Dictionary, VOICE.safetensors.")
+@click.option("--atoms", type=click.IntRange(1), help="Atoms. [default: a fifth of the bins]")
+@stft_options
+@click.option("--beta", type=float, default=0.0, show_default=True, help="Which beta-divergence.")
+@seed_option
+@overwrite_option
+def train(
+    clean: tuple[Path, ...],
+    output: Path,
+    atoms: int | None,
+    n_fft: int | None,
+    hop_length: int | None,
+    beta: float,
+    seed: int,
+    overwrite: bool,
+) -> None:
+    """Train a dictionary on clean recordings of one voice or instrument."""
+    from spectramend import audio
+    from spectramend.dictionary import Dictionary
+    from spectramend.files import check_output
+
+    check_output(output, overwrite=overwrite)
+    recordings = audio.read_same_rate(list(clean))
+    voice = Dictionary.train(
+        [recording.samples for recording in recordings],
+        sr=recordings[0].sr,
+        stft=transform(n_fft, hop_length),
+        n_components=atoms,
+        beta=beta,
+        sources=[recording.source for recording in recordings if recording.source],
+        rng=seed,
+    )
+    voice.save(output, overwrite=overwrite)
+    seconds = sum(recording.seconds for recording in recordings)
+    say(f"{output}: {voice.n_components} atoms from {seconds:.1f} s at {voice.sr} Hz.")
+
+
+@cli.group("mask")
+def mask_group() -> None:
+    """Make masks: which cells of a spectrum are reliable."""
+
+
+@command(mask_group, "ideal")
+@click.argument("target", type=PATH)
+@click.argument("interferer", type=PATH)
+@click.option("-o", "--output", type=PATH, required=True, help="Mask file, MASK.npz.")
+@click.option(
+    "--gain",
+    type=float,
+    default=1.0,
+    show_default=True,
+    help="Compare with so many times the interferer.",
+)
+@click.option(
+    "--mix-gain", type=float, help="The interferer's gain in the mix. [default: the same as --gain]"
+)
+@click.option(
+    "--floor-db", type=float, help="Hide cells so far under the target's loudest. [default: none]"
+)
+@stft_options
+@overwrite_option
+def mask_ideal(
+    target: Path,
+    interferer: Path,
+    output: Path,
+    gain: float,
+    mix_gain: float | None,
+    floor_db: float | None,
+    n_fft: int | None,
+    hop_length: int | None,
+    overwrite: bool,
+) -> None:
+    """Write the ideal binary mask of TARGET against INTERFERER.
+
+    A shorter recording counts as silent after its end.
+    """
+    import numpy as np
+
+    from spectramend import audio
+    from spectramend.errors import AudioError
+    from spectramend.files import check_output
+    from spectramend.masks import Mask
+
+    check_output(output, overwrite=overwrite)
+    voices = audio.read_same_rate([target, interferer])
+    for path, voice in zip((target, interferer), voices, strict=True):
+        if voice.samples.ndim != 1:
+            raise AudioError(f"{path}: has {len(voice.samples)} channels; a mask is made of mono.")
+    stft = transform(n_fft, hop_length)
+    length = max(voice.samples.size for voice in voices)
+    if length < stft.n_fft:
+        raise AudioError(
+            f"{target}: has {length} samples, shorter than a frame of {stft.n_fft}: use a smaller "
+            f"--n-fft."
+        )
+    T, N = (stft.forward(np.pad(v.samples, (0, length - v.samples.size))) for v in voices)
+    mask = Mask.ideal(
+        T, N, gain=gain, mix_gain=mix_gain, floor_db=floor_db, stft=stft, sr=voices[0].sr
+    )
+    mask.save(output, overwrite=overwrite)
+    say(f"{output}: {100 * mask.observed.mean():.1f} % of {mask.observed.shape} cells reliable.")
+
+
+@command(cli, "repair")
+@click.argument("source", metavar="IN", type=PATH)
+@click.option("-o", "--output", type=PATH, required=True, help="The repaired recording.")
+@click.option("--mask", "mask_file", type=PATH, required=True, help="Mask: .npz, .npy or .png.")
+@click.option(
+    "--damage",
+    type=click.Choice(["auto", "missing", "occluded"]),
+    default="auto",
+    show_default=True,
+    help="What hidden cells are; auto: as the mask file says.",
+)
+@click.option("--dictionary", type=PATH, help="Dictionary; else learned from the recording.")
+@stft_options
+@seed_option
+@overwrite_option
+@json_option
+def repair(
+    source: Path,
+    output: Path,
+    mask_file: Path,
+    damage: str,
+    dictionary: Path | None,
+    n_fft: int | None,
+    hop_length: int | None,
+    seed: int,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Restore the hidden cells of a recording.
+
+    The output has the sample rate, the channels and, where its format allows, the sample coding of
+    the input.
+    """
+    from spectramend import audio, restoration
+    from spectramend.dictionary import Dictionary
+    from spectramend.files import check_output
+    from spectramend.masks import Mask
+
+    check_output(output, overwrite=overwrite)
+    recording = audio.read(source)
+    plain = mask_file.suffix != ".npz"
+    stft = (
+        None if n_fft is None and hop_length is None and not plain else transform(n_fft, hop_length)
+    )
+    mask = Mask.load(
+        mask_file,
+        stft=stft,
+        sr=recording.sr,
+        damage=None if damage == "auto" else damage,  # type: ignore[arg-type]  # click checked it
+    )
+    voice = None if dictionary is None else Dictionary.load(dictionary)
+    fixed = restoration.repair(recording.samples, recording.sr, mask, dictionary=voice, rng=seed)
+    audio.write(output, fixed.samples, recording.sr, subtype=recording.subtype, overwrite=overwrite)
+    if as_json:
+        channels = [
+            {"status": c.status, "n_iter": c.factorization.n_iter, "notes": list(c.notes)}
+            for c in fixed.channels
+        ]
+        click.echo(json.dumps({"output": str(output), "channels": channels, "seed": seed}))
+    for number, channel in enumerate(fixed.channels, 1):
+        say(" ".join([f"{output}: channel {number}: fit {channel.status}.", *channel.notes]))
+
+
+@command(cli, "evaluate")
+@click.argument("reference", type=PATH)
+@click.argument("estimate", type=PATH)
+@json_option
+def evaluate(reference: Path, estimate: Path, as_json: bool) -> None:
+    """Measure how close ESTIMATE is to REFERENCE."""
+    from spectramend import audio, metrics
+
+    recordings = audio.read_same_rate([reference, estimate])
+    scores = metrics.evaluate(recordings[0].samples, recordings[1].samples, sr=recordings[0].sr)
+    if as_json:
+        click.echo(json.dumps(finite(scores)))
+    else:
+        for name, value in scores.items():
+            click.echo(f"{name:<10} {'-' if value is None else format(value, '.3f')}")
+    for line in metrics.missing_metrics():
+        say(line)

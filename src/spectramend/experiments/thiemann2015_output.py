@@ -1,0 +1,149 @@
+"""What the 2015 experiment writes: table, sounds, the notebook's figures, and a listening page."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spectramend import audio
+from spectramend.display import figure_png
+from spectramend.experiments.thiemann2015 import CONDITIONS, Result
+from spectramend.metrics import missing_metrics
+from spectramend.report import Column, Panel, Picture, Sound, listening_page, spectrogram_figure
+
+COLUMNS = (
+    Column("condition", "Condition"),
+    Column("transform", "Transform"),
+    Column("si_sdr_db", "SI-SDR (dB)", "higher"),
+    Column("stoi", "STOI", "higher"),
+    Column("estoi", "ESTOI", "higher"),
+    Column("pesq_wb", "PESQ-wb", "higher"),
+    Column("lsd_hidden_db", "LSD hidden (dB)", "lower"),
+    Column("seconds", "Time (s)"),
+)
+# The target and a method that is told the true magnitudes compete with nobody.
+REFERENCES = ("target", "ceiling_magnitude")
+
+
+def as_json(result: Result) -> dict[str, Any]:
+    """Put a result into the form that ``--json`` prints.
+
+    Parameters
+    ----------
+    result : Result
+        The experiment.
+
+    Returns
+    -------
+    dict
+        ``experiment, mask, rows``.
+    """
+    return {"experiment": "thiemann2015", "mask": result.mask, "rows": result.rows}
+
+
+def write(folder: Path, result: Result, *, title: str, commands: list[str]) -> None:
+    """Fill a folder with everything there is to see and hear.
+
+    Parameters
+    ----------
+    folder : Path
+        An empty folder.
+    result : Result
+        The experiment.
+    title : str
+        Heading of the page.
+    commands : list of str
+        Commands that make it again.
+    """
+    (folder / "metrics.json").write_text(json.dumps(as_json(result), indent=2) + "\n", "utf-8")
+    with (folder / "metrics.csv").open("w", newline="", encoding="utf-8") as stream:
+        table = csv.DictWriter(stream, [column.key for column in COLUMNS])
+        table.writeheader()
+        table.writerows(result.rows)
+    scene = result.scene
+    audio.write(folder / "interferer.wav", scene.interferer, scene.sr)
+    sounds = _sounds(result)
+    for sound in sounds:
+        audio.write(folder / sound.file, sound.samples, scene.sr)
+    page = listening_page(
+        title=title,
+        lead="A voice is covered by another one, twice as loud as recorded. A mask keeps the cells "
+        "of the spectrum in which the first voice wins; each condition makes of them what it can. "
+        "Metrics are taken against the clean target.",
+        sounds=sounds,
+        rows=[{"name": row["condition"], **row} for row in result.rows],
+        columns=COLUMNS,
+        figures=_figures(folder, result),
+        commands=commands,
+        notes=missing_metrics(),
+    )
+    (folder / "index.html").write_text(page, "utf-8")
+
+
+def _sounds(result: Result) -> list[Sound]:
+    """Sounds of the page: the target, then every condition."""
+    sr = result.scene.sr
+    heard = [("target", "The clean target voice.", result.scene.target)]
+    heard += [(c.name, CONDITIONS[c.name], c.samples) for c in result.conditions]
+    return [
+        Sound(name, name, text, samples, sr, f"{name}.wav", reference=name in REFERENCES)
+        for name, text, samples in heard
+    ]
+
+
+def _figures(folder: Path, result: Result) -> list[Picture]:
+    """Draw the notebook's three figures, and one of what we do."""
+    cells, sr = result.notebook, result.scene.sr
+    target = Panel("Target", np.abs(cells.T) ** 2, sr, cells.stft)
+    ours = result.conditions[-1]
+    theirs = Panel("Mix, X", np.abs(ours.cells.X) ** 2, sr, ours.cells.stft)
+    outcome = np.abs(ours.cells.stft.forward(ours.samples)) ** 2
+    training = [
+        Panel("Training speech", result.training**2, sr, cells.stft),
+        Panel("Model of it, W @ H", result.training_model.astype(float) ** 2, sr, cells.stft),
+    ]
+    figures = {
+        "mix_target_mask": (
+            [
+                Panel("Mix", np.abs(cells.X) ** 2, sr, cells.stft),
+                target,
+                Panel("Ideal binary mask", cells.mask.observed, sr, cells.stft),
+            ],
+            "Mix, target, and the mask that tells which cells are reliable.",
+        ),
+        "training_model": (
+            training,
+            "Training speech without its quiet frames, and the dictionary's model of it.",
+        ),
+        "target_inpainted": (
+            [
+                target,
+                Panel(
+                    "Inpainted as in 2015, W @ H",
+                    result.inpainted.astype(float) ** 2,
+                    sr,
+                    cells.stft,
+                ),
+            ],
+            "What it should be, and what the notebook published: the model follows the mix.",
+        ),
+        "spectramend": (
+            [
+                theirs,
+                Panel("Ideal binary mask", ours.cells.mask.observed, sr, ours.cells.stft),
+                Panel("Inpainted by default", outcome, sr, ours.cells.stft),
+                Panel("Target, T", np.abs(ours.cells.T) ** 2, sr, ours.cells.stft),
+            ],
+            "Mix, mask, what our default makes of them, and the target.",
+        ),
+    }
+    pictures = []
+    for name, (panels, caption) in figures.items():
+        (folder / f"{name}.png").write_bytes(figure_png(spectrogram_figure(panels)))
+        alt = "Spectrograms, one above the other: " + "; ".join(p.title for p in panels) + "."
+        pictures.append(Picture(f"{name}.png", alt, caption))
+    return pictures

@@ -1,0 +1,351 @@
+"""The command line: the same results as the library, errors of one line, nothing half-written."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import soundfile
+
+from conftest import VOICES
+from spectramend import Dictionary, Mask, audio, repair
+from spectramend.cli import base, main
+from spectramend.experiments import thiemann2015
+from spectramend.stft import STFT
+
+SR = 16000
+
+
+class Ended(NamedTuple):
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Runner:
+    """Runs commands in this process."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self.monkeypatch, self.capsys = monkeypatch, capsys
+
+    def __call__(self, *arguments: object) -> Ended:
+        self.monkeypatch.setattr(sys, "argv", ["spectramend", *map(str, arguments)])
+        self.capsys.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            main()
+        code = stop.value.code
+        return Ended(0 if code is None else int(code), *self.capsys.readouterr())
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Runner:
+    return Runner(monkeypatch, capsys)
+
+
+@pytest.fixture(scope="module")
+def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two seconds of each bundled voice, their mix, and all that can be wrong with a recording."""
+    folder = tmp_path_factory.mktemp("sounds")
+    excerpts = {
+        "target": "item_01_MA", "interferer": "item_01_ML", "clean": "item_02_MA",
+    }  # fmt: skip
+    samples = {
+        name: audio.read(VOICES / f"{stem}.flac").samples[SR : 3 * SR]
+        for name, stem in excerpts.items()
+    }
+    samples["mix"] = samples["target"] + samples["interferer"]
+    for name, x in samples.items():
+        audio.write(folder / f"{name}.wav", x, SR)
+    stereo = np.stack([samples["mix"], samples["target"]])
+    audio.write(folder / "stereo.wav", stereo, SR, subtype="PCM_16")
+    audio.write(folder / "half_rate.wav", samples["mix"][::2], SR // 2)
+    audio.write(folder / "short.wav", samples["mix"][:500], SR)
+    audio.write(folder / "silence.wav", np.zeros(SR), SR)
+    soundfile.write(folder / "nan.wav", np.full(SR, np.nan), SR, subtype="FLOAT")
+    soundfile.write(folder / "no_samples.wav", np.zeros(0), SR)
+    (folder / "empty.wav").touch()
+    (folder / "text.wav").write_text("this is not audio\n")
+    whole = (folder / "mix.wav").read_bytes()
+    (folder / "truncated.wav").write_bytes(whole[: len(whole) // 2])
+    flac = (VOICES / "item_01_MA.flac").read_bytes()
+    (folder / "truncated.flac").write_bytes(flac[: len(flac) // 2])
+    stft = STFT()
+    n_frames = stft.n_frames(2 * SR)
+    Mask(np.ones((513, 9), bool), stft=stft, sr=SR).save(folder / "other_shape.npz")
+    Mask(np.zeros((513, n_frames), bool), stft=stft, sr=SR).save(folder / "hides_all.npz")
+    T, N = (stft.forward(samples[name]) for name in ("target", "interferer"))
+    Mask.ideal(T, N, floor_db=60, stft=stft, sr=SR).save(folder / "mask.npz")
+    for name, sr in (("voice", SR), ("voice_8k", SR // 2)):
+        voice = Dictionary.train([samples["clean"]], sr=sr, n_components=20, rng=0)
+        voice.save(folder / f"{name}.safetensors")
+    return folder
+
+
+def test_commands_on_written_files_give_the_samples_of_the_experiments_row(
+    run: Runner, bundled_result: thiemann2015.Result, bundled_output: Path, tmp_path: Path
+) -> None:
+    training = [VOICES / f"{stem}.flac" for stem in thiemann2015.TRAINING]
+    voice, mask, out = (tmp_path / name for name in ("v.safetensors", "m.npz", "repaired.wav"))
+    assert run("train", *training, "-o", voice).code == 0
+    ended = run(
+        "mask", "ideal", bundled_output / "target.wav", bundled_output / "interferer.wav",
+        "--gain", 2, "--mix-gain", 2, "--floor-db", repr(bundled_result.floor_db), "-o", mask,
+    )  # fmt: skip
+    assert ended.code == 0
+    ended = run(
+        "repair", bundled_output / "mix.wav", "--mask", mask, "--dictionary", voice, "-o", out
+    )
+    assert ended.code == 0
+    np.testing.assert_array_equal(
+        audio.read(out).samples, audio.read(bundled_output / "spectramend.wav").samples
+    )
+
+
+def test_train_equals_the_library_and_keeps_provenance(
+    run: Runner, sounds: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "voice.safetensors"
+    options = ["--atoms", 7, "--n-fft", 512, "--beta", 1, "--seed", 3]
+    assert run("train", sounds / "clean.wav", "-o", out, *options).code == 0
+    voice = Dictionary.load(out)
+    clean = audio.read(sounds / "clean.wav")
+    expected = Dictionary.train(
+        [clean.samples], sr=SR, stft=STFT(512, 128), n_components=7, beta=1.0, rng=3
+    )
+    np.testing.assert_array_equal(voice.W, expected.W)
+    assert voice.sources == (clean.source,)
+    assert voice.beta == 1
+
+
+def test_repair_equals_the_library_for_stereo_and_keeps_the_coding(
+    run: Runner, sounds: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.wav"
+    ended = run("repair", sounds / "stereo.wav", "--mask", sounds / "mask.npz", "-o", out, "--json")
+    assert ended.code == 0
+    facts = json.loads(ended.out)
+    assert [channel["status"] for channel in facts["channels"]] == ["max_iter", "max_iter"]
+    written = audio.read(out)
+    assert written.subtype == "PCM_16"
+    mix = audio.read(sounds / "stereo.wav")
+    expected = repair(mix.samples, SR, Mask.load(sounds / "mask.npz"), rng=0).samples
+    np.testing.assert_allclose(written.samples, expected, atol=2**-15)
+
+
+def test_repair_reads_a_picture(run: Runner, sounds: Path, tmp_path: Path) -> None:
+    from matplotlib.image import imsave
+
+    picture = np.ones((513, STFT().n_frames(2 * SR)))
+    picture[100:200, 40:50] = 0
+    imsave(tmp_path / "mask.png", picture[::-1], cmap="gray")
+    common = ["repair", sounds / "mix.wav", "--mask", tmp_path / "mask.png", "-o"]
+    assert "give the damage" in run(*common, tmp_path / "a.wav").err
+    assert run(*common, tmp_path / "a.wav", "--damage", "missing").code == 0
+    before, after = (audio.read(p).samples for p in (sounds / "mix.wav", tmp_path / "a.wav"))
+    touched = slice(40 * 256 - 512, 49 * 256 + 512)
+    assert not np.array_equal(after[touched], before[touched])
+    after[touched] = before[touched]
+    np.testing.assert_array_equal(after, before)
+
+
+def test_evaluate_prints_what_the_library_says(run: Runner, sounds: Path) -> None:
+    from spectramend import evaluate
+
+    ended = run("evaluate", sounds / "target.wav", sounds / "mix.wav", "--json")
+    x, y = (audio.read(sounds / f"{name}.wav").samples for name in ("target", "mix"))
+    assert json.loads(ended.out) == evaluate(x, y, sr=SR)
+    assert "si_sdr_db" in run("evaluate", sounds / "target.wav", sounds / "mix.wav").out
+
+
+def test_demo_writes_its_folder_prints_its_table_and_works_twice(
+    run: Runner,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    bundled_result: thiemann2015.Result,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(thiemann2015, "run", lambda *args, **options: bundled_result)
+    for _ in range(2):
+        ended = run("demo")
+        assert ended.code == 0
+        assert all(name in ended.out for name in thiemann2015.CONDITIONS)
+        assert str(tmp_path / "spectramend-demo" / "index.html") in ended.err
+        assert (tmp_path / "spectramend-demo" / "index.html").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["spectramend-demo"]
+
+
+def test_demo_leaves_a_folder_alone_that_is_not_its_own(run: Runner, tmp_path: Path) -> None:
+    (tmp_path / "precious.txt").write_text("mine")
+    ended = run("demo", "-o", tmp_path)
+    assert ended.code == 1
+    assert "holds other files" in ended.err
+    assert [path.name for path in tmp_path.iterdir()] == ["precious.txt"]
+
+
+def test_json_of_the_experiment_is_all_that_stdout_gets(
+    run: Runner, monkeypatch: pytest.MonkeyPatch, bundled_result: thiemann2015.Result
+) -> None:
+    monkeypatch.setattr(thiemann2015, "run", lambda *args, **options: bundled_result)
+    ended = run("experiment", "thiemann2015", "--data", VOICES, "--mask", "exact", "--json")
+    printed = json.loads(ended.out)
+    assert list(printed) == ["experiment", "mask", "rows"]
+    assert printed["mask"] == "exact"
+    assert len(printed["rows"]) == 8
+
+
+def test_metrics_that_cannot_be_taken_are_explained(
+    run: Runner, sounds: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spectramend.metrics.has", lambda package: package != "pesq")
+    ended = run("evaluate", sounds / "target.wav", sounds / "mix.wav", "--json")
+    assert json.loads(ended.out)["pesq_wb"] is None
+    assert "it needs a C compiler" in ended.err
+
+
+TRAIN = ["train", "-o", "OUT/voice.safetensors"]
+REPAIR = ["repair", "-o", "OUT/out.wav", "IN/mix.wav"]
+WITH_MASK = ["repair", "-o", "OUT/out.wav", "--mask", "IN/mask.npz"]
+IDEAL = ["mask", "ideal", "-o", "OUT/mask.npz"]
+BAD_INPUT = [
+    ([*TRAIN, "IN/absent.wav"], "absent.wav: no such file"),
+    ([*TRAIN, "IN"], "is a directory; name a file"),
+    ([*TRAIN, "IN/empty.wav"], "empty.wav: is empty"),
+    ([*TRAIN, "IN/truncated.wav"], "truncated.wav: is truncated"),
+    ([*TRAIN, "IN/truncated.flac"], "truncated.flac"),
+    ([*TRAIN, "IN/text.wav"], "text.wav: cannot be read as audio"),
+    ([*TRAIN, "IN/no_samples.wav"], "no_samples.wav: has no samples"),
+    ([*TRAIN, "IN/nan.wav"], "nan.wav: has 16000 NaN or infinite samples"),
+    ([*TRAIN, "IN/silence.wav"], "is digital silence: nothing to learn from"),
+    ([*TRAIN, "IN/short.wav"], "shorter than a frame"),
+    ([*TRAIN, "IN/clean.wav", "IN/half_rate.wav"], "has 8000 Hz"),
+    ([*TRAIN, "IN/clean.wav", "--hop-length", "2000"], "hop_length=2000 is longer than n_fft=1024"),
+    ([*TRAIN, "IN/clean.wav", "--atoms", "100000"], "n_components=100000"),
+    (["train", "IN/clean.wav", "-o", "OUT/absent/v.safetensors"], "does not exist; create it"),
+    (["train", "IN/clean.wav", "-o", "IN/voice.safetensors"], "exists; choose another name"),
+    ([*IDEAL, "IN/target.wav", "IN/half_rate.wav"], "has 8000 Hz"),
+    ([*IDEAL, "IN/stereo.wav", "IN/target.wav"], "has 2 channels"),
+    ([*IDEAL, "IN/short.wav", "IN/short.wav"], "shorter than a frame"),
+    ([*IDEAL, "IN/target.wav", "IN/interferer.wav", "--gain", "0"], "gain=0.0: give a positive"),
+    (["mask", "ideal", "IN/target.wav", "IN/interferer.wav", "-o", "OUT/m.txt"], "ends in .npz"),
+    ([*REPAIR, "--mask", "IN/other_shape.npz"], "(513, 9) (frequencies, frames)"),
+    ([*REPAIR, "--mask", "IN/hides_all.npz"], "the mask hides everything"),
+    ([*REPAIR, "--mask", "IN/text.wav"], "not a mask file; give .npz, .npy or .png"),
+    ([*REPAIR, "--mask", "IN/mask.npz", "--n-fft", "512"], "was made with"),
+    ([*REPAIR, "--mask", "IN/mask.npz", "--dictionary", "IN/voice_8k.safetensors"], "at 8000 Hz"),
+    ([*REPAIR, "--mask", "IN/mask.npz", "--dictionary", "IN/mix.wav"], "not a dictionary"),
+    ([*WITH_MASK, "IN/half_rate.wav"], "was made at 16000 Hz, not at 8000 Hz"),
+    ([*WITH_MASK, "IN/short.wav"], "shorter than a frame"),
+    ([*WITH_MASK, "IN/nan.wav"], "nan.wav: has 16000 NaN or infinite samples"),
+    (["repair", "IN/mix.wav", "--mask", "IN/mask.npz", "-o", "OUT/out.xyz"], "ending of an audio"),
+    (["repair", "IN/mix.wav", "--mask", "IN/mask.npz", "-o", "OUT"], "is a directory"),
+    (["repair", "IN/mix.wav", "--mask", "IN/mask.npz", "-o", "IN/mix.wav"], "exists; choose"),
+    (["evaluate", "IN/target.wav", "IN/short.wav"], "reference has shape (32000,)"),
+    (["evaluate", "IN/silence.wav", "IN/silence.wav"], "reference is silent"),
+    (["experiment", "thiemann2015", "--data", "OUT"], "has no item_01_MA.wav"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD_INPUT)
+def test_bad_input_gets_one_line_and_writes_nothing(
+    run: Runner, sounds: Path, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    before = {path: path.read_bytes() for path in sounds.iterdir()}
+    ended = run(*(a.replace("IN", str(sounds)).replace("OUT", str(tmp_path)) for a in arguments))
+    assert ended.code == 1
+    assert ended.out == ""
+    assert ended.err.startswith("spectramend: error: ")
+    assert message in ended.err
+    assert ended.err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+    assert {path: path.read_bytes() for path in sounds.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    "arguments", [["nothing"], ["train"], ["train", "a.wav"], ["demo", "--threads", "0"]]
+)
+def test_wrong_usage_exits_with_2(run: Runner, arguments: list[str]) -> None:
+    assert run(*arguments).code == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [[], ["demo"], ["train"], ["mask", "ideal"], ["repair"], ["evaluate"],
+     ["experiment", "thiemann2015"]],
+)  # fmt: skip
+def test_every_command_has_help_and_version(run: Runner, words: list[str]) -> None:
+    ended = run(*words, "--help")
+    assert ended.code == 0
+    if words:
+        assert all(option in ended.out for option in ("--threads", "--quiet", "--debug"))
+    assert "0.1.0" in run(*words, "--version").out
+
+
+def test_debug_shows_where_an_error_comes_from(run: Runner) -> None:
+    with pytest.raises(Exception, match="no such file"):
+        run("train", "absent.wav", "-o", "x.safetensors", "--debug")
+
+
+def test_quiet_prints_nothing_and_overwrite_replaces(
+    run: Runner, sounds: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "voice.safetensors"
+    out.write_text("old")
+    ended = run("train", sounds / "clean.wav", "-o", out, "--quiet", "--overwrite", "--atoms", 3)
+    assert ended == (0, "", "")
+    assert Dictionary.load(out).n_components == 3
+
+
+def test_threads_limit_matrix_products(
+    run: Runner, sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from threadpoolctl import threadpool_info
+
+    seen: list[int] = []
+    trained = Dictionary.train
+
+    def spy(*args: object, **options: object) -> Dictionary:
+        seen.extend(p["num_threads"] for p in threadpool_info() if p["user_api"] == "blas")
+        return trained(*args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Dictionary, "train", spy)
+    out = tmp_path / "v.safetensors"
+    assert run("train", sounds / "clean.wav", "-o", out, "--threads", 1).code == 0
+    assert set(seen) == {1}
+
+
+def test_interrupt_ends_with_130_and_leaves_nothing(tmp_path: Path) -> None:
+    started = subprocess.Popen(
+        [sys.executable, "-m", "spectramend", "demo", "-o", str(tmp_path / "demo")],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert started.stderr is not None
+    assert "mixing" in started.stderr.readline()
+    time.sleep(0.5)
+    started.send_signal(signal.SIGINT)
+    _, errors = started.communicate(timeout=60)
+    assert started.returncode == base.INTERRUPTED
+    assert errors.endswith("spectramend: interrupted.\n")
+    assert "Traceback" not in errors
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_reader_that_goes_away_is_no_traceback() -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    ended = subprocess.run(
+        [sys.executable, "-m", "spectramend", "--help"], stdout=write_end, stderr=subprocess.PIPE,
+        text=True, check=False,
+    )  # fmt: skip
+    os.close(write_end)
+    assert "Traceback" not in ended.stderr

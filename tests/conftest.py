@@ -1,0 +1,45 @@
+"""Recordings that tests share: those that come with the package, and those that may lie beside it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from spectramend.experiments import thiemann2015, thiemann2015_output
+
+ROOT = Path(__file__).parents[1]
+DATA = Path(os.environ.get("SPECTRAMEND_DATA", ROOT.parent / "shared" / "data"))
+VOICES = ROOT / "src" / "spectramend" / "voices"
+
+
+@pytest.fixture(scope="session")
+def thiemann_folder() -> Path:
+    """The 2015 notebook's own recordings."""
+    folder = DATA / "thiemann2015"
+    if not folder.is_dir():
+        pytest.skip("the 2015 recordings are absent: set SPECTRAMEND_DATA to their parent folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def thiemann_result(thiemann_folder: Path) -> thiemann2015.Result:
+    """The experiment on them, as it runs by default."""
+    return thiemann2015.run(thiemann2015.load(thiemann_folder))
+
+
+@pytest.fixture(scope="session")
+def bundled_result() -> thiemann2015.Result:
+    """The experiment on the bundled voices, with the mask that knows the mix."""
+    return thiemann2015.run(thiemann2015.load(VOICES), mask="exact")
+
+
+@pytest.fixture(scope="session")
+def bundled_output(
+    bundled_result: thiemann2015.Result, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """What the experiment writes."""
+    folder = tmp_path_factory.mktemp("thiemann2015")
+    thiemann2015_output.write(folder, bundled_result, title="Test", commands=["spectramend demo"])
+    return folder

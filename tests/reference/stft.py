@@ -1,0 +1,55 @@
+"""The short-time Fourier transform by its definition, and its inverse as dense least squares."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+def sample(x: Array, n: int) -> float:
+    return float(x[n]) if 0 <= n < len(x) else 0.0
+
+
+def forward(x: Array, window: Array, hop_length: int, n_frames: int, *, center: bool) -> Array:
+    n_fft = len(window)
+    X = np.zeros((n_fft // 2 + 1, n_frames), complex)
+    for t in range(n_frames):
+        start = t * hop_length - (n_fft // 2 if center else 0)
+        for k in range(n_fft // 2 + 1):
+            for i in range(n_fft):
+                turn = np.exp(-2j * np.pi * k * i / n_fft)
+                X[k, t] += window[i] * sample(x, start + i) * turn
+    return X
+
+
+def least_squares(X: Array, window: Array, hop_length: int, length: int, *, center: bool) -> Array:
+    """Minimise the distance over all n_fft frequencies: rows with a mirror image count twice."""
+    n_fft = len(window)
+    F, N = X.shape
+    weight = np.full((F, 1), np.sqrt(2))
+    weight[0] = 1
+    if n_fft % 2 == 0:
+        weight[-1] = 1
+    impulses = np.eye(length)
+    columns = [
+        (weight * forward(impulse, window, hop_length, N, center=center)).ravel()
+        for impulse in impulses
+    ]
+    A = np.array(columns).T
+    b = (weight * X).ravel()
+    x, *_ = np.linalg.lstsq(np.vstack([A.real, A.imag]), np.concatenate([b.real, b.imag]))
+    return np.asarray(x)
+
+
+def coverage_by_the_past(window: Array, hop_length: int, position: int, last_frame: int) -> float:
+    """Sum the squared window over frames ..., -1, 0, ..., last_frame, at a padded position."""
+    total = 0.0
+    for t in range(-len(window) // hop_length - 1, last_frame + 1):
+        i = position - t * hop_length
+        if 0 <= i < len(window):
+            total += float(window[i]) ** 2
+    return total
