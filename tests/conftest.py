@@ -1,4 +1,4 @@
-"""Recordings that tests share: those that come with the package, and those that may lie beside it."""
+"""What tests share: the experiment on the bundled voices, and on the 2015 recordings."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class Dictionary:
     version: str = __version__
 
     def __post_init__(self) -> None:
-        W = np.asarray(self.W, np.float32)
+        W = np.ascontiguousarray(self.W, np.float32)
         if W.ndim != 2 or W.size == 0 or not (np.isfinite(W).all() and (W >= 0).all()):
             raise ParameterError(f"W has shape {W.shape}: give a finite matrix (F, K), >= 0.")
         if W.shape[0] != self.stft.n_bins:
@@ -72,8 +72,11 @@ class Dictionary:
             raise ParameterError(f"quantity={self.quantity!r}: give 'power' or 'magnitude'.")
         if not isinstance(self.sr, int | np.integer) or self.sr < 1:
             raise ParameterError(f"sr={self.sr!r}: give the sample rate in Hz, an integer.")
+        if not isinstance(self.beta, int | float | np.number) or not np.isfinite(self.beta):
+            raise ParameterError(f"beta={self.beta!r}: give a finite number.")
         object.__setattr__(self, "W", W)
         object.__setattr__(self, "sr", int(self.sr))
+        object.__setattr__(self, "beta", float(self.beta))
         object.__setattr__(self, "sources", tuple(self.sources))
 
     @property

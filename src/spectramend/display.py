@@ -1,7 +1,7 @@
-"""How sounds, spectrograms and tables become HTML that needs no file beside it.
+"""How sounds become HTML that needs no file beside it, as Jupyter and reports show them.
 
-Notebooks and reports show what came out of a computation with these. Levels are true: a sound is
-never rescaled, so two players compare, and what lies beyond full scale is clipped and said so.
+Levels are true: a sound is never rescaled, so two players compare, and what lies beyond full scale
+is clipped and said so.
 """
 
 from __future__ import annotations
@@ -10,29 +10,18 @@ import base64
 import html
 import io
 import math
-import warnings
 import wave
-from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spectramend.errors import ParameterError
+from spectramend.figures import cell_extent, figure_png, level_bar, spectrogram_panel
+from spectramend.tables import number_text
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.colorbar import Colorbar
-    from matplotlib.figure import Figure
-    from matplotlib.image import AxesImage
-
-Extent: TypeAlias = tuple[float, float, float, float]
-"""First and last second, lowest and highest Hz of a picture."""
-
-MINUS, DASH, INFINITY = "\N{MINUS SIGN}", "\N{EN DASH}", "\N{INFINITY}"
-DYNAMIC_RANGE_DB = 70.0
 MAX_COLUMNS = 1500  # of a spectrogram image: more than its pixels would show nothing new
-MASK_COLORS = ("#2d2a4a", "#f4c95d")  # hidden, reliable: told apart without colour vision too
 
 
 def wav_data_uri(samples: ArrayLike, sr: float) -> str:
@@ -119,6 +108,43 @@ def player_html(samples: ArrayLike, sr: float, *, title: str = "") -> str:
     )
 
 
+def sound_html(samples: ArrayLike, sr: float, *, title: str = "", facts: Sequence[str] = ()) -> str:
+    """Show a sound as a player, with its spectrogram and what else there is to say.
+
+    Parameters
+    ----------
+    samples : array_like [shape=(n,) or (channels, n), float]
+        The sound, full scale at ±1.
+    sr : float
+        Sample rate in Hz.
+    title : str
+        What it is.
+    facts : sequence of str
+        A line each, below the player.
+
+    Returns
+    -------
+    str
+        HTML.
+
+    Raises
+    ------
+    ParameterError
+        If the samples are not a sound, or the rate is not positive.
+
+    Examples
+    --------
+    >>> "<li>fit: converged</li>" in sound_html([0.5, -0.5] * 800, 16000, facts=["fit: converged"])
+    True
+    """
+    lines = "".join(f"<li>{html.escape(fact)}</li>" for fact in facts)
+    return (
+        player_html(samples, sr, title=title)
+        + (f"<ul>{lines}</ul>" if lines else "")
+        + spectrogram_image(samples, sr, title=title)
+    )
+
+
 def spectrogram_image(
     samples: ArrayLike,
     sr: float,
@@ -180,235 +206,6 @@ def spectrogram_image(
         f'<img src="data:image/png;base64,{png}" alt="{alt}" width="700" '
         'style="max-width:100%;height:auto">'
     )
-
-
-def spectrogram_panel(
-    ax: Axes,
-    values: ArrayLike,
-    *,
-    extent: Extent,
-    magnitude: bool = False,
-    vmin_db: float | None = None,
-    vmax_db: float | None = None,
-) -> AxesImage:
-    """Draw a spectrogram in dB.
-
-    Parameters
-    ----------
-    ax : matplotlib.axes.Axes
-        Where to draw.
-    values : array_like [shape=(F, N), float, >= 0]
-        Power, or magnitude. Row 0 is drawn at the bottom.
-    extent : tuple of float
-        First and last second, lowest and highest Hz; see `cell_extent`.
-    magnitude : bool
-        Whether `values` are magnitudes.
-    vmin_db, vmax_db : float, optional
-        Ends of the colour scale. By default the largest value and 70 dB below.
-
-    Returns
-    -------
-    matplotlib.image.AxesImage
-        The picture, for `level_bar`.
-
-    Raises
-    ------
-    ParameterError
-        If `values` is not such a matrix or the scale is empty.
-
-    Examples
-    --------
-    >>> from matplotlib.figure import Figure
-    >>> ax = Figure().add_subplot()
-    >>> image = spectrogram_panel(ax, [[1.0, 100.0], [0.0, 10.0]], extent=(0, 2, 0, 8000))
-    >>> [float(level) for level in image.get_clim()]
-    [-50.0, 20.0]
-    """
-    matrix = checked_spectrogram(values)
-    per_decade = 20.0 if magnitude else 10.0
-    if vmax_db is None:
-        peak = float(matrix.max())
-        vmax_db = per_decade * math.log10(peak) if peak > 0 else 0.0
-    if vmin_db is None:
-        vmin_db = vmax_db - DYNAMIC_RANGE_DB
-    if not -math.inf < vmin_db < vmax_db < math.inf:
-        raise ParameterError(f"vmin_db={vmin_db}, vmax_db={vmax_db}: give a rising finite range.")
-    floor = max(10 ** (vmin_db / per_decade), np.finfo(np.float64).tiny)
-    decibels = per_decade * np.log10(np.maximum(matrix, floor))
-    _label_axes(ax)
-    return ax.imshow(
-        decibels,
-        origin="lower",
-        aspect="auto",
-        extent=extent,
-        cmap="magma",
-        vmin=vmin_db,
-        vmax=vmax_db,
-    )
-
-
-def mask_panel(ax: Axes, observed: ArrayLike, *, extent: Extent) -> AxesImage:
-    """Draw a mask in two colours.
-
-    Parameters
-    ----------
-    ax : matplotlib.axes.Axes
-        Where to draw.
-    observed : array_like [shape=(F, N), bool]
-        ``True`` where a cell is reliable. Row 0 is drawn at the bottom.
-    extent : tuple of float
-        First and last second, lowest and highest Hz; see `cell_extent`.
-
-    Returns
-    -------
-    matplotlib.image.AxesImage
-        The picture, for `mask_bar`.
-
-    Raises
-    ------
-    ParameterError
-        If `observed` is not a boolean matrix.
-    """
-    from matplotlib.colors import BoundaryNorm, ListedColormap
-
-    mask = np.asarray(observed)
-    if mask.dtype != np.bool_ or mask.ndim != 2 or mask.size == 0:
-        raise ParameterError(
-            f"mask of shape {mask.shape} and type {mask.dtype}: give a boolean matrix."
-        )
-    _label_axes(ax)
-    return ax.imshow(
-        mask.astype(np.uint8),
-        origin="lower",
-        aspect="auto",
-        extent=extent,
-        cmap=ListedColormap(list(MASK_COLORS)),
-        norm=BoundaryNorm([-0.5, 0.5, 1.5], 2),
-        interpolation_stage="rgba",  # where cells are finer than pixels the colours mix
-    )
-
-
-def level_bar(ax: Axes, image: AxesImage, *, label: str = "dB") -> Colorbar:
-    """Add a colour bar in `label` to what `spectrogram_panel` drew."""
-    return ax.figure.colorbar(image, ax=ax, label=label, pad=0.015, aspect=12)
-
-
-def mask_bar(ax: Axes, image: AxesImage) -> Colorbar:
-    """Add a key to what `mask_panel` drew: which colour is hidden, which reliable."""
-    bar = ax.figure.colorbar(image, ax=ax, ticks=[0, 1], pad=0.015, aspect=12)
-    bar.ax.set_yticklabels(["hidden", "reliable"])
-    bar.ax.tick_params(length=0)
-    return bar
-
-
-def cell_extent(
-    shape: tuple[int, ...], *, hop_s: float, bin_hz: float, start_s: float = 0.0
-) -> Extent:
-    """Give the edges of (F, N) cells that lie around their times and frequencies.
-
-    The first frame is centred on `start_s` seconds, the first row on 0 Hz.
-
-    Examples
-    --------
-    >>> cell_extent((3, 4), hop_s=0.5, bin_hz=100.0)
-    (-0.25, 1.75, -50.0, 250.0)
-    """
-    n_bins, n_frames = shape
-    return (
-        start_s - hop_s / 2,
-        start_s + (n_frames - 0.5) * hop_s,
-        -bin_hz / 2,
-        (n_bins - 0.5) * bin_hz,
-    )
-
-
-def figure_png(figure: Figure) -> bytes:
-    """Render a figure as a PNG file at its own resolution."""
-    buffer = io.BytesIO()
-    with warnings.catch_warnings():
-        # A title in a script that the font lacks shows boxes; it must not stop anything.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        figure.savefig(buffer, format="png", dpi=figure.dpi, metadata={"Software": None})
-    return buffer.getvalue()
-
-
-def table_html(
-    rows: Sequence[Mapping[str, object]],
-    *,
-    headings: Mapping[str, str] | None = None,
-    strong: Collection[tuple[int, str]] = (),
-) -> str:
-    """Show rows as a table.
-
-    Parameters
-    ----------
-    rows : sequence of mapping
-        One mapping a row, from column to value. A missing key counts as ``None``.
-    headings : mapping of str to str, optional
-        The columns to show, in order, and their headings; by default all, under their keys.
-    strong : collection of (int, str)
-        Cells to emphasise, as row number and column.
-
-    Returns
-    -------
-    str
-        A ``<table>``, escaped. Floats have the digits that suit their column, ``None`` is an en
-        dash.
-
-    Examples
-    --------
-    >>> "12.35" in table_html([{"dB": 12.3456}, {"dB": None}])
-    True
-    """
-    if headings is None:
-        headings = {key: key for row in rows for key in row}
-    texts = {key: column_texts([row.get(key) for row in rows]) for key in headings}
-    numeric = {key: any(_is_number(row.get(key)) for row in rows) for key in headings}
-
-    def cell(tag: str, key: str, content: str) -> str:
-        side = "right" if numeric[key] else "left"
-        return f'<{tag} style="text-align:{side}">{content}</{tag.split()[0]}>'
-
-    head = "".join(cell('th scope="col"', k, html.escape(h)) for k, h in headings.items())
-    body = []
-    for i in range(len(rows)):
-        cells = []
-        for column, key in enumerate(headings):
-            text = html.escape(texts[key][i])
-            text = f"<strong>{text}</strong>" if (i, key) in strong else text
-            cells.append(cell("td" if column else 'th scope="row"', key, text))
-        body.append(f"<tr>{''.join(cells)}</tr>")
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
-
-
-def column_texts(values: Sequence[object]) -> list[str]:
-    """Write the values of a table column, with as many decimals as suit the largest.
-
-    Examples
-    --------
-    >>> column_texts([0.74312, 1.0, None]), column_texts([-0.2104, 12.5, float("inf")])
-    (['0.743', '1.000', '–'], ['−0.21', '12.50', '∞'])
-    """
-    sizes = [abs(v) for v in values if _is_number(v) and math.isfinite(v)]
-    largest = max(sizes, default=0.0)
-    decimals = 3 if largest <= 1 else 2 if largest < 100 else 1 if largest < 1000 else 0
-    return [_value_text(value, decimals) for value in values]
-
-
-def number_text(value: float, decimals: int) -> str:
-    """Write a number with a true minus sign, and infinity as its symbol.
-
-    Examples
-    --------
-    >>> number_text(-3.14159, 1), number_text(-0.01, 1)
-    ('−3.1', '0.0')
-    """
-    if math.isinf(value):
-        return INFINITY if value > 0 else MINUS + INFINITY
-    text = f"{value:.{decimals}f}"
-    if text.startswith("-") and not text.strip("-0."):
-        text = text[1:]  # a rounded zero has no sign
-    return text.replace("-", MINUS)
 
 
 def duration_text(seconds: float) -> str:
@@ -484,45 +281,6 @@ def checked_sound(samples: ArrayLike, sr: float) -> NDArray[np.float64]:
     return np.atleast_2d(x).astype(np.float64, copy=False)
 
 
-def checked_spectrogram(values: ArrayLike) -> NDArray[np.float64]:
-    """Check a spectrogram at the door.
-
-    Parameters
-    ----------
-    values : array_like [shape=(F, N), float, >= 0]
-        Power or magnitude.
-
-    Returns
-    -------
-    ndarray [shape=(F, N)]
-        The same as float64.
-
-    Raises
-    ------
-    ParameterError
-        If it is empty, not a real matrix, or has negative values, NaN or infinity.
-
-    Examples
-    --------
-    >>> checked_spectrogram([[1, 2]]).dtype
-    dtype('float64')
-    """
-    matrix = np.asarray(values)
-    if matrix.ndim != 2 or matrix.size == 0 or matrix.dtype.kind not in "fiu":
-        raise ParameterError(
-            f"spectrogram of shape {matrix.shape} and type {matrix.dtype}: give a real matrix."
-        )
-    if not (np.isfinite(matrix).all() and (matrix >= 0).all()):
-        raise ParameterError("spectrogram has negative or not finite values: give power.")
-    return matrix.astype(np.float64, copy=False)
-
-
-def _label_axes(ax: Axes) -> None:
-    """Name the axes of a spectrogram."""
-    ax.set_xlabel("Time (s)")
-    ax.set_ylabel("Frequency (Hz)")
-
-
 def _peak_dbfs(samples: NDArray[Any]) -> float:
     """Give the peak in dB over full scale."""
     peak = float(np.abs(samples).max())
@@ -546,23 +304,3 @@ def _overview(channels: NDArray[np.float64], sr: float) -> tuple[NDArray[np.floa
     frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft, axis=-1)[:, ::hop]
     spectrum = np.fft.rfft(frames * window) / (window.sum() / 2)
     return (np.abs(spectrum) ** 2).mean(axis=0).T, hop / sr, sr / n_fft
-
-
-def _is_number(value: object) -> TypeGuard[float]:
-    """Tell numbers from text, truth values and nothing."""
-    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
-
-
-def _value_text(value: object, decimals: int) -> str:
-    """Write one value of a table."""
-    if value is None:
-        return DASH
-    if isinstance(value, bool | np.bool_):
-        return "yes" if value else "no"
-    if not _is_number(value):
-        return str(value)
-    if isinstance(value, int | np.integer):
-        return number_text(value, 0)
-    if math.isfinite(value) and 0 < abs(value) < 0.5 * 10**-decimals:
-        return f"{value:.1e}".replace("-", MINUS)
-    return number_text(value, decimals)

@@ -79,7 +79,7 @@ def griffin_lim(
         if not (np.isfinite(value) and value >= 0):
             raise ParameterError(f"{name}={value}: give at least 0.")
     magnitude = np.abs(known)
-    t = known
+    t = known.copy()
     previous: NDArray[Any] | None = None
     for _ in range(n_iter):
         consistent = stft.forward(stft.inverse(t, length=length))

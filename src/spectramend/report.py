@@ -20,7 +20,7 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spectramend import display
+from spectramend import display, figures, tables
 from spectramend.errors import MismatchError, ParameterError
 from spectramend.stft import STFT
 
@@ -65,7 +65,7 @@ class Panel:
     def __post_init__(self) -> None:
         values = np.asarray(self.values)
         if values.dtype != np.bool_:
-            values = display.checked_spectrogram(values)
+            values = figures.checked_spectrogram(values)
         if values.ndim != 2 or values.shape[0] != self.stft.n_bins or values.shape[1] == 0:
             raise MismatchError(
                 f"panel {self.title!r} has shape {values.shape}: n_fft={self.stft.n_fft} needs "
@@ -79,11 +79,11 @@ class Panel:
         return self.values.dtype == np.bool_
 
     @property
-    def extent(self) -> display.Extent:
+    def extent(self) -> figures.Extent:
         """First and last second, lowest and highest Hz."""
         first = self.start_s + float(self.stft.frame_times(1, self.sr)[0])
         hop_s, bin_hz = self.stft.hop_length / self.sr, self.sr / self.stft.n_fft
-        return display.cell_extent(self.values.shape, hop_s=hop_s, bin_hz=bin_hz, start_s=first)
+        return figures.cell_extent(self.values.shape, hop_s=hop_s, bin_hz=bin_hz, start_s=first)
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,7 +170,7 @@ def spectrogram_figure(
     panels: Sequence[Panel],
     *,
     title: str | None = None,
-    dynamic_range_db: float = display.DYNAMIC_RANGE_DB,
+    dynamic_range_db: float = figures.DYNAMIC_RANGE_DB,
 ) -> Figure:
     """Draw spectrograms and masks one above the other, on one time axis and one scale.
 
@@ -186,7 +186,7 @@ def spectrogram_figure(
     Returns
     -------
     matplotlib.figure.Figure
-        The figure, 1400 pixels wide; it belongs to no window. `display.figure_png` renders it.
+        The figure, 1400 pixels wide; it belongs to no window. `figures.figure_png` renders it.
 
     Raises
     ------
@@ -211,16 +211,16 @@ def spectrogram_figure(
     grid = figure.subplots(len(panels), 1, sharex=True, squeeze=False)
     for ax, panel in zip(grid[:, 0], panels, strict=True):
         if panel.is_mask:
-            display.mask_bar(ax, display.mask_panel(ax, panel.values, extent=panel.extent))
+            figures.mask_bar(ax, figures.mask_panel(ax, panel.values, extent=panel.extent))
         else:
-            image = display.spectrogram_panel(
+            image = figures.spectrogram_panel(
                 ax,
                 panel.values / (loudest or 1.0),
                 extent=panel.extent,
                 vmin_db=-dynamic_range_db,
                 vmax_db=0.0,
             )
-            display.level_bar(ax, image)
+            figures.level_bar(ax, image)
         ax.set_title(panel.title, loc="left", fontsize=10, parse_math=False)
         ax.set_ylim(0, panel.sr / 2)
         ax.label_outer()
@@ -372,7 +372,7 @@ def listening_page(
         title=html.escape(title),
         lead=html.escape(lead),
         duration=f"{max(sound.duration_s for sound in sounds):.3f}",
-        keys=f"1{display.DASH}{min(len(sounds), 9)} switch, " if len(sounds) > 1 else "",
+        keys=f"1{tables.DASH}{min(len(sounds), 9)} switch, " if len(sounds) > 1 else "",
         conditions="\n".join(_condition(i, *item, heard) for i, item in numbered),
         table=_section("Measurements", _metrics_table(rows, named, references)),
         figures=_section("Figures", "\n".join(_figure(figure) for figure in figures)),
@@ -417,7 +417,7 @@ def _condition(number: int, sound: Sound, level: float, gain: float, heard: floa
     url = html.escape(_relative_url(sound.file))
     facts = [_gain_span(level, gain, heard)]
     if level > -math.inf:
-        facts.append(f"{display.number_text(level, 1)} LUFS")
+        facts.append(f"{tables.number_text(level, 1)} LUFS")
         facts.append(display.peak_text(np.asarray(sound.samples)))
     facts.append(f'<a href="{url}">{html.escape(sound.file)}</a>')
     return (
@@ -434,9 +434,9 @@ def _gain_span(level: float, gain: float, heard: float) -> str:
     """Say how loud a sound is played, with and without equal loudness."""
     if level == -math.inf:
         return "<strong>silent</strong>"
-    equal = f"gain {display.number_text(gain, 1)} dB"
+    equal = f"gain {tables.number_text(gain, 1)} dB"
     if heard - level - gain > 0.1:
-        equal += f", still {display.number_text(heard - level - gain, 1)} dB quieter"
+        equal += f", still {tables.number_text(heard - level - gain, 1)} dB quieter"
     plain = "gain 0.0 dB"
     return f'<span class="gain" data-equal="{equal}" data-plain="{plain}">{plain}</span>'
 
@@ -451,7 +451,7 @@ def _metrics_table(
     headings = {c.key: c.heading + arrows[c.better] for c in columns}
     ranked = [i for i, row in enumerate(rows) if row.get("name") not in references]
     strong = {(i, c.key) for c in columns if c.better for i in _best(rows, ranked, c)}
-    table = display.table_html(rows, headings=headings, strong=strong)
+    table = tables.table_html(rows, headings=headings, strong=strong)
     key = "<p>↑ higher is better, ↓ lower is better; the best result is bold.</p>" if strong else ""
     return f'<div class="scroll" tabindex="0" role="region" aria-label="Table">{table}</div>{key}'
 
@@ -461,7 +461,7 @@ def _best(rows: Sequence[Mapping[str, object]], ranked: Sequence[int], column: C
     values = [rows[i].get(column.key) for i in ranked]
     finite = [
         (float(value), text, i)
-        for value, text, i in zip(values, display.column_texts(values), ranked, strict=True)
+        for value, text, i in zip(values, tables.column_texts(values), ranked, strict=True)
         if isinstance(value, int | float | np.floating) and not math.isnan(value)
     ]
     if len({text for _, text, _ in finite}) < 2:

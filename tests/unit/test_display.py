@@ -1,6 +1,5 @@
 """Sounds, pictures and tables as HTML: true levels, labelled axes, escaped text."""
 
-# ruff: noqa: RUF001  (true minus signs and dashes are what is tested)
 from __future__ import annotations
 
 import base64
@@ -16,7 +15,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from spectramend import display
+from spectramend import display, figures, tables
 from spectramend.errors import ParameterError
 
 SR = 16000
@@ -152,7 +151,7 @@ def test_long_recording_gives_a_bounded_picture() -> None:
 def test_panel_is_in_db_with_low_frequencies_below() -> None:
     ax = Figure().add_subplot()
     values = np.array([[1.0, 10.0], [0.0, 1e-12]])
-    image = display.spectrogram_panel(ax, values, extent=(0, 2, 0, 8000))
+    image = figures.spectrogram_panel(ax, values, extent=(0, 2, 0, 8000))
     assert image.origin == "lower"
     assert image.get_clim() == (-60.0, 10.0)
     np.testing.assert_allclose(np.asarray(image.get_array()), [[0, 10], [-60, -60]])
@@ -164,14 +163,14 @@ def test_panel_is_in_db_with_low_frequencies_below() -> None:
 def test_magnitude_and_power_look_the_same() -> None:
     V = np.random.default_rng(0).exponential(size=(5, 7))
     ax = Figure().add_subplot()
-    power = display.spectrogram_panel(ax, V, extent=(0, 1, 0, 1))
-    magnitude = display.spectrogram_panel(ax, V**0.5, extent=(0, 1, 0, 1), magnitude=True)
+    power = figures.spectrogram_panel(ax, V, extent=(0, 1, 0, 1))
+    magnitude = figures.spectrogram_panel(ax, V**0.5, extent=(0, 1, 0, 1), magnitude=True)
     np.testing.assert_allclose(np.asarray(power.get_array()), np.asarray(magnitude.get_array()))
     assert power.get_clim() == pytest.approx(magnitude.get_clim())
 
 
 def test_silent_panel_has_a_scale() -> None:
-    image = display.spectrogram_panel(Figure().add_subplot(), np.zeros((3, 4)), extent=(0, 1, 0, 1))
+    image = figures.spectrogram_panel(Figure().add_subplot(), np.zeros((3, 4)), extent=(0, 1, 0, 1))
     assert image.get_clim() == (-70.0, 0.0)
 
 
@@ -187,13 +186,13 @@ def test_silent_panel_has_a_scale() -> None:
 )
 def test_what_is_no_spectrogram_is_refused(values: Any, message: str) -> None:
     with pytest.raises(ParameterError, match=message):
-        display.spectrogram_panel(Figure().add_subplot(), values, extent=(0, 1, 0, 1))
+        figures.spectrogram_panel(Figure().add_subplot(), values, extent=(0, 1, 0, 1))
 
 
 @pytest.mark.parametrize("limits", [(0.0, 0.0), (10.0, None), (None, math.inf), (math.nan, 0.0)])
 def test_empty_scale_is_refused(limits: tuple[float | None, float | None]) -> None:
     with pytest.raises(ParameterError, match="rising finite range"):
-        display.spectrogram_panel(
+        figures.spectrogram_panel(
             Figure().add_subplot(),
             [[1.0]],
             extent=(0, 1, 0, 1),
@@ -205,8 +204,8 @@ def test_empty_scale_is_refused(limits: tuple[float | None, float | None]) -> No
 def test_mask_has_two_named_colours() -> None:
     figure = Figure()
     ax = figure.add_subplot()
-    image = display.mask_panel(ax, [[True, False], [False, False]], extent=(0, 1, 0, 1))
-    bar = display.mask_bar(ax, image)
+    image = figures.mask_panel(ax, [[True, False], [False, False]], extent=(0, 1, 0, 1))
+    bar = figures.mask_bar(ax, image)
     figure.draw_without_rendering()
     assert [label.get_text() for label in bar.ax.get_yticklabels()] == ["hidden", "reliable"]
     colours = image.cmap(image.norm(np.array([0, 1])))
@@ -219,7 +218,7 @@ def test_mask_has_two_named_colours() -> None:
 @pytest.mark.parametrize("mask", [np.ones((2, 2)), np.ones(3, bool), np.ones((0, 2), bool)])
 def test_what_is_no_mask_is_refused(mask: NDArray[np.generic]) -> None:
     with pytest.raises(ParameterError, match="boolean matrix"):
-        display.mask_panel(Figure().add_subplot(), mask, extent=(0, 1, 0, 1))
+        figures.mask_panel(Figure().add_subplot(), mask, extent=(0, 1, 0, 1))
 
 
 # Tables
@@ -235,7 +234,7 @@ def cells(text: str) -> list[list[str]]:
 
 def test_table_has_the_columns_of_all_rows() -> None:
     rows: list[dict[str, object]] = [{"name": "mix", "dB": -2.104}, {"name": "ours", "n": 12}]
-    assert cells(display.table_html(rows)) == [
+    assert cells(tables.table_html(rows)) == [
         ["name", "dB", "n"],
         ["mix", "−2.10", "–"],
         ["ours", "–", "12"],
@@ -245,14 +244,14 @@ def test_table_has_the_columns_of_all_rows() -> None:
 def test_headings_choose_and_order_columns() -> None:
     rows = [{"a": 1, "b": 2, "c": 3}]
     headings = {"c": "Third", "a": "First", "gone": "Nothing"}
-    assert cells(display.table_html(rows, headings=headings)) == [
+    assert cells(tables.table_html(rows, headings=headings)) == [
         ["Third", "First", "Nothing"],
         ["3", "1", "–"],
     ]
 
 
 def test_table_is_escaped() -> None:
-    text = display.table_html([{"<a>": "<b>&"}], headings={"<a>": "<i>"})
+    text = tables.table_html([{"<a>": "<b>&"}], headings={"<a>": "<i>"})
     assert "<a>" not in text
     assert "<b>" not in text
     assert "&lt;b&gt;&amp;" in text
@@ -260,18 +259,18 @@ def test_table_is_escaped() -> None:
 
 
 def test_strong_cells_and_only_they_are_strong() -> None:
-    text = display.table_html([{"a": 1}, {"a": 2}], strong={(1, "a")})
+    text = tables.table_html([{"a": 1}, {"a": 2}], strong={(1, "a")})
     assert re.findall("<strong>(.*?)</strong>", text) == ["2"]
 
 
 def test_numbers_are_aligned_right_and_text_left() -> None:
-    text = display.table_html([{"name": "mix", "dB": 1.5}])
+    text = tables.table_html([{"name": "mix", "dB": 1.5}])
     assert re.findall('text-align:(left|right)">(?:mix|1.50)', text) == ["left", "right"]
 
 
 def test_empty_table() -> None:
-    assert cells(display.table_html([], headings={"a": "A"})) == [["A"]]
-    assert "<td" not in display.table_html([])
+    assert cells(tables.table_html([], headings={"a": "A"})) == [["A"]]
+    assert "<td" not in tables.table_html([])
 
 
 @pytest.mark.parametrize(
@@ -288,4 +287,4 @@ def test_empty_table() -> None:
     ],
 )
 def test_digits_suit_the_column(values: list[object], texts: list[str]) -> None:
-    assert display.column_texts(values) == texts
+    assert tables.column_texts(values) == texts

@@ -73,7 +73,7 @@ def test_an_ideal_mask_keeps_what_is_louder_than_interferer_and_floor(
     assert ideal.damage == "occluded"
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50, deadline=None, derandomize=True)
 @given(seed=seeds, gain=gains, mix_gain=gains, floor_db=st.none() | st.floats(0, 80))
 def test_hidden_cells_are_those_of_which_ratio_and_floor_are_true(
     seed: int, gain: float, mix_gain: float, floor_db: float | None
@@ -98,7 +98,7 @@ def test_the_floor_is_so_many_decibels_under_the_loudest_cell_of_the_target() ->
     assert Mask.ideal([[2.0, 300j]], [[5000.0, 0.0]]).floor == 0.0
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50, deadline=None, derandomize=True)
 @given(seed=seeds, exponent=st.integers(-60, 60), gain=gains, floor_db=st.none() | st.floats(0, 80))
 def test_scaling_both_spectra_scales_the_floor_and_nothing_else(
     seed: int, exponent: int, gain: float, floor_db: float | None

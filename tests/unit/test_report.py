@@ -1,6 +1,5 @@
 """Figures that compare, and a listening page that is fair."""
 
-# ruff: noqa: RUF001  (true minus signs and dashes are what is tested)
 from __future__ import annotations
 
 import math
@@ -14,7 +13,7 @@ import pytest
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from spectramend import display
+from spectramend import figures
 from spectramend.errors import MismatchError, ParameterError
 from spectramend.report import (
     Column,
@@ -114,8 +113,8 @@ def test_tone_lies_at_its_time_and_frequency() -> None:
 def test_figure_of_silence_and_of_masks_alone() -> None:
     silent = Panel("Silent", np.zeros((129, 5)), SR, STFT_)
     mask = Panel("Mask", np.ones((129, 5), bool), SR, STFT_)
-    assert display.figure_png(spectrogram_figure([silent])).startswith(b"\x89PNG")
-    assert display.figure_png(spectrogram_figure([mask])).startswith(b"\x89PNG")
+    assert figures.figure_png(spectrogram_figure([silent])).startswith(b"\x89PNG")
+    assert figures.figure_png(spectrogram_figure([mask])).startswith(b"\x89PNG")
 
 
 def test_panels_that_cannot_be_drawn_are_refused() -> None:

@@ -147,7 +147,7 @@ def print_table(columns: Any, rows: list[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from spectramend.display import column_texts
+    from spectramend.tables import column_texts
 
     table = Table()
     for column in columns:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from spectramend import audio
-from spectramend.display import figure_png
 from spectramend.experiments.thiemann2015 import CONDITIONS, Result
+from spectramend.figures import figure_png
 from spectramend.metrics import missing_metrics
 from spectramend.report import Column, Panel, Picture, Sound, listening_page, spectrogram_figure
 

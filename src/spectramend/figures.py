@@ -1,0 +1,217 @@
+"""Spectrograms and masks as pictures: axes in seconds and Hz, levels in dB, a key to every colour.
+
+The object interface of matplotlib is used, so that no window or global state is involved.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import warnings
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from spectramend.errors import ParameterError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colorbar import Colorbar
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
+
+Extent: TypeAlias = tuple[float, float, float, float]
+"""First and last second, lowest and highest Hz of a picture."""
+
+DYNAMIC_RANGE_DB = 70.0
+MASK_COLORS = ("#2d2a4a", "#f4c95d")  # hidden, reliable: told apart without colour vision too
+
+
+def spectrogram_panel(
+    ax: Axes,
+    values: ArrayLike,
+    *,
+    extent: Extent,
+    magnitude: bool = False,
+    vmin_db: float | None = None,
+    vmax_db: float | None = None,
+) -> AxesImage:
+    """Draw a spectrogram in dB.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Where to draw.
+    values : array_like [shape=(F, N), float, >= 0]
+        Power, or magnitude. Row 0 is drawn at the bottom.
+    extent : tuple of float
+        First and last second, lowest and highest Hz; see `cell_extent`.
+    magnitude : bool
+        Whether `values` are magnitudes.
+    vmin_db, vmax_db : float, optional
+        Ends of the colour scale. By default the largest value and 70 dB below.
+
+    Returns
+    -------
+    matplotlib.image.AxesImage
+        The picture, for `level_bar`.
+
+    Raises
+    ------
+    ParameterError
+        If `values` is not such a matrix or the scale is empty.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> ax = Figure().add_subplot()
+    >>> image = spectrogram_panel(ax, [[1.0, 100.0], [0.0, 10.0]], extent=(0, 2, 0, 8000))
+    >>> [float(level) for level in image.get_clim()]
+    [-50.0, 20.0]
+    """
+    matrix = checked_spectrogram(values)
+    per_decade = 20.0 if magnitude else 10.0
+    if vmax_db is None:
+        peak = float(matrix.max())
+        vmax_db = per_decade * math.log10(peak) if peak > 0 else 0.0
+    if vmin_db is None:
+        vmin_db = vmax_db - DYNAMIC_RANGE_DB
+    if not -math.inf < vmin_db < vmax_db < math.inf:
+        raise ParameterError(f"vmin_db={vmin_db}, vmax_db={vmax_db}: give a rising finite range.")
+    floor = max(10 ** (vmin_db / per_decade), np.finfo(np.float64).tiny)
+    decibels = per_decade * np.log10(np.maximum(matrix, floor))
+    _label_axes(ax)
+    return ax.imshow(
+        decibels,
+        origin="lower",
+        aspect="auto",
+        extent=extent,
+        cmap="magma",
+        vmin=vmin_db,
+        vmax=vmax_db,
+    )
+
+
+def mask_panel(ax: Axes, observed: ArrayLike, *, extent: Extent) -> AxesImage:
+    """Draw a mask in two colours.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Where to draw.
+    observed : array_like [shape=(F, N), bool]
+        ``True`` where a cell is reliable. Row 0 is drawn at the bottom.
+    extent : tuple of float
+        First and last second, lowest and highest Hz; see `cell_extent`.
+
+    Returns
+    -------
+    matplotlib.image.AxesImage
+        The picture, for `mask_bar`.
+
+    Raises
+    ------
+    ParameterError
+        If `observed` is not a boolean matrix.
+    """
+    from matplotlib.colors import BoundaryNorm, ListedColormap
+
+    mask = np.asarray(observed)
+    if mask.dtype != np.bool_ or mask.ndim != 2 or mask.size == 0:
+        raise ParameterError(
+            f"mask of shape {mask.shape} and type {mask.dtype}: give a boolean matrix."
+        )
+    _label_axes(ax)
+    return ax.imshow(
+        mask.astype(np.uint8),
+        origin="lower",
+        aspect="auto",
+        extent=extent,
+        cmap=ListedColormap(list(MASK_COLORS)),
+        norm=BoundaryNorm([-0.5, 0.5, 1.5], 2),
+        interpolation_stage="rgba",  # where cells are finer than pixels the colours mix
+    )
+
+
+def level_bar(ax: Axes, image: AxesImage, *, label: str = "dB") -> Colorbar:
+    """Add a colour bar in `label` to what `spectrogram_panel` drew."""
+    return ax.figure.colorbar(image, ax=ax, label=label, pad=0.015, aspect=12)
+
+
+def mask_bar(ax: Axes, image: AxesImage) -> Colorbar:
+    """Add a key to what `mask_panel` drew: which colour is hidden, which reliable."""
+    bar = ax.figure.colorbar(image, ax=ax, ticks=[0, 1], pad=0.015, aspect=12)
+    bar.ax.set_yticklabels(["hidden", "reliable"])
+    bar.ax.tick_params(length=0)
+    return bar
+
+
+def cell_extent(
+    shape: tuple[int, ...], *, hop_s: float, bin_hz: float, start_s: float = 0.0
+) -> Extent:
+    """Give the edges of (F, N) cells that lie around their times and frequencies.
+
+    The first frame is centred on `start_s` seconds, the first row on 0 Hz.
+
+    Examples
+    --------
+    >>> cell_extent((3, 4), hop_s=0.5, bin_hz=100.0)
+    (-0.25, 1.75, -50.0, 250.0)
+    """
+    n_bins, n_frames = shape
+    return (
+        start_s - hop_s / 2,
+        start_s + (n_frames - 0.5) * hop_s,
+        -bin_hz / 2,
+        (n_bins - 0.5) * bin_hz,
+    )
+
+
+def figure_png(figure: Figure) -> bytes:
+    """Render a figure as a PNG file at its own resolution."""
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        # A title in a script that the font lacks shows boxes; it must not stop anything.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        figure.savefig(buffer, format="png", dpi=figure.dpi, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def checked_spectrogram(values: ArrayLike) -> NDArray[np.float64]:
+    """Check a spectrogram at the door.
+
+    Parameters
+    ----------
+    values : array_like [shape=(F, N), float, >= 0]
+        Power or magnitude.
+
+    Returns
+    -------
+    ndarray [shape=(F, N)]
+        The same as float64.
+
+    Raises
+    ------
+    ParameterError
+        If it is empty, not a real matrix, or has negative values, NaN or infinity.
+
+    Examples
+    --------
+    >>> checked_spectrogram([[1, 2]]).dtype
+    dtype('float64')
+    """
+    matrix = np.asarray(values)
+    if matrix.ndim != 2 or matrix.size == 0 or matrix.dtype.kind not in "fiu":
+        raise ParameterError(
+            f"spectrogram of shape {matrix.shape} and type {matrix.dtype}: give a real matrix."
+        )
+    if not (np.isfinite(matrix).all() and (matrix >= 0).all()):
+        raise ParameterError("spectrogram has negative or not finite values: give power.")
+    return matrix.astype(np.float64, copy=False)
+
+
+def _label_axes(ax: Axes) -> None:
+    """Name the axes of a spectrogram."""
+    ax.set_xlabel("Time (s)")
+    ax.set_ylabel("Frequency (Hz)")

@@ -1,0 +1,111 @@
+"""Rows of results as tables: numbers with the digits that suit their column."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Collection, Mapping, Sequence
+from typing import TypeGuard
+
+import numpy as np
+
+MINUS, DASH, INFINITY = "\N{MINUS SIGN}", "\N{EN DASH}", "\N{INFINITY}"
+
+
+def table_html(
+    rows: Sequence[Mapping[str, object]],
+    *,
+    headings: Mapping[str, str] | None = None,
+    strong: Collection[tuple[int, str]] = (),
+) -> str:
+    """Show rows as a table.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        One mapping a row, from column to value. A missing key counts as ``None``.
+    headings : mapping of str to str, optional
+        The columns to show, in order, and their headings; by default all, under their keys.
+    strong : collection of (int, str)
+        Cells to emphasise, as row number and column.
+
+    Returns
+    -------
+    str
+        A ``<table>``, escaped. Floats have the digits that suit their column, ``None`` is an en
+        dash.
+
+    Examples
+    --------
+    >>> "12.35" in table_html([{"dB": 12.3456}, {"dB": None}])
+    True
+    """
+    if headings is None:
+        headings = {key: key for row in rows for key in row}
+    texts = {key: column_texts([row.get(key) for row in rows]) for key in headings}
+    numeric = {key: any(_is_number(row.get(key)) for row in rows) for key in headings}
+
+    def cell(tag: str, key: str, content: str) -> str:
+        side = "right" if numeric[key] else "left"
+        return f'<{tag} style="text-align:{side}">{content}</{tag.split()[0]}>'
+
+    head = "".join(cell('th scope="col"', k, html.escape(h)) for k, h in headings.items())
+    body = []
+    for i in range(len(rows)):
+        cells = []
+        for column, key in enumerate(headings):
+            text = html.escape(texts[key][i])
+            text = f"<strong>{text}</strong>" if (i, key) in strong else text
+            cells.append(cell("td" if column else 'th scope="row"', key, text))
+        body.append(f"<tr>{''.join(cells)}</tr>")
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
+
+
+def column_texts(values: Sequence[object]) -> list[str]:
+    """Write the values of a table column, with as many decimals as suit the largest.
+
+    Examples
+    --------
+    >>> column_texts([0.74312, 1.0, None]), column_texts([-0.2104, 12.5, float("inf")])
+    (['0.743', '1.000', '–'], ['−0.21', '12.50', '∞'])
+    """
+    sizes = [abs(v) for v in values if _is_number(v) and math.isfinite(v)]
+    largest = max(sizes, default=0.0)
+    decimals = 3 if largest <= 1 else 2 if largest < 100 else 1 if largest < 1000 else 0
+    return [_value_text(value, decimals) for value in values]
+
+
+def number_text(value: float, decimals: int) -> str:
+    """Write a number with a true minus sign, and infinity as its symbol.
+
+    Examples
+    --------
+    >>> number_text(-3.14159, 1), number_text(-0.01, 1)
+    ('−3.1', '0.0')
+    """
+    if math.isinf(value):
+        return INFINITY if value > 0 else MINUS + INFINITY
+    text = f"{value:.{decimals}f}"
+    if text.startswith("-") and not text.strip("-0."):
+        text = text[1:]  # a rounded zero has no sign
+    return text.replace("-", MINUS)
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    """Tell numbers from text, truth values and nothing."""
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+
+
+def _value_text(value: object, decimals: int) -> str:
+    """Write one value of a table."""
+    if value is None:
+        return DASH
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    if not _is_number(value):
+        return str(value)
+    if isinstance(value, int | np.integer):
+        return number_text(value, 0)
+    if math.isfinite(value) and 0 < abs(value) < 0.5 * 10**-decimals:
+        return f"{value:.1e}".replace("-", MINUS)
+    return number_text(value, decimals)
