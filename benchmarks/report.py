@@ -1,8 +1,8 @@
-"""Run the benchmarks and write ``benchmarks/report.md``: ``python benchmarks/report.py``.
+"""Run the benchmarks and write ``benchmarks/report.md``: ``python benchmarks/report.py --data DIR``.
 
-Every number of the report is printed by a program of this folder or by the command line. Tables
-that need recordings which do not come with the project are made where ``--data`` names a folder
-with ``thiemann2015``.
+Every number of the report is printed by a program of this folder or by the command line, and the
+table of the README is taken from it. DIR holds the recordings, which do not come with the project:
+``thiemann2015`` with those of the 2015 notebook. Without it their tables are left out.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
+README = HERE.parent / "README.md"
+MARKS = ("<!-- table: benchmarks/report.py -->\n", "<!-- end -->")
 PACKAGES = ("spectramend", "numpy", "scipy", "pystoi", "pesq")
-KEYS = (
-    "condition", "transform", "si_sdr_db", "stoi", "estoi", "pesq_wb", "lsd_hidden_db", "seconds",
-)  # fmt: skip
+METRICS = ("si_sdr_db", "stoi", "estoi", "pesq_wb")
 
 
 def processor() -> str:
@@ -40,15 +41,22 @@ def run(arguments: list[str]) -> str:
     ).stdout
 
 
-def experiment_table(data: Path, mask: str) -> str:
-    """Run the 2015 experiment and lay its rows out."""
+def experiment_rows(data: Path, mask: str) -> list[dict[str, Any]]:
+    """Run the 2015 experiment."""
     arguments = ["experiment", "thiemann2015", "--data", str(data), "--mask", mask, "--json"]
-    rows = json.loads(run(["-m", "spectramend", *arguments]))["rows"]
-    lines = ["| " + " | ".join(KEYS) + " |", "|---|---|" + "---:|" * (len(KEYS) - 2)]
+    rows: list[dict[str, Any]] = json.loads(run(["-m", "spectramend", *arguments]))["rows"]
+    return rows
+
+
+def table(rows: list[dict[str, Any]], keys: tuple[str, ...]) -> str:
+    """Lay rows out as a Markdown table."""
+    texts = [key for key in keys if isinstance(rows[0][key], str)]
+    lines = [
+        "| " + " | ".join(keys) + " |",
+        "|" + "|".join("---" if key in texts else "---:" for key in keys) + "|",
+    ]
     for row in rows:
-        cells = [
-            f"{row[key]:.3f}" if isinstance(row[key], float) else str(row[key]) for key in KEYS
-        ]
+        cells = [row[key] if key in texts else f"{row[key]:.3f}" for key in keys]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
@@ -56,7 +64,6 @@ def experiment_table(data: Path, mask: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, help="folder that holds thiemann2015")
-    parser.add_argument("-o", "--output", type=Path, default=HERE / "report.md")
     options = parser.parse_args()
 
     versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
@@ -69,14 +76,21 @@ def main() -> None:
     ]
     if options.data is not None:
         for mask in ("notebook", "exact"):
+            rows = experiment_rows(options.data / "thiemann2015", mask)
+            keys = ("condition", "transform", *METRICS, "lsd_hidden_db", "seconds")
             parts += [
                 f"## 2015 experiment: `spectramend experiment thiemann2015 --mask {mask}`\n",
                 "On the notebook's own recordings, seed 0. `seconds` is what the condition took "
                 "with its dictionary at hand.\n",
-                experiment_table(options.data / "thiemann2015", mask),
+                table(rows, keys),
             ]
-    options.output.write_text("\n".join(parts), "utf-8")
-    print(f"{options.output}: written.")
+        readme = README.read_text("utf-8")
+        start, end = (readme.index(mark) for mark in MARKS)
+        filled = readme[: start + len(MARKS[0])] + table(rows, ("condition", *METRICS))
+        README.write_text(filled + readme[end:], "utf-8")
+    report = HERE / "report.md"
+    report.write_text("\n".join(parts), "utf-8")
+    print(f"{report}: written.")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 from spectramend._version import __version__
 
 if TYPE_CHECKING:
+    from spectramend import audio as audio
+    from spectramend import metrics as metrics
+    from spectramend import nmf as nmf
     from spectramend.audio import Audio as Audio
     from spectramend.dictionary import Dictionary as Dictionary
     from spectramend.errors import SpectramendError as SpectramendError
@@ -40,13 +43,17 @@ _HOMES = {
     "repair": "restoration",
 }
 
-__all__ = ["__version__", *_HOMES]
+_MODULES = ("audio", "metrics", "nmf")
+
+__all__ = ["__version__", *_HOMES, *_MODULES]
 
 
 def __getattr__(name: str) -> Any:
     """Load a public name, or a module, when it is first asked for (PEP 562)."""
     if name in _HOMES:
         return getattr(import_module(f"spectramend.{_HOMES[name]}"), name)
+    if name in _MODULES:
+        return import_module(f"spectramend.{name}")
     raise AttributeError(f"module 'spectramend' has no attribute {name!r}")
 
 

@@ -69,7 +69,7 @@ class Mask:
     damage: Damage = "missing"
     ratio: float | None = None
     floor: float = 0.0
-    bound: NDArray[Any] | None = None
+    bound: NDArray[Any] | float | None = None
     stft: STFT | None = None
     sr: int | None = None
 
@@ -205,7 +205,7 @@ class Mask:
         if self.damage == "missing":
             return np.full(self.observed.shape, np.inf)
         if self.bound is not None:
-            return self.bound
+            return np.asarray(self.bound)
         assert self.ratio is not None
         share = self.ratio / (1 + self.ratio)
         A = np.abs(np.asarray(X))

@@ -415,7 +415,10 @@ def _condition(number: int, sound: Sound, level: float, gain: float, heard: floa
     shortcut = f' aria-keyshortcuts="{number}"' if number <= 9 else ""
     key = f"<kbd>{number}</kbd> " if number <= 9 else ""
     url = html.escape(_relative_url(sound.file))
-    facts = [_gain_span(level, gain, heard)]
+    # Played as it is, a peak over full scale would clip and might hurt.
+    unclipped = -max(0.0, 20 * math.log10(max(float(np.abs(sound.samples).max()), 1.0)))
+    gain = min(gain, unclipped)
+    facts = [_gain_span(level, gain, unclipped, heard)]
     if level > -math.inf:
         facts.append(f"{tables.number_text(level, 1)} LUFS")
         facts.append(display.peak_text(np.asarray(sound.samples)))
@@ -426,18 +429,21 @@ def _condition(number: int, sound: Sound, level: float, gain: float, heard: floa
         f'<div class="about"><p id="{about}">{html.escape(sound.description)}</p>\n'
         f'<p class="facts">{" · ".join(facts)}</p></div>\n'
         f'<audio controls preload="auto" src="{url}" aria-label="{title}" '
-        f'data-volume="{10 ** (gain / 20):.6f}"></audio></li>'
+        f'data-volume="{10 ** (gain / 20):.6f}" '
+        f'data-plain-volume="{10 ** (unclipped / 20):.6f}"></audio></li>'
     )
 
 
-def _gain_span(level: float, gain: float, heard: float) -> str:
+def _gain_span(level: float, gain: float, unclipped: float, heard: float) -> str:
     """Say how loud a sound is played, with and without equal loudness."""
     if level == -math.inf:
         return "<strong>silent</strong>"
     equal = f"gain {tables.number_text(gain, 1)} dB"
     if heard - level - gain > 0.1:
         equal += f", still {tables.number_text(heard - level - gain, 1)} dB quieter"
-    plain = "gain 0.0 dB"
+    plain = f"gain {tables.number_text(unclipped, 1)} dB"
+    if unclipped < 0:
+        plain += ", or it would clip"
     return f'<span class="gain" data-equal="{equal}" data-plain="{plain}">{plain}</span>'
 
 

@@ -16,7 +16,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from spectramend.audio import Audio, read, read_same_rate, write
-from spectramend.errors import AudioError, FileError, ParameterError, SpectramendError
+from spectramend.errors import AudioError, FileError, SpectramendError
 
 SR = 11025
 INTEGERS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
@@ -26,7 +26,7 @@ def samples_of(subtype: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
     """Draw samples that the coding holds exactly, its extremes among them."""
     rng = np.random.default_rng(0)
     if subtype in INTEGERS:
-        full = 2.0 ** (INTEGERS[subtype] - 1)
+        full = 1 << (INTEGERS[subtype] - 1)
         x = rng.integers(-full, full, shape) / full
         x[..., :2] = -1.0, 1.0 - 1.0 / full
     else:

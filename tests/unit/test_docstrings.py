@@ -41,7 +41,7 @@ EXPORTED = [
     getattr(module, name)
     for module in (spectramend, spectramend.nmf)
     for name in module.__all__
-    if name != "__version__"
+    if name != "__version__" and callable(getattr(module, name))
 ]
 
 

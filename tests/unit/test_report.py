@@ -385,3 +385,17 @@ def test_sounds_are_checked() -> None:
     with pytest.raises(ParameterError, match="NaN"):
         sound("a", np.full(10, math.nan))
     assert sound("a", noise(0.5)).duration_s == 0.5
+
+
+def test_what_would_clip_is_turned_down_with_or_without_equal_loudness() -> None:
+    loud = Sound(
+        "loud", "Loud", "Over full scale.", np.float64(4) * np.sin(np.arange(SR)), SR, "loud.wav"
+    )
+    peak = float(np.abs(loud.samples).max())
+    assert peak > 1
+    page = listening_page(title="T", lead="L", sounds=[loud])
+    for attribute in ("data-volume", "data-plain-volume"):
+        found = re.search(rf'{attribute}="([0-9.]+)"', page)
+        assert found
+        assert float(found[1]) == pytest.approx(1 / peak, rel=1e-3)
+    assert "or it would clip" in page

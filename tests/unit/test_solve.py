@@ -53,7 +53,7 @@ def test_low_rank_data_with_holes_is_recovered(beta: float) -> None:
     nmf = fit(V, 3, weights=observed, beta=beta, max_iter=3000, tol=0, check_every=1000, rng=1)
     error = nmf.V_hat - truth
     assert np.linalg.norm(error[~observed]) < 0.02 * np.linalg.norm(truth[~observed])
-    assert np.median(np.abs(error / truth)[~observed]) < 1e-3
+    assert np.median(np.abs(error / truth)[~observed]) < 5e-3
 
 
 @pytest.mark.parametrize("hidden", [False, True])
@@ -339,7 +339,7 @@ def test_layout_and_type_of_the_data_do_not_matter(beta: float) -> None:
         V, weights=np.asfortranarray(M), W=np.asfortranarray(W), H=H[:, ::-1][:, ::-1],
         beta=beta, max_iter=20, tol=0,
     )  # fmt: skip
-    np.testing.assert_allclose(turned.V_hat, expected.V_hat, rtol=1e-9)
+    assert_identical(turned, expected)
 
 
 @pytest.mark.parametrize("beta", BETAS)

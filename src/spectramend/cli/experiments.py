@@ -75,12 +75,9 @@ def experiment_thiemann2015(
 @json_option
 def demo(output: Path, mask: Any, seed: int, as_json: bool) -> None:
     """Run the 2015 experiment on two bundled synthetic voices."""
-    from importlib.resources import as_file, files
-
     from spectramend.experiments import thiemann2015
 
-    with as_file(files("spectramend") / "voices") as folder:
-        recordings = thiemann2015.load(folder)
+    recordings = thiemann2015.load_bundled()
     arguments = ["demo", "--mask", mask]
     _run_thiemann2015(recordings, arguments, output, mask, seed, True, as_json)
 

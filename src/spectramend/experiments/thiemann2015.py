@@ -14,6 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -225,6 +226,23 @@ def load(folder: Path) -> Recordings:
         if recording.samples.ndim != 1:
             raise AudioError(f"{path}: has {len(recording.samples)} channels; give mono.")
     return Recordings(recordings[0], recordings[1], tuple(recordings[2:]))
+
+
+def load_bundled() -> Recordings:
+    """Read the two synthetic voices that come with the package, under the notebook's file names.
+
+    Returns
+    -------
+    Recordings
+        The recordings.
+
+    Examples
+    --------
+    >>> load_bundled().target.sr
+    16000
+    """
+    with as_file(files("spectramend") / "voices") as folder:
+        return load(folder)
 
 
 def run(
