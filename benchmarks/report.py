@@ -1,4 +1,4 @@
-"""Run the benchmarks and write ``benchmarks/report.md``: ``python benchmarks/report.py --data DIR``.
+"""Write ``benchmarks/report.md``: ``python benchmarks/report.py --data DIR``.
 
 Every number of the report is printed by a program of this folder or by the command line, and the
 table of the README is taken from it. DIR holds the recordings, which do not come with the project:

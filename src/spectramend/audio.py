@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from spectramend.errors import AudioError, FileError, ParameterError
 from spectramend.files import Source, check_input, whole_file
 
+UNKNOWN_LENGTH = 0x7FFFF000  # of a data chunk: writers to a pipe leave this or more
 FULL_SCALE = {"PCM_S8": 7, "PCM_U8": 7, "PCM_16": 15, "PCM_24": 23, "PCM_32": 31}
 
 # Where AIFF, RF64 and W64 say how long they are: place, byte order, bytes that are not counted.
@@ -203,7 +204,7 @@ def read_same_rate(paths: list[Path]) -> list[Audio]:
 
 def _reason(error: Exception) -> str:
     """Give what libsndfile says, without the name of the file."""
-    return str(error).rsplit(": ", 1)[-1].rstrip(".") or "it is damaged"
+    return str(error).rsplit(": ", 1)[-1].rstrip(".")
 
 
 def _is_truncated(path: Path) -> bool:
@@ -223,6 +224,6 @@ def _is_truncated(path: Path) -> bool:
             length = int.from_bytes(chunk[4:], "little")
             if chunk[:4] == b"data":
                 # Writers to a pipe leave 0 or the largest number: the length is not known.
-                return length not in (0, 0xFFFFFFFF) and stream.tell() + length > size
+                return 0 < length < UNKNOWN_LENGTH and stream.tell() + length > size
             stream.seek(length + length % 2, os.SEEK_CUR)
     return True

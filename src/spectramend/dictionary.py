@@ -153,6 +153,8 @@ class Dictionary:
         """
         transform = STFT() if stft is None else stft
         generator = np.random.default_rng(rng)
+        if quantity not in ("power", "magnitude"):
+            raise ParameterError(f"quantity={quantity!r}: give 'power' or 'magnitude'.")
         if not len(signals):
             raise ParameterError("signals is empty: give at least one recording.")
         magnitude = np.concatenate(

@@ -39,7 +39,7 @@ class Mask:
         True where a cell is reliable; row 0 is 0 Hz.
     damage : {"missing", "occluded"}
         Whether nothing is known of the hidden cells, or something louder was added on top.
-    ratio : float, > 0, optional
+    ratio : float, >= 0, optional
         What an occluded hidden cell means, ``g/c`` above; 1 unless `bound` is given.
     floor : float, >= 0
         Linear magnitude on the scale of the STFT below which cells were hidden in any case.

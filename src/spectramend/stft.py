@@ -345,7 +345,7 @@ def _overlap_add(frames: NDArray[Any], hop_length: int) -> NDArray[Any]:
     return summed[..., : (n_frames - 1) * hop_length + n_fft]
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=4)  # as long as the signal
 def _coverage(stft: STFT, n_frames: int) -> NDArray[Any]:
     """Sum the squared window over all frames, sample by sample: the denominator of (1)."""
     w2 = stft.window_samples**2

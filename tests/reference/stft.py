@@ -53,3 +53,30 @@ def coverage_by_the_past(window: Array, hop_length: int, position: int, last_fra
         if 0 <= i < len(window):
             total += float(window[i]) ** 2
     return total
+
+
+def count_frames(window: Array, hop_length: int, length: int, *, center: bool) -> int:
+    """Count librosa's frames, or as many more as cover the last samples by a tenth of the least."""
+    n_fft = len(window)
+    pad = n_fft // 2 if center else 0
+    within = range(n_fft, n_fft + hop_length)
+    steady = min(coverage_by_the_past(window, hop_length, n, n_fft) for n in within)
+    count = 1 + max(0, length + 2 * pad - n_fft) // hop_length
+    while any(
+        coverage_by_the_past(window, hop_length, pad + n, count - 1) < 0.1 * steady * (1 - 1e-9)
+        for n in range(max(0, length - n_fft), length)
+    ):
+        count += 1
+    return count
+
+
+def least_coverage(window: Array, hop_length: int, length: int, *, center: bool) -> float:
+    """Find the least sum of the squared window over the frames that see a sample."""
+    count = count_frames(window, hop_length, length, center=center)
+    coverage = np.zeros(length)
+    for t in range(count):
+        for i in range(len(window)):
+            n = t * hop_length - (len(window) // 2 if center else 0) + i
+            if 0 <= n < length:
+                coverage[n] += window[i] ** 2
+    return float(coverage.min())

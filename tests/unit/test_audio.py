@@ -245,7 +245,7 @@ def test_a_flac_file_that_promises_more_than_it_holds_is_refused(tmp_path: Path)
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_samples_that_are_not_finite_are_counted(tmp_path: Path, bad: float) -> None:
     x = np.stack([noise(), noise()])
-    x[0, 3] = x[1, 500:502] = bad
+    x[0, 3] = x[1, 3:5] = bad
     soundfile.write(tmp_path / "x.wav", x.T, SR, subtype="FLOAT")
     assert "has 3 NaN or infinite samples; repair or remove" in refusal(tmp_path / "x.wav")
 

@@ -83,6 +83,29 @@ def test_two_spectra_that_never_stand_alone_are_found(beta: float, quantity: Any
     assert cosines(low[:, None], high[:, None]).max() < 0.9
 
 
+@pytest.mark.parametrize("beta", [0.0, 1.0, 2.0])
+def test_a_single_atom_is_the_best_one_for_its_divergence(beta: float) -> None:
+    learned = Dictionary.train([noise()], sr=SR, stft=BLOCKS, n_components=1, beta=beta, rng=0)
+    w = learned.W[:, 0]
+    V = np.abs(BLOCKS.forward(noise())) ** 2
+    best = {
+        0.0: (V / (V / w[:, None]).mean(axis=0)).mean(axis=1),  # a fixed point
+        1.0: V.sum(axis=1),
+        2.0: abs(np.linalg.svd(V)[0][:, 0]),
+    }[beta]
+    np.testing.assert_allclose(w / w.sum(), best / best.sum(), rtol=1e-3)
+
+
+def test_a_step_of_the_notebook_takes_a_single_atom_to_the_end_at_once() -> None:
+    learned = Dictionary.train(
+        [noise()], sr=SR, stft=BLOCKS, n_components=1, settle=0, max_iter=1, rng=0
+    )
+    V = np.abs(BLOCKS.forward(noise())) ** 2
+    h = (V[:, None] / V[:, :, None]).mean(axis=0)  # from each frame as the start
+    best = (V[:, None] / h).mean(axis=2)
+    assert cosines(learned.W, best).max() == pytest.approx(1.0, abs=1e-6)
+
+
 @pytest.mark.parametrize(
     ("options", "n_frames"),
     [
@@ -133,6 +156,24 @@ def test_atoms_are_random_frames_until_the_activations_have_settled(
     assert not np.array_equal(nearest, np.sort(nearest))
     assert (distance.min(axis=1) > 1e-4).all() == moves
     assert (distance.min(axis=1) < 1e-6).all() != moves
+
+
+def test_every_frame_may_become_an_atom_and_none_becomes_two() -> None:
+    x = noise(20 * 64)
+    learned = Dictionary.train(
+        [x], sr=SR, stft=BLOCKS, n_components=20, settle=1, max_iter=1, quantity="magnitude", rng=0
+    )
+    frames = np.abs(BLOCKS.forward(x))
+    order = cosines(learned.W, frames).argmax(axis=1)
+    np.testing.assert_allclose(learned.W, frames[:, order], rtol=1e-5)
+    assert sorted(order) == list(range(20)) != order.tolist()
+
+
+def test_stereo_teaches_what_its_channels_teach_one_after_the_other() -> None:
+    x = noise().reshape(2, 2000)
+    stereo = Dictionary.train([x], sr=SR, stft=TRANSFORM, rng=0)
+    mono = Dictionary.train([x[0], x[1]], sr=SR, stft=TRANSFORM, rng=0)
+    np.testing.assert_array_equal(stereo.W, mono.W)
 
 
 def test_every_channel_of_every_recording_counts() -> None:
@@ -198,6 +239,7 @@ def test_a_number_of_atoms_that_cannot_be_is_refused(n_components: int) -> None:
         (W, {"sr": 0}, "sr=0: give the sample rate in Hz"),
         (W, {"sr": "8000"}, "sr='8000': give the sample rate in Hz"),
         (W, {"beta": np.nan}, "beta=nan: give a finite number"),
+        (W, {"beta": "0"}, "beta='0': give a finite number"),
     ],
 )
 def test_what_is_no_dictionary_is_refused(
@@ -263,11 +305,11 @@ def test_the_values_of_a_window_come_back(tmp_path: Path) -> None:
 
 
 def test_numbers_of_numpy_are_saved_as_well(tmp_path: Path) -> None:
-    made = Dictionary(np.asfortranarray(W), np.int64(SR), TRANSFORM, np.float64(0.5))  # type: ignore[arg-type]
+    made = Dictionary(np.asfortranarray(W), np.int64(SR), TRANSFORM, np.int64(1))  # type: ignore[arg-type]
     made.save(tmp_path / "d.safetensors")
     loaded = Dictionary.load(tmp_path / "d.safetensors")
     np.testing.assert_array_equal(loaded.W, W, strict=True)
-    assert (loaded.sr, loaded.beta) == (SR, 0.5)
+    assert (loaded.sr, loaded.beta) == (SR, 1.0)
 
 
 def test_a_file_is_a_header_of_json_and_the_atoms_and_nothing_else(tmp_path: Path) -> None:

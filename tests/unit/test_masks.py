@@ -450,7 +450,7 @@ def test_a_mask_file_without_a_field_says_which(tmp_path: Path, name: str) -> No
         ("n_fft", 8j),
         ("hop_length", np.nan),
         ("hop_length", 9),
-        ("window", "no such window"),
+        ("window", "no such\nwindow"),
         ("window", "[1, 2"),
         ("window", "[1, 2]"),
         ("window", "[" * 100_000),

@@ -252,10 +252,11 @@ def test_after_an_overflow_the_last_finite_factors_come_back() -> None:
 def test_an_objective_beyond_the_range_at_the_start_does_not_end_it() -> None:
     V, W, H, _ = problem()
     far = (1e15 * H).astype(np.float32)  # its cube is beyond single precision
-    nmf = encode(V.astype(np.float32), W, H=far, beta=3, max_iter=1000)
+    nmf = encode(V.astype(np.float32), W, H=far, beta=3, max_iter=1000, check_every=2)
     assert nmf.trace[0] == np.inf
     assert nmf.status == "converged"
-    assert nmf.trace[-1] < 1.01 * encode(V, W, H=H, beta=3, max_iter=1000).trace[-1]
+    gains = -np.diff(nmf.trace[1:]) / nmf.trace[1]  # the first that is finite
+    assert gains[-1] < 1e-4 <= gains[:-1].min()
 
 
 def test_the_dictionary_settles() -> None:

@@ -94,21 +94,10 @@ def test_frames_are_librosas_or_just_enough_to_cover_the_end(
     name: str, n_fft: int, center: bool
 ) -> None:
     window = samples_of(name, n_fft)
-    pad = n_fft // 2 if center else 0
     for hop_length in HOPS[n_fft]:
         stft = make(name, n_fft, hop_length, center=center)
-        steady = min(
-            reference.coverage_by_the_past(window, hop_length, n, n_fft)
-            for n in range(n_fft, n_fft + hop_length)
-        )
         for length in range(1, 60):
-            expected = 1 + max(0, length + 2 * pad - n_fft) // hop_length
-            while any(
-                reference.coverage_by_the_past(window, hop_length, pad + n, expected - 1)
-                < 0.1 * steady * (1 - 1e-9)
-                for n in range(max(0, length - n_fft), length)
-            ):
-                expected += 1
+            expected = reference.count_frames(window, hop_length, length, center=center)
             assert stft.n_frames(length) == expected
 
 
@@ -192,18 +181,22 @@ def test_the_longest_hops_have_an_inverse(n_fft: int, hop_length: int, window: s
         np.testing.assert_allclose(stft.inverse(stft.forward(x), length=length), x, atol=1e-12)
 
 
-@settings(derandomize=True, max_examples=150, deadline=None)
-@given(data=st.data(), center=st.booleans(), n_fft=st.integers(2, 12))
-def test_a_window_with_holes_is_refused_or_inverted(
+@settings(derandomize=True, max_examples=100, deadline=None)
+@given(data=st.data(), center=st.booleans(), n_fft=st.integers(2, 8))
+def test_a_window_with_holes_is_refused_where_samples_are_lost_and_inverted_elsewhere(
     data: st.DataObject, center: bool, n_fft: int
 ) -> None:
     window = data.draw(st.lists(st.sampled_from([0.0, 1.0]), min_size=n_fft, max_size=n_fft))
     hop_length = data.draw(st.integers(1, n_fft))
+    lengths = range(1, 2 * n_fft + 2)
+    w = np.array(window)
     try:
         stft = STFT(n_fft, hop_length, tuple(window), center)
     except ParameterError:
+        seen = [reference.least_coverage(w, hop_length, n, center=center) for n in lengths]
+        assert min(seen) == 0
         return
-    for length in range(1, 3 * n_fft):
+    for length in lengths:
         x = noise(length)
         np.testing.assert_allclose(stft.inverse(stft.forward(x), length=length), x, atol=1e-12)
 

@@ -10,7 +10,12 @@ from scipy.integrate import quad
 from reference import nmf as reference
 from spectramend.errors import ParameterError
 from spectramend.nmf import beta_divergence, exponent, gradient_parts, update, updates
-from spectramend.nmf.divergence import cell_divergence, censored_divergence, censored_value
+from spectramend.nmf.divergence import (
+    cell_divergence,
+    censored_divergence,
+    censored_geometric_mean,
+    censored_value,
+)
 
 Matrix = NDArray[Any]
 
@@ -93,9 +98,11 @@ def test_integers_do_not_wrap_around(beta: int, dtype: Any) -> None:
 
 
 def test_the_sum_is_made_in_double_precision() -> None:
-    V = np.full((1000, 1000), 0.1, np.float32)
-    exact = 1e6 * 0.5 * float(np.float32(0.1)) ** 2
-    assert beta_divergence(V, np.zeros_like(V), beta=2) == pytest.approx(exact, rel=1e-7)
+    V = np.full((1, 999_983), 0.1, np.float32)
+    cell = float(np.float32(0.5) * np.float32(0.1) ** 2)
+    for weights in (None, np.ones_like(V)):
+        total = beta_divergence(V, np.zeros_like(V), beta=2, weights=weights)
+        assert total == pytest.approx(999_983 * cell, rel=1e-12)
 
 
 def test_divergence_refuses_other_shapes() -> None:
@@ -291,6 +298,26 @@ def test_a_bounded_cell_has_the_mean_of_a_truncated_exponential(ratio: float) ->
         )
         assert single.dtype == np.float32
         assert single.item() == pytest.approx(found.item(), rel=1e-4)
+
+
+@pytest.mark.parametrize("ratio", np.geomspace(1e-9, 1e6, 31))
+def test_a_bounded_cell_has_the_geometric_mean_of_a_truncated_exponential(ratio: float) -> None:
+    upper = min(1.0, 60 / ratio)
+    density = -np.expm1(-ratio) / ratio
+    logs, _ = quad(lambda s: np.log(s) * np.exp(-ratio * s), 0, upper, epsabs=0, limit=200)
+    expected = ratio * np.exp(logs / density)
+    for V_hat in (1e-9, 1.0, 1e9):
+        found = censored_geometric_mean(np.array([V_hat]), np.array([ratio * V_hat]), 0.0)
+        assert found.item() == pytest.approx(V_hat * expected, rel=1e-7)
+
+
+def test_without_a_bound_the_geometric_mean_is_that_of_the_exponential() -> None:
+    for B in (np.inf, 1e308):
+        found = censored_geometric_mean(np.array([1e-30, 5.0]), np.array([B, B]), 0.0)
+        np.testing.assert_allclose(found / [1e-30, 5.0], np.exp(-np.euler_gamma), rtol=1e-12)
+    np.testing.assert_array_equal(
+        censored_geometric_mean(np.array([1.0, 4.0]), np.array([2.0, 2.0]), 1.0), [1, 2]
+    )
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -113,7 +113,8 @@ def censored_geometric_mean(V_hat: NDArray[Any], B: NDArray[Any], beta: float) -
         return np.minimum(V_hat, B)
     from scipy.special import exp1  # costs a quarter of a second: only where it is needed
 
-    u = np.clip(B / V_hat, np.finfo(np.float64).tiny, 700)  # exp(-700) is all but 0
+    with np.errstate(over="ignore"):
+        u = np.clip(B / V_hat, np.finfo(np.float64).tiny, 700)  # exp(-700) is all but 0
     exact = -(np.euler_gamma + exp1(u) + np.exp(-u) * np.log(u)) / -np.expm1(-u)
     return V_hat * np.exp(np.where(u < 1e-3, np.log(u) - 1 - u / 4, exact))
 

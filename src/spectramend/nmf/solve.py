@@ -319,7 +319,7 @@ class _Data:
 
 def _factor(name: str, values: ArrayLike, shape: tuple[int, int | None]) -> NDArray[Any]:
     """Check a factor given by the caller, or drawn."""
-    factor = np.asarray(values)
+    factor = np.asarray(values, order="C")  # another order would round differently
     if factor.dtype.kind in "iub":
         factor = factor.astype(np.float64)
     fits = factor.ndim == 2 and all(
@@ -381,16 +381,15 @@ def _iterate(
         # Silence: the model that is zero wherever something is observed.
         return result(W_given, np.where(data.observed_frames, 0, H_given), "converged", 0, [0.0])
 
-    # Atoms of unit mean and data of unit level put every factor near 1. One order in memory, or
-    # matrix products would round differently.
+    # Atoms of unit mean and data of unit level put every factor near 1.
     atom_scale = W_given.mean(axis=0, dtype=np.float64)
     atom_scale[atom_scale == 0] = data.level
 
     def floored(factor: NDArray[Any]) -> NDArray[Any]:
         return np.maximum(factor, FACTOR_FLOOR, out=factor)
 
-    W = floored((W_given / atom_scale).astype(data.dtype, order="C"))
-    H = floored((H_given * (atom_scale / data.scale)[:, None]).astype(data.dtype, order="C"))
+    W = floored((W_given / atom_scale).astype(data.dtype))
+    H = floored((H_given * (atom_scale / data.scale)[:, None]).astype(data.dtype))
     pull = penalty * (data.level / data.scale) ** (data.beta - 1)
 
     def unscaled(W: NDArray[Any], H: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
