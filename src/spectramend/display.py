@@ -92,7 +92,7 @@ def player_html(samples: ArrayLike, sr: float, *, title: str = "") -> str:
     caption = [f"<strong>{html.escape(title)}</strong>"] if title else []
     caption += [duration_text(channels.shape[-1] / sr), peak_text(channels)]
     label = html.escape(title or "sound")
-    over_db = _peak_dbfs(channels)
+    over_db = peak_dbfs(channels)
     clipped = ""
     if over_db > 0:
         clipped = (
@@ -232,7 +232,7 @@ def peak_text(samples: NDArray[Any]) -> str:
     >>> peak_text(np.array([0.0, -0.5])), peak_text(np.zeros(3))
     ('peak −6.0 dBFS', 'silent')
     """
-    peak = _peak_dbfs(samples)
+    peak = peak_dbfs(samples)
     if peak == -math.inf:
         return "silent"
     return f"peak +{_over_text(peak)} dBFS" if peak > 0 else f"peak {number_text(peak, 1)} dBFS"
@@ -281,7 +281,7 @@ def checked_sound(samples: ArrayLike, sr: float) -> NDArray[np.float64]:
     return np.atleast_2d(x).astype(np.float64, copy=False)
 
 
-def _peak_dbfs(samples: NDArray[Any]) -> float:
+def peak_dbfs(samples: NDArray[Any]) -> float:
     """Give the peak in dB over full scale."""
     peak = float(np.abs(samples).max())
     return 20 * math.log10(peak) if peak > 0 else -math.inf

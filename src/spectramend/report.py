@@ -362,9 +362,14 @@ def listening_page(
     if not sounds:
         raise ParameterError("sounds is empty: give at least one.")
     levels = [loudness_db(sound.samples, sound.sr) for sound in sounds]
-    gains = equal_loudness_gains(levels)
+    # Played as it is, a peak over full scale would clip and might hurt.
+    limits = [-max(0.0, display.peak_dbfs(np.asarray(sound.samples))) for sound in sounds]
+    limited = [level + limit for level, limit in zip(levels, limits, strict=True)]
+    gains = [
+        limit + gain for limit, gain in zip(limits, equal_loudness_gains(limited), strict=True)
+    ]
     heard = max(level + gain for level, gain in zip(levels, gains, strict=True))
-    numbered = enumerate(zip(sounds, levels, gains, strict=True), start=1)
+    numbered = enumerate(zip(sounds, levels, gains, limits, strict=True), start=1)
     named = [Column(*column) for column in columns]
     references = {sound.name for sound in sounds if sound.reference}
     template = resources.files("spectramend").joinpath("templates", "listening.html")
@@ -409,16 +414,15 @@ def _relative_url(file: str) -> str:
     return quote(file)
 
 
-def _condition(number: int, sound: Sound, level: float, gain: float, heard: float) -> str:
+def _condition(
+    number: int, sound: Sound, level: float, gain: float, limit: float, heard: float
+) -> str:
     """Compose the line of one sound: its button, what it is, its levels and its player."""
     title, about = html.escape(sound.title), f"about-{number}"
     shortcut = f' aria-keyshortcuts="{number}"' if number <= 9 else ""
     key = f"<kbd>{number}</kbd> " if number <= 9 else ""
     url = html.escape(_relative_url(sound.file))
-    # Played as it is, a peak over full scale would clip and might hurt.
-    unclipped = -max(0.0, 20 * math.log10(max(float(np.abs(sound.samples).max()), 1.0)))
-    gain = min(gain, unclipped)
-    facts = [_gain_span(level, gain, unclipped, heard)]
+    facts = [_gain_span(level, gain, limit, heard)]
     if level > -math.inf:
         facts.append(f"{tables.number_text(level, 1)} LUFS")
         facts.append(display.peak_text(np.asarray(sound.samples)))
@@ -430,19 +434,19 @@ def _condition(number: int, sound: Sound, level: float, gain: float, heard: floa
         f'<p class="facts">{" · ".join(facts)}</p></div>\n'
         f'<audio controls preload="auto" src="{url}" aria-label="{title}" '
         f'data-volume="{10 ** (gain / 20):.6f}" '
-        f'data-plain-volume="{10 ** (unclipped / 20):.6f}"></audio></li>'
+        f'data-plain-volume="{10 ** (limit / 20):.6f}"></audio></li>'
     )
 
 
-def _gain_span(level: float, gain: float, unclipped: float, heard: float) -> str:
+def _gain_span(level: float, gain: float, limit: float, heard: float) -> str:
     """Say how loud a sound is played, with and without equal loudness."""
     if level == -math.inf:
         return "<strong>silent</strong>"
     equal = f"gain {tables.number_text(gain, 1)} dB"
     if heard - level - gain > 0.1:
         equal += f", still {tables.number_text(heard - level - gain, 1)} dB quieter"
-    plain = f"gain {tables.number_text(unclipped, 1)} dB"
-    if unclipped < 0:
+    plain = f"gain {tables.number_text(limit, 1)} dB"
+    if limit < 0:
         plain += ", or it would clip"
     return f'<span class="gain" data-equal="{equal}" data-plain="{plain}">{plain}</span>'
 

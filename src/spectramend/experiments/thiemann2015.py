@@ -476,6 +476,6 @@ def _judge(
         "transform": f"{cells.stft.window} {cells.stft.n_fft}/{cells.stft.hop_length}",
         **{key: scores[key] for key in ("si_sdr_db", "stoi", "estoi", "pesq_wb")},
         "lsd_hidden_db": log_spectral_distance(cells.T, cells.stft.forward(samples), hidden),
-        "seconds": round(seconds, 3),
+        "seconds": round(seconds, 2),
     }
     return Condition(name, samples, cells, row)
