@@ -1,8 +1,12 @@
 """Inpainting of spectra, arrays in and arrays out: model, posterior, signal.
 
-1. `fit_model` fits a dictionary to the reliable cells, and to what is known of the others.
-2. `hidden_magnitude` says what magnitude to expect in the hidden cells.
-3. `complete` puts the two together, with phases, and finds the signal.
+1. **Model.** `fit_model` fits a dictionary to the reliable cells, and to what is known of the
+   others: the variance ``lambda`` of the target in every cell.
+2. **Posterior.** What is known of a hidden cell (`hidden_cells`) turns ``lambda`` into what is to
+   be expected there.
+3. **Signal.** Where the damage is *occluded*, `restore_signal` finds the signal that agrees best
+   with the posterior of all cells, and sets magnitudes; where it is *missing*, or other phases are
+   asked for, `complete` puts magnitudes and phases together.
 """
 
 from __future__ import annotations
@@ -16,17 +20,27 @@ from numpy.typing import ArrayLike, NDArray
 from spectramend.dictionary import Dictionary, Quantity
 from spectramend.errors import ParameterError
 from spectramend.masks import Mask
-from spectramend.nmf import Factorization, encode, fit
-from spectramend.nmf.divergence import censored_geometric_mean
+from spectramend.nmf import Bounded, Factorization, encode, fit
 from spectramend.nmf.solve import RngLike, Status
 from spectramend.nmf.updates import Step
-from spectramend.phase import griffin_lim, unit_phase
+from spectramend.phase import consistent_mean, griffin_lim, unit_phase
+from spectramend.posterior import Occluded
 from spectramend.stft import STFT
 
+KnownCells: TypeAlias = Occluded | Bounded
 Fill: TypeAlias = Literal["hidden", "everywhere"]
-Phase: TypeAlias = Literal["griffin-lim", "mix"]
+Phase: TypeAlias = Literal["auto", "posterior", "griffin-lim", "mix"]
 
-OCCLUDED_PENALTY = 1.0
+# Smoothness of the activations in time.
+SMOOTH = {"missing": 0.0, "occluded": 0.8}
+# How far, and how often, the data may bend the model between its own atoms, see `bend`.
+BEND_SIGMA, BEND_STRENGTH, BEND_ROUNDS = 0.7, 0.7, 5
+# A reliable cell holds some of the interferer, too: its variance over its power, and how much of
+# the measured value it keeps.
+RELIABLE_VARIANCE, RELIABLE_TRUST = 0.1, 0.4
+# A hidden magnitude: the model's share of it, against the consistent signal's, and how much of the
+# model's expectation, for a phase that is not sure makes large cells costly.
+MODEL_SHARE, SHRINK = 0.6, 0.8
 N_COMPONENTS = 20  # atoms learned from the recording itself, where no dictionary is given
 
 
@@ -74,10 +88,11 @@ def inpaint(
     sr: int,
     length: int,
     dictionary: Dictionary | None = None,
+    keep_reliable: bool = False,
     fill: Fill = "hidden",
-    phase: Phase = "griffin-lim",
-    step: Step = "mm",
-    penalty: float | None = None,
+    phase: Phase = "auto",
+    penalty: float = 0.0,
+    smooth: float | None = None,
     max_iter: int = 100,
     tol: float = 1e-4,
     phase_iter: int = 50,
@@ -99,21 +114,25 @@ def inpaint(
         Samples of the signal.
     dictionary : Dictionary, optional
         Spectra to build the hidden cells from; learned from the reliable cells of `X` if None.
+    keep_reliable : bool
+        Keep reliable cells exactly. Where the damage is *occluded* they hold some of the interferer
+        and are corrected a little otherwise; where it is *missing* they are always kept.
     fill : {"hidden", "everywhere"}
-        Keep reliable cells and fill the others, or take the model in every cell as the notebook
-        did.
-    phase : {"griffin-lim", "mix"}
-        Phases of the cells that are filled: by fast Griffin-Lim in which reliable cells stay fixed,
-        or those of `X`, which exist only where the damage is *occluded*.
-    step : {"mm", "heuristic"}
-        Exponent of the updates.
-    penalty : float, >= 0, optional
-        L1 penalty on the activations, see `spectramend.nmf.fit`. None is 1 where the damage is
-        *occluded*, and 0 where it is *missing*.
+        Fill the hidden cells, or take the model in every cell as the notebook did.
+    phase : {"auto", "posterior", "griffin-lim", "mix"}
+        Phases of the cells that are filled: those of the signal that agrees best with the posterior
+        of all cells; by fast Griffin-Lim in which reliable cells stay fixed; or those of `X`, which
+        exist only where the damage is *occluded*. ``"auto"`` is ``"posterior"`` where hidden cells
+        of *occluded* damage are filled, ``"griffin-lim"`` elsewhere.
+    penalty : float, >= 0
+        L1 penalty on the activations, see `spectramend.nmf.fit`.
+    smooth : float, 0 to 1, optional
+        Smoothness of the activations in time, see `spectramend.nmf.encode`; None is 0.8 where the
+        damage is *occluded*, 0 where it is *missing* or the dictionary is learned from `X`.
     max_iter : int
         Iterations of the fit at most.
     tol : float
-        Relative decrease at which the fit stops.
+        Relative decrease at which a fit that is not smoothed stops.
     phase_iter : int
         Iterations of Griffin-Lim.
     rng : int, Generator or None
@@ -146,56 +165,97 @@ def inpaint(
     _check(spectrum, mask, dictionary, stft, sr, length, fill, phase)
     if mask.damage == "missing":
         spectrum = np.where(mask.observed, spectrum, 0)
+    if phase == "auto":
+        posterior = mask.damage == "occluded" and fill == "hidden"
+        phase = "posterior" if posterior else "griffin-lim"
     generator = np.random.default_rng(rng)
     quantity = "power" if dictionary is None else dictionary.quantity
-    beta = 0.0 if dictionary is None else dictionary.beta
-    B = _raise(mask.upper_bound(spectrum), quantity)
 
+    V = _raise(np.abs(spectrum) ** 2, quantity)
+    hidden = hidden_cells(spectrum, mask, dictionary)
     model = fit_model(
-        _raise(np.abs(spectrum) ** 2, quantity),
+        V,
         mask.observed,
-        B,
+        hidden,
         dictionary,
-        step=step,
-        penalty=(OCCLUDED_PENALTY if mask.damage == "occluded" else 0.0)
-        if penalty is None
-        else penalty,
+        penalty=penalty,
+        smooth=SMOOTH[mask.damage] if smooth is None else smooth,
         max_iter=max_iter,
         tol=tol,
         rng=generator,
     )
-    if fill == "everywhere":
-        magnitude = _to_magnitude(model.V_hat, quantity)
-        keeps = np.zeros_like(mask.observed)
+    if not spectrum.any():  # silence: there is no level at which to fill anything
+        samples, completed = stft.inverse(spectrum, length=length), spectrum
+    elif phase == "posterior":
+        lam = bend(model.V_hat, V, mask.observed, hidden)
+        samples, completed = restore_signal(
+            spectrum,
+            mask.observed,
+            *posterior_moments(lam, hidden, quantity),
+            keep_reliable=keep_reliable,
+            stft=stft,
+            length=length,
+        )
     else:
-        magnitude = hidden_magnitude(model.V_hat, B, beta, quantity)
-        keeps = mask.observed
-    samples, completed = complete(
-        spectrum,
-        magnitude,
-        keeps,
-        phase=phase,
-        stft=stft,
-        length=length,
-        n_iter=phase_iter,
-        rng=generator,
-    )
+        everywhere = fill == "everywhere"
+        magnitude = np.sqrt(posterior_moments(model.V_hat, hidden, quantity)[2])
+        samples, completed = complete(
+            spectrum,
+            _to_magnitude(model.V_hat, quantity) if everywhere else magnitude,
+            np.zeros_like(mask.observed) if everywhere else mask.observed,
+            phase=phase,
+            stft=stft,
+            length=length,
+            n_iter=phase_iter,
+            rng=generator,
+        )
     return Inpainting(samples, completed, model, model.status, _notes(model), sr)
+
+
+def hidden_cells(X: NDArray[Any], mask: Mask, dictionary: Dictionary | None) -> KnownCells:
+    """Say what is known of the hidden cells.
+
+    Parameters
+    ----------
+    X : ndarray [shape=(F, N), complex]
+        Spectrum; looked at where the damage is *occluded*.
+    mask : Mask
+        The mask.
+    dictionary : Dictionary or None
+        Its divergence and quantity decide what can be used: what the mask says exactly goes with a
+        Gaussian model of power, other models see it as an upper bound.
+
+    Returns
+    -------
+    Occluded or Bounded
+        The knowledge, in the units of the dictionary.
+    """
+    hidden = ~mask.observed
+    quantity = "power" if dictionary is None else dictionary.quantity
+    beta = 0.0 if dictionary is None else dictionary.beta
+    P = np.abs(X) ** 2
+    P = np.maximum(P, P.max() * 1e-14).astype(np.float64)
+    gaussian = quantity == "power" and beta == 0 and P.max() > 0
+    if mask.damage == "occluded" and mask.ratio and gaussian:
+        return Occluded(hidden, P[hidden], mask.ratio, mask.floor)
+    B = _raise(mask.upper_bound(X), quantity)
+    bounded = hidden & np.isfinite(B)
+    return Bounded(bounded, np.maximum(B[bounded], np.finfo(np.float32).tiny), beta)
 
 
 def fit_model(
     V: NDArray[Any],
     observed: NDArray[np.bool_],
-    B: NDArray[Any],
+    hidden: KnownCells,
     dictionary: Dictionary | None,
     *,
-    step: Step,
     penalty: float,
+    smooth: float,
     max_iter: int,
     tol: float,
     rng: np.random.Generator,
 ) -> Factorization:
-    """Fit a dictionary, or one learned on the spot, to the reliable cells and the bounds.
+    """Fit a dictionary, or one learned on the spot, to reliable cells and to what else is known.
 
     Parameters
     ----------
@@ -203,36 +263,38 @@ def fit_model(
         Power or magnitude, as the dictionary has it.
     observed : ndarray [shape=(F, N), bool]
         Reliable cells.
-    B : ndarray [shape=(F, N)]
-        Upper bounds on V in hidden cells, or ``inf``.
+    hidden : Occluded or Bounded
+        What is known of the others.
     dictionary : Dictionary or None
         The dictionary; None learns one from the same cells.
-    step : {"mm", "heuristic"}
-        Exponent of the updates.
     penalty : float
         L1 penalty.
+    smooth : float
+        Smoothness in time.
     max_iter : int
         Iterations at most.
     tol : float
-        Relative decrease at which to stop.
+        Relative decrease at which to stop where nothing is smoothed.
     rng : Generator
         Source of the random start.
 
     Returns
     -------
     Factorization
-        The model, in single precision. Frames that are wholly hidden and unbounded have
-        activations interpolated from their neighbours.
+        The model, in single precision. Frames of which nothing is known have activations
+        interpolated from their neighbours.
     """
     # 24 bits of mantissa hold what a spectrogram model can say, at twice the speed.
-    V, B = V.astype(np.float32), B.astype(np.float32)
+    V = V.astype(np.float32)
+    beta = 0.0 if dictionary is None else dictionary.beta
+    step: Step = "heuristic" if 0 <= beta <= 2 else "mm"
     if dictionary is None:
         K = max(1, min(N_COMPONENTS, *(size // 2 for size in V.shape)))
         model = fit(
             V,
             K,
             weights=observed,
-            bound=B,
+            bound=hidden,
             step=step,
             penalty=penalty,
             max_iter=max_iter,
@@ -244,40 +306,143 @@ def fit_model(
             V,
             dictionary.W,
             weights=observed,
-            bound=B,
-            beta=dictionary.beta,
+            bound=hidden,
+            beta=beta,
             step=step,
             penalty=penalty,
+            smooth=smooth,
             max_iter=max_iter,
-            tol=tol,
+            tol=0 if smooth else tol,
             rng=rng,
         )
     return _carry_across(model)
 
 
-def hidden_magnitude(
-    V_hat: NDArray[Any], B: NDArray[Any], beta: float, quantity: Quantity
+def bend(
+    V_hat: NDArray[Any], V: NDArray[Any], observed: NDArray[np.bool_], hidden: KnownCells
 ) -> NDArray[Any]:
-    """Say what magnitude to expect in a hidden cell, given the model and the bound.
+    """Let the data bend the model: pitch and formants move between what atoms can say.
+
+    The ratio of data to model, smoothed over neighbouring cells, corrects the model; with what is
+    expected in hidden cells that is one more EM step, of a model that is a smooth field.
 
     Parameters
     ----------
     V_hat : ndarray [shape=(F, N), > 0]
         The model.
-    B : ndarray [shape=(F, N)]
-        Upper bounds, or ``inf``.
-    beta : float
-        Divergence of the model.
-    quantity : {"power", "magnitude"}
-        What `V_hat` and `B` hold.
+    V : ndarray [shape=(F, N), >= 0]
+        The data; looked at in reliable cells.
+    observed : ndarray [shape=(F, N), bool]
+        Reliable cells.
+    hidden : Occluded or Bounded
+        What is known of the others.
 
     Returns
     -------
-    ndarray [shape=(F, N)]
-        Magnitudes: geometric means, since quality follows errors in dB.
+    ndarray [shape=(F, N), > 0]
+        The bent model.
     """
-    expected = censored_geometric_mean(V_hat.astype(np.float64), B.astype(np.float64), beta)
-    return _to_magnitude(expected, quantity)
+    from scipy.ndimage import gaussian_filter
+
+    lam = V_hat.astype(np.float64)
+    for _ in range(BEND_ROUNDS):
+        ratio = np.divide(V, lam, out=np.ones_like(lam), where=observed)
+        known = lam[hidden.cells]
+        ratio[hidden.cells] = hidden.expected(known) / known
+        # Logarithms of ratios near zero would not survive; smoothing keeps them from it.
+        smoothed = np.maximum(gaussian_filter(ratio, BEND_SIGMA), np.finfo(np.float32).tiny)
+        lam = lam * smoothed**BEND_STRENGTH
+    return lam
+
+
+def posterior_moments(
+    lam: NDArray[Any], hidden: KnownCells, quantity: Quantity
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Say what to expect in every hidden cell.
+
+    Parameters
+    ----------
+    lam : ndarray [shape=(F, N), > 0]
+        The model.
+    hidden : Occluded or Bounded
+        What is known.
+    quantity : {"power", "magnitude"}
+        What `lam` holds.
+
+    Returns
+    -------
+    direction : ndarray [shape=(F, N)]
+        ``E Re(T/X)``.
+    power : ndarray [shape=(F, N)]
+        ``E|T|**2``.
+    typical : ndarray [shape=(F, N)]
+        ``exp(E log|T|**2)``, smaller than the mean: quality follows errors in dB.
+    """
+    power = lam.astype(np.float64)
+    typical = power * np.exp(-np.euler_gamma)
+    direction = np.zeros_like(power)
+    cells, known = hidden.cells, power[hidden.cells]
+    direction[cells] = hidden.direction(known)
+    typical[cells] = hidden.geometric_mean(known)
+    power[cells] = hidden.expected(known)
+    if quantity == "magnitude":
+        power, typical = power**2, typical**2
+    return direction, power, typical
+
+
+def restore_signal(
+    X: NDArray[Any],
+    observed: NDArray[np.bool_],
+    direction: NDArray[Any],
+    power: NDArray[Any],
+    typical: NDArray[Any],
+    *,
+    keep_reliable: bool,
+    stft: STFT,
+    length: int,
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Find the signal behind the posterior of all cells.
+
+    Its phases come from the signal that agrees best with mean and variance of every cell, hidden
+    magnitudes are a geometric mean of its own and of the typical ones, no larger than those of the
+    mix.
+
+    Parameters
+    ----------
+    X : ndarray [shape=(F, N), complex]
+        Spectrum of the mix.
+    observed : ndarray [shape=(F, N), bool]
+        Reliable cells.
+    direction : ndarray [shape=(F, N)]
+        Posterior mean over X in hidden cells.
+    power : ndarray [shape=(F, N)]
+        Posterior power there.
+    typical : ndarray [shape=(F, N)]
+        Geometric mean of the power there.
+    keep_reliable : bool
+        Whether reliable cells keep their value.
+    stft : STFT
+        The transform.
+    length : int
+        Samples of the signal.
+
+    Returns
+    -------
+    samples : ndarray [shape=(length,)]
+        The signal.
+    spectrum : ndarray [shape=(F, N), complex]
+        The completed spectrum.
+    """
+    P = np.abs(X) ** 2
+    mean = np.where(observed, X, direction * X)
+    variance = np.where(observed, RELIABLE_VARIANCE * P, power - direction**2 * P)
+    variance = np.maximum(variance, 1e-12 * P.max())
+    Y = stft.forward(consistent_mean(mean, variance, stft=stft, length=length)).astype(X.dtype)
+    model = np.maximum(SHRINK * np.sqrt(typical), np.finfo(np.float32).tiny * np.sqrt(P.max()))
+    magnitude = np.minimum(model * (np.abs(Y) / model) ** (1 - MODEL_SHARE), np.abs(X))
+    reliable = X if keep_reliable else (1 - RELIABLE_TRUST) * Y + RELIABLE_TRUST * X
+    completed = np.where(observed, reliable, magnitude * unit_phase(Y)).astype(X.dtype)
+    return stft.inverse(completed, length=length), completed
 
 
 def complete(
@@ -353,10 +518,12 @@ def _check(
         raise ParameterError("X has NaN or infinite cells: hide them in a mask of missing cells.")
     if fill not in ("hidden", "everywhere"):
         raise ParameterError(f"fill={fill!r}: give 'hidden' or 'everywhere'.")
-    if phase not in ("griffin-lim", "mix"):
-        raise ParameterError(f"phase={phase!r}: give 'griffin-lim' or 'mix'.")
-    if phase == "mix" and mask.damage == "missing":
-        raise ParameterError("phase='mix': missing cells have no phase; give 'griffin-lim'.")
+    if phase not in ("auto", "posterior", "griffin-lim", "mix"):
+        raise ParameterError(f"phase={phase!r}: give 'auto', 'posterior', 'griffin-lim' or 'mix'.")
+    if phase in ("mix", "posterior") and mask.damage == "missing":
+        raise ParameterError(f"phase={phase!r}: missing cells have no phase; give 'griffin-lim'.")
+    if phase == "posterior" and fill == "everywhere":
+        raise ParameterError("phase='posterior' fills hidden cells: give fill='hidden'.")
 
 
 def _raise(power: NDArray[Any], quantity: Quantity) -> NDArray[Any]:

@@ -212,6 +212,49 @@ class STFT:
         inside = slice(self._pad, self._pad + length)
         return summed[..., inside] / coverage[inside].astype(frames.dtype)
 
+    def adjoint(self, Y: ArrayLike, *, length: int) -> NDArray[Any]:
+        """Apply the adjoint of `forward`, as a real-linear map.
+
+        Parameters
+        ----------
+        Y : array_like [shape=(..., F, N), complex]
+            Any spectrum.
+        length : int, >= 1
+            Samples of the signal.
+
+        Returns
+        -------
+        ndarray [shape=(..., length), float32 or float64]
+            The signal a with ``sum(a*x) == sum(real(conj(Y)*forward(x)))`` for every x. It is not
+            the inverse: conjugate gradients need this one.
+
+        Raises
+        ------
+        MismatchError
+            If `Y` is not the shape of a spectrum of `length` samples.
+
+        Examples
+        --------
+        >>> stft, rng = STFT(n_fft=8, hop_length=2), np.random.default_rng(0)
+        >>> x = rng.standard_normal(20)
+        >>> X = stft.forward(x)
+        >>> Y = rng.standard_normal(X.shape) + 1j
+        >>> bool(np.isclose(np.sum((Y.conj() * X).real), stft.adjoint(Y, length=20) @ x))
+        True
+        """
+        import scipy.fft
+
+        spectrum = np.asarray(Y)
+        self.check_shape(spectrum, length)
+        # irfft counts the frequencies that stand for a conjugate pair twice, and divides by n_fft.
+        once = np.full(self.n_bins, 0.5 * self.n_fft, spectrum.real.dtype)
+        once[0] = self.n_fft
+        if self.n_fft % 2 == 0:
+            once[-1] = self.n_fft
+        frames = scipy.fft.irfft(spectrum.swapaxes(-1, -2) * once, n=self.n_fft, axis=-1)
+        frames *= self.window_samples.astype(frames.dtype)
+        return _overlap_add(frames, self.hop_length)[..., self._pad : self._pad + length]
+
     def check_shape(self, X: NDArray[Any], length: int) -> None:
         """Refuse a spectrum, or mask, that is not one of a signal of `length` samples.
 

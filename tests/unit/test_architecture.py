@@ -26,7 +26,7 @@ LAYERS = [
     {"stft", "audio"},
     {"masks"},
     {"nmf"},
-    {"dictionary", "phase"},
+    {"dictionary", "phase", "posterior"},
     {"inpainting"},
     {"restoration"},
     {"report"},

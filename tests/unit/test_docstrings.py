@@ -23,7 +23,8 @@ def public_objects() -> Iterator[tuple[str, Any]]:
         module = importlib.import_module(info.name)
         for name, thing in vars(module).items():
             here = getattr(thing, "__module__", None) == info.name
-            if name.startswith("_") or not here or not callable(thing):
+            protocol = getattr(thing, "_is_protocol", False)  # nothing makes one
+            if name.startswith("_") or not here or not callable(thing) or protocol:
                 continue
             if not inspect.isclass(thing):
                 yield f"{info.name}.{name}", thing
@@ -41,7 +42,7 @@ EXPORTED = [
     getattr(module, name)
     for module in (spectramend, spectramend.nmf)
     for name in module.__all__
-    if name != "__version__" and callable(getattr(module, name))
+    if name not in ("__version__", "Hidden") and callable(getattr(module, name))
 ]
 
 

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from spectramend import STFT, Dictionary, Inpainting, Mask, inpaint
 from spectramend.errors import MismatchError, ParameterError
-from spectramend.inpainting import hidden_magnitude
+from spectramend.inpainting import bend, hidden_cells, posterior_moments
 from spectramend.nmf import encode
+from spectramend.phase import inconsistency
+from spectramend.posterior import Occluded
 
 SR, LENGTH = 8000, 6000
 HANN = STFT(n_fft=256, hop_length=64)
@@ -48,16 +50,36 @@ def run(X: NDArray[Any] = X, mask: Mask | None = None, **options: Any) -> Inpain
     return inpaint(X, Mask(OBSERVED) if mask is None else mask, **(settings | options))
 
 
-@pytest.mark.parametrize("mask", [Mask(OBSERVED), OCCLUDED], ids=["missing", "occluded"])
-@pytest.mark.parametrize("phase", ["griffin-lim", "mix"])
-def test_reliable_cells_keep_their_value(mask: Mask, phase: str) -> None:
-    if mask.damage == "missing" and phase == "mix":
-        with pytest.raises(ParameterError, match="missing cells have no phase"):
-            run(mask=mask, phase=phase)
-        return
-    out = run(mask=mask, phase=phase)
+@pytest.mark.parametrize(
+    ("mask", "options"),
+    [
+        (Mask(OBSERVED), {}),
+        (Mask(OBSERVED), {"phase": "griffin-lim"}),
+        (OCCLUDED, {"keep_reliable": True}),
+        (OCCLUDED, {"phase": "griffin-lim"}),
+        (OCCLUDED, {"phase": "mix"}),
+    ],
+)
+def test_reliable_cells_keep_their_value(mask: Mask, options: dict[str, Any]) -> None:
+    out = run(mask=mask, **options)
     np.testing.assert_array_equal(out.spectrum[OBSERVED], X[OBSERVED])
     np.testing.assert_allclose(out.samples, HANN.inverse(out.spectrum, length=LENGTH))
+
+
+def test_reliable_cells_of_occluded_damage_are_corrected_a_little() -> None:
+    out = run(mask=OCCLUDED)
+    change = np.linalg.norm((out.spectrum - X)[OBSERVED]) / np.linalg.norm(X[OBSERVED])
+    assert 1e-4 < change < 0.2
+    # The correction makes the spectrum more like that of a signal.
+    kept = run(mask=OCCLUDED, keep_reliable=True).spectrum
+    measure = {"stft": HANN, "length": LENGTH}
+    assert inconsistency(out.spectrum, **measure) < inconsistency(kept, **measure)
+
+
+@pytest.mark.parametrize("phase", ["mix", "posterior"])
+def test_missing_cells_have_no_phase(phase: str) -> None:
+    with pytest.raises(ParameterError, match=f"phase='{phase}': missing cells have no phase"):
+        run(phase=phase)
 
 
 @pytest.mark.parametrize("dictionary", [VOICE, None], ids=["dictionary", "learned"])
@@ -100,28 +122,54 @@ def test_learning_from_the_recording_itself_fills_holes_too() -> None:
 def test_the_model_everywhere_is_what_the_notebook_returns() -> None:
     mask = Mask(OBSERVED, damage="occluded", bound=np.inf)
     voice = replace(VOICE, quantity="magnitude", W=np.sqrt(VOICE.W))
-    out = run(mask=mask, dictionary=voice, fill="everywhere", phase="mix", penalty=0.0)
+    plain = {"penalty": 0.0, "smooth": 0.0, "max_iter": 100, "tol": 0}
+    out = run(mask=mask, dictionary=voice, fill="everywhere", phase="mix", **plain)
     V = np.abs(X).astype(np.float32)
     rng = np.random.default_rng(0)
-    V_hat = encode(V, voice.W, weights=OBSERVED, max_iter=100, rng=rng).V_hat
-    np.testing.assert_allclose(np.abs(out.spectrum), V_hat, rtol=1e-5)
+    nmf = encode(V, voice.W, weights=OBSERVED, step="heuristic", max_iter=100, tol=0, rng=rng)
+    np.testing.assert_allclose(np.abs(out.spectrum), nmf.V_hat, rtol=1e-4)
     np.testing.assert_allclose(np.angle(out.spectrum * X.conj()), 0, atol=1e-9)
 
 
-def test_filled_cells_stay_under_their_bound() -> None:
-    out = run(mask=OCCLUDED, phase="mix")
-    bound = np.sqrt(OCCLUDED.upper_bound(X))
-    assert (np.abs(out.spectrum) <= bound * (1 + 1e-6))[~OBSERVED].all()
+@pytest.mark.parametrize("phase", ["auto", "mix", "griffin-lim"])
+def test_filled_cells_stay_under_the_bound_that_a_mask_carries(phase: str) -> None:
+    bound = 0.3 * np.abs(X) ** 2
+    out = run(mask=Mask(OBSERVED, damage="occluded", bound=bound), phase=phase)
+    # The consistent signal has a say, too, but not more than the mix.
+    limit = np.abs(X) if phase == "auto" else np.sqrt(bound)
+    assert (np.abs(out.spectrum) <= limit * (1 + 1e-6))[~OBSERVED].all()
 
 
-def test_hidden_magnitude_is_the_geometric_mean_of_a_truncated_exponential() -> None:
-    lam, B = np.array([[2.0, 2.0]]), np.array([[3.0, np.inf]])
-    draws = np.random.default_rng(0).exponential(2.0, 400_000)
-    expected = [np.exp(np.log(draws[draws <= b]).mean()) for b in B[0]]
-    found = hidden_magnitude(lam, B, 0.0, "power")[0]
-    np.testing.assert_allclose(found, np.sqrt(expected), rtol=5e-3)
-    # Other divergences imply no distribution: the model, cut at the bound.
-    assert hidden_magnitude(lam, np.array([[1.0, 9.0]]), 1.0, "magnitude").tolist() == [[1.0, 2.0]]
+def test_what_a_mask_says_exactly_goes_with_gaussian_models_only() -> None:
+    exact = hidden_cells(X, Mask(OBSERVED, damage="occluded", ratio=0.5, floor=0.1), VOICE)
+    assert isinstance(exact, Occluded)
+    assert (exact.ratio, exact.floor) == (0.5, 0.1)
+    np.testing.assert_allclose(exact.P, np.abs(X[~OBSERVED]) ** 2)
+    for changes in ({"beta": 1.0}, {"quantity": "magnitude"}):
+        bounded = hidden_cells(X, OCCLUDED, replace(VOICE, **changes))  # type: ignore[arg-type]
+        power = 2 if "beta" in changes else 1
+        np.testing.assert_allclose(bounded.B, (0.5 * np.abs(X[~OBSERVED])) ** power)  # type: ignore[union-attr]
+    assert not hidden_cells(X, Mask(OBSERVED), VOICE).cells.any()
+
+
+def test_moments_of_unknown_cells_are_those_of_the_model() -> None:
+    lam = np.random.default_rng(0).random(X.shape) + 0.1
+    direction, power, typical = posterior_moments(
+        lam, hidden_cells(X, Mask(OBSERVED), VOICE), "power"
+    )
+    assert not direction.any()
+    np.testing.assert_array_equal(power, lam)
+    draws = np.random.default_rng(0).exponential(1.0, 400_000)
+    np.testing.assert_allclose(typical / lam, np.exp(np.log(draws).mean()), rtol=5e-3)
+
+
+def test_bending_moves_the_model_towards_the_data_and_keeps_a_true_model() -> None:
+    everything = np.ones_like(OBSERVED)
+    nothing = hidden_cells(X, Mask(everything), VOICE)
+    V = np.abs(X) ** 2 + 1e-6
+    np.testing.assert_allclose(bend(V, V, everything, nothing), V, rtol=1e-9)
+    doubled = bend(V / 2, V, everything, nothing)
+    np.testing.assert_allclose(doubled, V, rtol=0.01)
 
 
 def test_wholly_hidden_frames_are_carried_across_and_said_so() -> None:
@@ -137,13 +185,15 @@ def test_wholly_hidden_frames_are_carried_across_and_said_so() -> None:
     assert not run(mask=Mask(OBSERVED)).notes
 
 
-def test_nothing_hidden_returns_the_signal() -> None:
-    out = run(mask=Mask(np.ones_like(OBSERVED)))
+@pytest.mark.parametrize("damage", ["missing", "occluded"])
+def test_nothing_hidden_returns_the_signal(damage: Any) -> None:
+    out = run(mask=Mask(np.ones_like(OBSERVED), damage=damage))
     np.testing.assert_allclose(out.samples, X_SAMPLES, atol=1e-12)
 
 
-def test_silence_stays_silent() -> None:
-    out = run(np.zeros_like(X))
+@pytest.mark.parametrize("mask", [Mask(OBSERVED), OCCLUDED], ids=["missing", "occluded"])
+def test_silence_stays_silent(mask: Mask) -> None:
+    out = run(np.zeros_like(X), mask)
     assert not out.samples.any()
     assert out.status == "converged"
 
@@ -195,8 +245,14 @@ SPOILED = np.where(OBSERVED, X, np.nan)
         ({"sr": 16000}, MismatchError, "dictionary was made at 8000 Hz, the recording has 16000"),
         ({"stft": STFT(256, 64, "sine")}, MismatchError, "made with window='hann'"),
         ({"fill": "all"}, ParameterError, "fill='all': give 'hidden' or 'everywhere'"),
-        ({"phase": "zero"}, ParameterError, "phase='zero': give 'griffin-lim' or 'mix'"),
+        ({"phase": "zero"}, ParameterError, "phase='zero': give 'auto', 'posterior'"),
+        (
+            {"mask": OCCLUDED, "phase": "posterior", "fill": "everywhere"},
+            ParameterError,
+            "give fill='hidden'",
+        ),
         ({"phase_iter": -1}, ParameterError, "n_iter=-1"),
+        ({"smooth": -0.1}, ParameterError, "smooth=-0.1"),
         ({"penalty": -1.0}, ParameterError, "penalty=-1.0"),
     ],
 )

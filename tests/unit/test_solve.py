@@ -11,7 +11,7 @@ from scipy.optimize import minimize_scalar
 
 from reference import nmf as reference
 from spectramend.errors import MismatchError, ParameterError
-from spectramend.nmf import Factorization, beta_divergence, encode, fit, update
+from spectramend.nmf import Bounded, Factorization, beta_divergence, encode, fit, update
 
 Matrix = NDArray[Any]
 
@@ -581,3 +581,25 @@ def test_the_model_is_the_product_and_its_divergence_the_trace() -> None:
     nmf = fit(V, K, rng=0)
     np.testing.assert_array_equal(nmf.V_hat, nmf.W @ nmf.H)
     assert nmf.trace[-1] == pytest.approx(beta_divergence(V, nmf.V_hat), rel=1e-10)
+
+
+def test_smooth_activations_are_drawn_to_their_neighbours_and_end_with_the_data() -> None:
+    rng = np.random.default_rng(0)
+    W, H = rng.gamma(1.0, 1.0, (30, 4)), rng.gamma(0.3, 1.0, (4, 50))
+    V = W @ H * rng.exponential(1.0, (30, 50))
+
+    def roughness(smooth: float, max_iter: int = 40) -> float:
+        nmf = encode(V, W, smooth=smooth, max_iter=max_iter, tol=0, rng=0)
+        return float(np.abs(np.diff(np.log(nmf.H), axis=1)).mean())
+
+    assert roughness(0.9) < roughness(0.4) < roughness(0.0)
+    # Nothing is smoothed in the last three iterations: in five, one is, in four none.
+    assert roughness(0.9, 4) == roughness(0.0, 4)
+    assert roughness(0.9, 5) < roughness(0.0, 5)
+
+
+def test_knowledge_of_cells_that_are_not_hidden_is_refused() -> None:
+    cells = np.ones((3, 3), bool)
+    knowledge = Bounded(cells, np.ones(9), 0.0)
+    with pytest.raises(MismatchError, match=r"with weight 0"):
+        encode(np.ones((3, 3)), np.ones((3, 1)), bound=knowledge)

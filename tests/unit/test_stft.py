@@ -379,3 +379,20 @@ def test_a_spectrum_of_another_shape_is_refused_with_both(shape: tuple[int, ...]
     message = rf"shape \({shape[0]}.* does not fit: 1024 samples .*n_fft=1024.*give \(513, 5\)"
     with pytest.raises(MismatchError, match=message):
         STFT().inverse(np.zeros(shape, complex), length=1024)
+
+
+@pytest.mark.parametrize("n_fft", [16, 15])
+@pytest.mark.parametrize("center", [True, False])
+def test_adjoint_is_the_adjoint(n_fft: int, center: bool) -> None:
+    rng = np.random.default_rng(0)
+    stft = STFT(n_fft=n_fft, hop_length=5, window="sine", center=center)
+    x = rng.standard_normal((2, 60))
+    X = stft.forward(x)
+    Y = rng.standard_normal(X.shape) + 1j * rng.standard_normal(X.shape)
+    a = stft.adjoint(Y, length=60)
+    np.testing.assert_allclose(
+        (Y.conj() * X).real.sum(axis=(1, 2)), (a * x).sum(axis=1), rtol=1e-12
+    )
+    assert stft.adjoint(Y.astype(np.complex64), length=60).dtype == np.float32
+    with pytest.raises(MismatchError, match="does not fit"):
+        stft.adjoint(Y, length=70)

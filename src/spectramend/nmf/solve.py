@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spectramend.errors import MismatchError, ParameterError
-from spectramend.nmf.divergence import beta_divergence, censored_divergence, censored_value
+from spectramend.nmf.divergence import beta_divergence
+from spectramend.nmf.hidden import Bounded, Hidden
 from spectramend.nmf.updates import Step, update
 
 Status: TypeAlias = Literal["converged", "max_iter", "nonfinite", "nothing_observed"]
@@ -26,6 +27,7 @@ RngLike: TypeAlias = int | np.random.Generator | None
 FACTOR_FLOOR = 1e-12
 # beta <= 0 puts a zero infinitely far from every model: data counts as at least this (-140 dB).
 DATA_FLOOR = 1e-14
+UNSMOOTHED = 3  # iterations at the end that follow the data alone
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def fit(
     n_components: int | None = None,
     *,
     weights: ArrayLike | None = None,
-    bound: ArrayLike | None = None,
+    bound: ArrayLike | Hidden | None = None,
     beta: float = 0.0,
     step: Step = "mm",
     penalty: float = 0.0,
@@ -90,8 +92,9 @@ def fit(
         Number of atoms K, needed unless `W` is given.
     weights : array_like [shape=(F, N), bool or >= 0], optional
         Weight of each cell; True or 1 where it is reliable, False or 0 where it is hidden.
-    bound : array_like [shape=(F, N), >= 0], optional
-        Upper bound on the data in cells of weight 0, ``inf`` where nothing is known.
+    bound : array_like [shape=(F, N), >= 0] or Hidden, optional
+        Upper bound on the data in cells of weight 0, ``inf`` where nothing is known; or what else
+        is known of such cells, see `spectramend.nmf.Hidden`.
     beta : float
         Which divergence: 0 is Itakura-Saito, 1 Kullback-Leibler, 2 Euclidean.
     step : {"mm", "heuristic"}
@@ -166,7 +169,7 @@ def fit(
         H = np.abs(generator.standard_normal((K, N)))
         H *= _share(data, W)[:, None] if starts_with_W else 0.5 * np.pi / K
     H = _factor("H", H, (K, N))
-    return _iterate(data, W, H, True, settle, step, penalty, max_iter, tol, check_every)
+    return _iterate(data, W, H, True, settle, step, penalty, 0.0, max_iter, tol, check_every)
 
 
 def encode(
@@ -174,10 +177,11 @@ def encode(
     W: ArrayLike,
     *,
     weights: ArrayLike | None = None,
-    bound: ArrayLike | None = None,
+    bound: ArrayLike | Hidden | None = None,
     beta: float = 0.0,
     step: Step = "mm",
     penalty: float = 0.0,
+    smooth: float = 0.0,
     H: ArrayLike | None = None,
     max_iter: int = 200,
     tol: float = 1e-4,
@@ -194,14 +198,18 @@ def encode(
         Dictionary; it is returned as it was given.
     weights : array_like [shape=(F, N), bool or >= 0], optional
         Weight of each cell.
-    bound : array_like [shape=(F, N), >= 0], optional
-        Upper bound on the data in cells of weight 0.
+    bound : array_like [shape=(F, N), >= 0] or Hidden, optional
+        What is known of the data in cells of weight 0, see `fit`.
     beta : float
         Which divergence.
     step : {"mm", "heuristic"}
         Exponent of the updates.
     penalty : float, >= 0
         Weight of the L1 norm of the activations, see `fit`.
+    smooth : float, 0 to 1
+        Draw the activations towards the geometric mean of their neighbours in time, by this much,
+        after every second iteration but for the last three: a prior that says that sounds last. It
+        descends no objective; give ``tol=0`` with it.
     H : array_like [shape=(K, N), >= 0], optional
         Activations to start from; random if None.
     max_iter : int
@@ -239,14 +247,18 @@ def encode(
     if H is None:
         H = np.abs(np.random.default_rng(rng).standard_normal((K, N))) * _share(data, W)[:, None]
     H = _factor("H", H, (K, N))
-    return _iterate(data, W, H, False, 0, step, penalty, max_iter, tol, check_every)
+    return _iterate(data, W, H, False, 0, step, penalty, smooth, max_iter, tol, check_every)
 
 
 class _Data:
     """Checked data in units of `scale`, hidden cells replaced."""
 
     def __init__(
-        self, V: ArrayLike, weights: ArrayLike | None, bound: ArrayLike | None, beta: float
+        self,
+        V: ArrayLike,
+        weights: ArrayLike | None,
+        bound: ArrayLike | Hidden | None,
+        beta: float,
     ) -> None:
         values = np.asarray(V)
         if values.ndim != 2 or values.size == 0 or values.dtype.kind not in "fiub":
@@ -269,21 +281,34 @@ class _Data:
         scaled = np.ones(self.shape, self.dtype)
         scaled[seen] = np.maximum(observed / self.scale, floor)
         self.V: NDArray[Any] = scaled
-        self.censored: NDArray[np.bool_] | None = None
+        self.hidden: Hidden | None = None
+        self.observed = M
         if bound is not None:
-            B = np.asarray(bound)
-            self._check_nonnegative("bound", B)
-            self.censored = ~seen & np.isfinite(B)
-            with np.errstate(over="ignore"):
-                upper = B[self.censored].astype(np.float64) / self.scale
-            upper = np.clip(upper, DATA_FLOOR, np.finfo(self.dtype).max)
-            self.B: NDArray[Any] = upper.astype(self.dtype)
-            M = np.asarray(np.where(self.censored, 1, M))
-            seen = seen | self.censored
+            if isinstance(bound, Hidden):
+                self.hidden, self.unit = bound, self.scale
+            else:
+                self.hidden, self.unit = self._bounded(bound, ~seen), 1.0
+            cells = self.hidden.cells
+            if cells.shape != self.shape or (cells & seen).any():
+                raise MismatchError(
+                    f"bound knows of cells of shape {cells.shape}: they have to be cells of V, "
+                    f"{self.shape}, with weight 0."
+                )
+            M = np.asarray(np.where(cells, 1, M))
+            seen = seen | cells
         self.observed_frames: NDArray[np.bool_] = np.asarray(seen.any(axis=0))
         everything = bool((M == 1).all())
         self.M: NDArray[Any] | None = None if everything else M.astype(self.dtype)
-        self.observed = M if self.censored is None else np.where(self.censored, 0, M)
+
+    def _bounded(self, bound: ArrayLike, hidden: NDArray[Any]) -> Bounded:
+        """Take bounds where there are any, in units of `scale`."""
+        B = np.asarray(bound)
+        self._check_nonnegative("bound", B)
+        cells = hidden & np.isfinite(B)
+        # 1e30 above the level a bound no longer binds, and its ratio to the model stays finite.
+        with np.errstate(over="ignore"):
+            upper = B[cells].astype(np.float64) / self.scale
+        return Bounded(cells, np.clip(upper, DATA_FLOOR, 1e30), self.beta)
 
     def _check_nonnegative(self, name: str, values: NDArray[Any]) -> None:
         if values.shape != self.shape:
@@ -296,22 +321,21 @@ class _Data:
             raise ParameterError("weights has infinite cells: give finite values.")
 
     def expected(self, W: NDArray[Any], H: NDArray[Any]) -> NDArray[Any]:
-        """E-step: the data, with what is to be expected in bounded hidden cells."""
-        if self.censored is None:
+        """E-step: the data, with what is to be expected in hidden cells."""
+        if self.hidden is None:
             return self.V
-        V = self.V.copy()
-        V[self.censored] = np.maximum(
-            censored_value((W @ H)[self.censored], self.B, self.beta), DATA_FLOOR
-        )
+        V, cells = self.V.copy(), self.hidden.cells
+        expected = self.hidden.expected((W @ H)[cells].astype(np.float64) * self.unit)
+        V[cells] = np.maximum(expected / self.unit, DATA_FLOOR)
         return V
 
     def objective(self, W: NDArray[Any], H: NDArray[Any], penalty: float) -> float:
-        """Divergence over the observed cells, plus what bounds and penalty add."""
+        """Divergence over the observed cells, plus what hidden cells and penalty add."""
         V_hat = W @ H
         value = beta_divergence(self.V, V_hat, beta=self.beta, weights=self.observed)
-        if self.censored is not None:
-            extra = censored_divergence(V_hat[self.censored], self.B, self.beta)
-            value += float(extra.sum(dtype=np.float64))
+        if self.hidden is not None:
+            known = V_hat[self.hidden.cells].astype(np.float64) * self.unit
+            value += float(self.hidden.divergence(known).sum())
         if penalty:
             value += penalty * float(W.sum(axis=0, dtype=np.float64) @ H.sum(axis=1, dtype="f8"))
         return value
@@ -341,6 +365,13 @@ def _share(data: _Data, W: NDArray[Any]) -> NDArray[Any]:
     return share
 
 
+def _smoothed(H: NDArray[Any], smooth: float) -> NDArray[Any]:
+    """Draw activations towards the geometric mean of both neighbours in time."""
+    padded = np.pad(np.log(H), ((0, 0), (1, 1)), mode="edge")
+    between = 0.5 * (padded[:, :-2] + padded[:, 2:])
+    return np.exp((1 - smooth) * padded[:, 1:-1] + smooth * between)
+
+
 @np.errstate(divide="ignore", over="ignore", invalid="ignore")  # the status says it
 def _iterate(
     data: _Data,
@@ -350,6 +381,7 @@ def _iterate(
     settle: int,
     step: Step,
     penalty: float,
+    smooth: float,
     max_iter: int,
     tol: float,
     check_every: int,
@@ -361,6 +393,7 @@ def _iterate(
         ("tol", tol, 0),
         ("settle", settle, 0),
         ("check_every", check_every, 1),
+        ("smooth", smooth, 0),
     ):
         if not (np.isfinite(value) and value >= least):
             raise ParameterError(f"{name}={value}: give at least {least}.")
@@ -407,6 +440,8 @@ def _iterate(
         V = data.expected(W, H)
         atom_sums = W.sum(axis=0)[:, None] * pull
         H = floored(update(V, W, H, M, beta=beta, step=step, penalty=atom_sums))
+        if smooth and n_iter % 2 == 0 and n_iter <= max_iter - UNSMOOTHED:
+            H = _smoothed(H, smooth)
         if moves_W and n_iter > settle:
             sums = H.sum(axis=1)[:, None] * pull
             W = floored(update(V.T, H.T, W.T, M_T, beta=beta, step=step, penalty=sums).T)
