@@ -21,6 +21,8 @@ from spectramend.stft import STFT
 Quantity: TypeAlias = Literal["power", "magnitude"]
 
 FORMAT = "spectramend-dictionary-1"
+EXEMPLAR_FLOOR_DB = 60.0  # under the loudest frame
+MAX_EXEMPLARS = 2000  # some 30 s of speech at a hop of 16 ms; of more material every n-th frame
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +45,11 @@ class Dictionary:
         The recordings.
     version : str
         Version of Spectramend that made it.
+    exemplars : ndarray [shape=(F, frames), float32, >= 0], optional
+        Frames of the training material in their order, for models that need more than a sum of
+        atoms.
+    follows : ndarray [shape=(frames,), bool], optional
+        Whether an exemplar was heard right after the one before it.
 
     Raises
     ------
@@ -59,6 +66,8 @@ class Dictionary:
     quantity: Quantity = "power"
     sources: tuple[Source, ...] = ()
     version: str = __version__
+    exemplars: NDArray[np.float32] | None = None
+    follows: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         W = np.ascontiguousarray(self.W, np.float32)
@@ -78,6 +87,15 @@ class Dictionary:
         object.__setattr__(self, "sr", int(self.sr))
         object.__setattr__(self, "beta", float(self.beta))
         object.__setattr__(self, "sources", tuple(self.sources))
+        if (self.exemplars is None) != (self.follows is None):
+            raise ParameterError("exemplars and follows belong together: give both or neither.")
+        if self.exemplars is not None and self.follows is not None:
+            shapes = self.exemplars.shape, self.follows.shape
+            if shapes != ((W.shape[0], shapes[0][-1]), (shapes[0][-1],)):
+                raise MismatchError(
+                    f"exemplars have shape {shapes[0]}, follows {shapes[1]}: give (F, frames) and "
+                    f"(frames,)."
+                )
 
     @property
     def n_components(self) -> int:
@@ -157,8 +175,12 @@ class Dictionary:
             raise ParameterError(f"quantity={quantity!r}: give 'power' or 'magnitude'.")
         if not len(signals):
             raise ParameterError("signals is empty: give at least one recording.")
+        spoken = [_frames(np.asarray(x), transform, number) for number, x in enumerate(signals, 1)]
+        exemplars, follows = (
+            _exemplars(spoken) if quantity == "power" and beta == 0 else (None, None)
+        )
         magnitude = np.concatenate(
-            [_frames(np.asarray(x), transform, number) for number, x in enumerate(signals, 1)], 1
+            [channel for recording in spoken for channel in recording], axis=1
         )
         loudness = magnitude.sum(axis=0)
         magnitude = magnitude[:, loudness > loudness.max() * 10 ** (-floor_db / 20)]
@@ -183,7 +205,16 @@ class Dictionary:
             tol=0,
             check_every=max_iter,
         )
-        return cls(nmf.W, sr, transform, beta, quantity, tuple(sources))
+        return cls(
+            nmf.W,
+            sr,
+            transform,
+            beta,
+            quantity,
+            tuple(sources),
+            exemplars=exemplars,
+            follows=follows,
+        )
 
     def check_fits(self, *, stft: STFT, sr: int) -> None:
         """Refuse a recording that this dictionary does not fit.
@@ -239,7 +270,12 @@ class Dictionary:
             "quantity": self.quantity,
             "sources": json.dumps([asdict(source) for source in self.sources]),
         }
-        content = save({"W": np.ascontiguousarray(self.W)}, metadata)
+        tensors: dict[str, NDArray[Any]] = {"W": self.W}
+        if self.exemplars is not None and self.follows is not None:
+            tensors |= {"exemplars": self.exemplars, "follows": self.follows}
+        content = save(
+            {name: np.ascontiguousarray(values) for name, values in tensors.items()}, metadata
+        )
         with whole_file(path, overwrite=overwrite) as temporary:
             temporary.write_bytes(content)
 
@@ -278,13 +314,17 @@ class Dictionary:
                     metadata["quantity"],  # checked by the class
                     tuple(Source(**record) for record in json.loads(metadata["sources"])),
                     metadata["version"],
+                    *(
+                        stored.get_tensor(name) if name in stored.keys() else None  # noqa: SIM118
+                        for name in ("exemplars", "follows")
+                    ),
                 )
         except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
             raise FileError(f"{source}: not a dictionary of Spectramend: {error}") from None
 
 
 def _frames(x: NDArray[Any], stft: STFT, number: int) -> NDArray[Any]:
-    """Magnitudes of all frames of all channels of recording `number` [shape=(F, frames)]."""
+    """Magnitudes of the channels of recording `number` [shape=(channels, F, frames)]."""
     if x.shape[-1:] < (stft.n_fft,):
         raise ParameterError(
             f"recording {number} has {x.shape[-1] if x.ndim else 0} samples, shorter than a frame "
@@ -295,4 +335,21 @@ def _frames(x: NDArray[Any], stft: STFT, number: int) -> NDArray[Any]:
     if not x.any():
         raise ParameterError(f"recording {number} is digital silence: nothing to learn from.")
     magnitude = np.abs(stft.forward(x))
-    return np.moveaxis(magnitude, -2, 0).reshape(stft.n_bins, -1)
+    return magnitude.reshape(-1, *magnitude.shape[-2:])
+
+
+def _exemplars(spoken: list[NDArray[Any]]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Choose exemplars [shape=(F, frames)], and say which follow the one before [shape=(frames,)].
+
+    Quiet frames count, too: pauses have a spectrum.
+    """
+    channels = [channel for recording in spoken for channel in recording]
+    V = np.concatenate(channels, axis=1) ** 2
+    origin = np.repeat(np.arange(len(channels)), [channel.shape[1] for channel in channels])
+    energy = V.sum(axis=0)
+    loud = np.flatnonzero(energy > energy.max() * 10 ** (-EXEMPLAR_FLOOR_DB / 10))
+    stride = -(-loud.size // MAX_EXEMPLARS)
+    chosen = loud[::stride]
+    follows = np.zeros(chosen.size, bool)
+    follows[1:] = (np.diff(chosen) == stride) & (np.diff(origin[chosen]) == 0)
+    return V[:, chosen].astype(np.float32), follows

@@ -17,6 +17,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spectramend.chain import chain_model
 from spectramend.dictionary import Dictionary, Quantity
 from spectramend.errors import ParameterError
 from spectramend.masks import Mask
@@ -33,6 +34,8 @@ Phase: TypeAlias = Literal["auto", "posterior", "griffin-lim", "mix"]
 
 # Smoothness of the activations in time.
 SMOOTH = {"missing": 0.0, "occluded": 0.8}
+# The chain's share of the model: it knows what cannot be, sums of atoms what it has never heard.
+CHAIN_SHARE = 0.25
 # How far, and how often, the data may bend the model between its own atoms, see `bend`.
 BEND_SIGMA, BEND_STRENGTH, BEND_ROUNDS = 0.7, 0.7, 5
 # A reliable cell holds some of the interferer, too: its variance over its power, and how much of
@@ -187,7 +190,9 @@ def inpaint(
     if not spectrum.any():  # silence: there is no level at which to fill anything
         samples, completed = stft.inverse(spectrum, length=length), spectrum
     elif phase == "posterior":
-        lam = bend(model.V_hat, V, mask.observed, hidden)
+        lam = bend(
+            with_chain(model.V_hat, V, mask.observed, hidden, dictionary), V, mask.observed, hidden
+        )
         samples, completed = restore_signal(
             spectrum,
             mask.observed,
@@ -316,6 +321,44 @@ def fit_model(
             rng=rng,
         )
     return _carry_across(model)
+
+
+def with_chain(
+    V_hat: NDArray[Any],
+    V: NDArray[Any],
+    observed: NDArray[np.bool_],
+    hidden: KnownCells,
+    dictionary: Dictionary | None,
+) -> NDArray[Any]:
+    """Average a model, in the logarithm, with a Markov chain over the dictionary's exemplars.
+
+    Parameters
+    ----------
+    V_hat : ndarray [shape=(F, N), > 0]
+        The model.
+    V : ndarray [shape=(F, N), >= 0]
+        Power of the mix.
+    observed : ndarray [shape=(F, N), bool]
+        Reliable cells.
+    hidden : Occluded or Bounded
+        What is known of the others.
+    dictionary : Dictionary or None
+        The dictionary.
+
+    Returns
+    -------
+    ndarray [shape=(F, N), > 0]
+        The average; `V_hat` where there are no exemplars, or nothing but bounds is known.
+    """
+    if (
+        dictionary is None
+        or dictionary.exemplars is None
+        or dictionary.follows is None
+        or not isinstance(hidden, Occluded)
+    ):
+        return V_hat
+    chain = chain_model(V, observed, hidden, dictionary.exemplars, dictionary.follows, V_hat)
+    return V_hat * (chain / V_hat) ** CHAIN_SHARE
 
 
 def bend(

@@ -49,6 +49,7 @@ def repair(
     *,
     dictionary: Dictionary | None = None,
     stft: STFT | None = None,
+    keep_reliable: bool = False,
     rng: RngLike = None,
 ) -> Repair:
     """Restore the hidden cells of a recording.
@@ -65,6 +66,8 @@ def repair(
         Spectra to build the hidden cells from; learned from the recording if None.
     stft : STFT, optional
         The transform, if the mask does not say.
+    keep_reliable : bool
+        Keep reliable cells exactly, see `spectramend.inpaint`.
     rng : int, Generator or None
         Source of random starts.
 
@@ -119,6 +122,7 @@ def repair(
             sr=sr,
             length=length,
             dictionary=dictionary,
+            keep_reliable=keep_reliable,
             rng=generator,
         )
         results.append(result)

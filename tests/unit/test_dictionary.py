@@ -292,7 +292,7 @@ def test_every_field_comes_back_as_it_was_saved(tmp_path: Path) -> None:
     made.save(tmp_path / "d.safetensors")
     loaded = Dictionary.load(tmp_path / "d.safetensors")
     np.testing.assert_array_equal(loaded.W, W, strict=True)
-    assert {f.name for f in fields(Dictionary)} == {"W", *PROVENANCE}
+    assert {f.name for f in fields(Dictionary)} == {"W", *PROVENANCE, "exemplars", "follows"}
     for name, value in PROVENANCE.items():
         assert getattr(loaded, name) == value, name
         assert type(getattr(loaded, name)) is type(value), name
@@ -450,3 +450,56 @@ def test_a_damaged_file_is_a_dictionary_or_refused_in_one_line(tmp_path: Path) -
             refusals.append(str(error))
     assert len(refusals) > 100
     assert all(re.fullmatch(rf"{re.escape(str(file))}: .+", message) for message in refusals)
+
+
+def test_exemplars_are_the_frames_in_order_and_know_their_neighbours() -> None:
+    rng = np.random.default_rng(0)
+    stft = STFT(n_fft=64, hop_length=16)
+    first, second = rng.standard_normal(1000), rng.standard_normal(800)
+    first[400:600] = 0
+    voice = Dictionary.train([first, second], sr=8000, stft=stft, n_components=3, rng=0)
+    assert voice.exemplars is not None
+    assert voice.follows is not None
+    V = np.concatenate([np.abs(stft.forward(x)) ** 2 for x in (first, second)], axis=1)
+    kept = V.sum(axis=0) > V.sum(axis=0).max() * 1e-6
+    assert 0 < (~kept).sum() < 15
+    np.testing.assert_allclose(voice.exemplars, V[:, kept], rtol=1e-6)
+    number = np.flatnonzero(kept)
+    breaks = [0, int(np.flatnonzero(np.diff(number) > 1)[0]) + 1, int(kept[:63].sum())]
+    assert np.flatnonzero(~voice.follows).tolist() == breaks
+
+
+def test_of_much_material_every_nth_frame_is_an_exemplar(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spectramend.dictionary.MAX_EXEMPLARS", 40)
+    x = np.random.default_rng(0).standard_normal(1600)
+    stft = STFT(n_fft=64, hop_length=16)
+    voice = Dictionary.train([x], sr=8000, stft=stft, n_components=3, rng=0)
+    assert voice.exemplars is not None
+    assert voice.follows is not None
+    np.testing.assert_allclose(voice.exemplars, (np.abs(stft.forward(x)) ** 2)[:, ::3], rtol=1e-6)
+    assert voice.follows.tolist() == [False, *[True] * (voice.follows.size - 1)]
+
+
+def test_exemplars_survive_the_file_and_only_power_has_them(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).standard_normal(4000)
+    train = {"sr": 8000, "stft": STFT(n_fft=64, hop_length=16), "n_components": 3, "rng": 0}
+    voice = Dictionary.train([x], **train)  # type: ignore[arg-type]
+    voice.save(tmp_path / "voice.safetensors")
+    back = Dictionary.load(tmp_path / "voice.safetensors")
+    for name in ("exemplars", "follows"):
+        np.testing.assert_array_equal(getattr(back, name), getattr(voice, name))
+    for options in ({"quantity": "magnitude"}, {"beta": 1.0}):
+        bare = Dictionary.train([x], **train, **options)  # type: ignore[arg-type]
+        assert bare.exemplars is None
+        assert bare.follows is None
+        bare.save(tmp_path / "bare.safetensors", overwrite=True)
+        assert Dictionary.load(tmp_path / "bare.safetensors").exemplars is None
+
+
+def test_exemplars_that_do_not_fit_are_refused() -> None:
+    W, frames = np.ones((3, 2), np.float32), np.ones((3, 5), np.float32)
+    stft = STFT(n_fft=4, hop_length=2, window="sine")
+    with pytest.raises(ParameterError, match="exemplars and follows belong together"):
+        Dictionary(W, 8000, stft, exemplars=frames)
+    with pytest.raises(MismatchError, match=r"exemplars have shape \(3, 5\), follows \(4,\)"):
+        Dictionary(W, 8000, stft, exemplars=frames, follows=np.ones(4, bool))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from spectramend import STFT, Dictionary, Inpainting, Mask, inpaint
 from spectramend.errors import MismatchError, ParameterError
 from spectramend.inpainting import bend, hidden_cells, posterior_moments
-from spectramend.nmf import encode
+from spectramend.nmf import Bounded, encode
 from spectramend.phase import inconsistency
 from spectramend.posterior import Occluded
 
@@ -72,8 +72,8 @@ def test_reliable_cells_of_occluded_damage_are_corrected_a_little() -> None:
     assert 1e-4 < change < 0.2
     # The correction makes the spectrum more like that of a signal.
     kept = run(mask=OCCLUDED, keep_reliable=True).spectrum
-    measure = {"stft": HANN, "length": LENGTH}
-    assert inconsistency(out.spectrum, **measure) < inconsistency(kept, **measure)
+    corrected = inconsistency(out.spectrum, stft=HANN, length=LENGTH)
+    assert corrected < inconsistency(kept, stft=HANN, length=LENGTH)
 
 
 @pytest.mark.parametrize("phase", ["mix", "posterior"])
@@ -122,7 +122,7 @@ def test_learning_from_the_recording_itself_fills_holes_too() -> None:
 def test_the_model_everywhere_is_what_the_notebook_returns() -> None:
     mask = Mask(OBSERVED, damage="occluded", bound=np.inf)
     voice = replace(VOICE, quantity="magnitude", W=np.sqrt(VOICE.W))
-    plain = {"penalty": 0.0, "smooth": 0.0, "max_iter": 100, "tol": 0}
+    plain: dict[str, Any] = {"penalty": 0.0, "smooth": 0.0, "max_iter": 100, "tol": 0}
     out = run(mask=mask, dictionary=voice, fill="everywhere", phase="mix", **plain)
     V = np.abs(X).astype(np.float32)
     rng = np.random.default_rng(0)
@@ -145,10 +145,10 @@ def test_what_a_mask_says_exactly_goes_with_gaussian_models_only() -> None:
     assert isinstance(exact, Occluded)
     assert (exact.ratio, exact.floor) == (0.5, 0.1)
     np.testing.assert_allclose(exact.P, np.abs(X[~OBSERVED]) ** 2)
-    for changes in ({"beta": 1.0}, {"quantity": "magnitude"}):
-        bounded = hidden_cells(X, OCCLUDED, replace(VOICE, **changes))  # type: ignore[arg-type]
-        power = 2 if "beta" in changes else 1
-        np.testing.assert_allclose(bounded.B, (0.5 * np.abs(X[~OBSERVED])) ** power)  # type: ignore[union-attr]
+    for voice, power in ((replace(VOICE, beta=1.0), 2), (replace(VOICE, quantity="magnitude"), 1)):
+        bounded = hidden_cells(X, OCCLUDED, voice)
+        assert isinstance(bounded, Bounded)
+        np.testing.assert_allclose(bounded.B, (0.5 * np.abs(X[~OBSERVED])) ** power)
     assert not hidden_cells(X, Mask(OBSERVED), VOICE).cells.any()
 
 
@@ -261,3 +261,13 @@ def test_bad_values_are_refused(
 ) -> None:
     with pytest.raises(error, match=message):
         run(**changes)
+
+
+def test_the_chain_has_its_say_where_there_are_exemplars() -> None:
+    without = replace(VOICE, exemplars=None, follows=None)
+    with_it = run(mask=OCCLUDED)
+    assert not np.array_equal(with_it.samples, run(mask=OCCLUDED, dictionary=without).samples)
+    # It knows nothing of bounds, nor of missing cells.
+    for mask in (Mask(OBSERVED), Mask(OBSERVED, damage="occluded", bound=1.0)):
+        one, other = run(mask=mask), run(mask=mask, dictionary=without)
+        np.testing.assert_array_equal(one.samples, other.samples)

@@ -34,6 +34,14 @@ def test_repair_is_inpaint_in_the_frames_with_hidden_cells() -> None:
     )
 
 
+def test_reliable_cells_are_kept_on_demand() -> None:
+    mask = Mask(OBSERVED, damage="occluded", stft=STFT_, sr=SR)
+    kept, corrected = (repair(X, SR, mask, keep_reliable=keep, rng=0) for keep in (True, False))
+    found = kept.channels[0].spectrum[OBSERVED]
+    np.testing.assert_array_equal(found, STFT_.forward(X)[OBSERVED])
+    assert not np.array_equal(corrected.samples, kept.samples)
+
+
 @pytest.mark.parametrize("center", [True, False])
 def test_touched_samples_are_those_that_a_changed_cell_can_reach(center: bool) -> None:
     stft = STFT(n_fft=10, hop_length=4, window="boxcar", center=center)
