@@ -2,7 +2,8 @@
 
 Every number of the report is printed by a program of this folder or by the command line, and the
 table of the README is taken from it. DIR holds the recordings, which do not come with the project:
-``thiemann2015`` with those of the 2015 notebook. Without it their tables are left out.
+``thiemann2015`` with those of the 2015 notebook, ``dev/speech`` with a folder for each of some
+voices. Without it their tables are left out.
 """
 
 from __future__ import annotations
@@ -41,11 +42,24 @@ def run(arguments: list[str]) -> str:
     ).stdout
 
 
-def experiment_rows(data: Path, mask: str) -> list[dict[str, Any]]:
-    """Run the 2015 experiment."""
-    arguments = ["experiment", "thiemann2015", "--data", str(data), "--mask", mask, "--json"]
+def experiment_rows(name: str, data: Path, *options: str) -> list[dict[str, Any]]:
+    """Run an experiment."""
+    arguments = ["experiment", name, "--data", str(data), *options, "--json"]
     rows: list[dict[str, Any]] = json.loads(run(["-m", "spectramend", *arguments]))["rows"]
     return rows
+
+
+def gains(rows: list[dict[str, Any]]) -> str:
+    """Say how far each condition of interest lies above the one that it starts from."""
+    by_name = {row["condition"]: row for row in rows}
+    lines = []
+    for name, base in (("spectramend", "ibm_only"), ("estimated_mask_spectramend", "mix")):
+        above = ", ".join(
+            f"{key} {by_name[name][key] - by_name[base][key]:+.3f}"
+            for key in ("si_sdr_db", "estoi", "pesq_wb")
+        )
+        lines.append(f"- `{name}` over `{base}`: {above}")
+    return "\n".join(lines) + "\n"
 
 
 def table(rows: list[dict[str, Any]], keys: tuple[str, ...]) -> str:
@@ -63,7 +77,7 @@ def table(rows: list[dict[str, Any]], keys: tuple[str, ...]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, help="folder that holds thiemann2015")
+    parser.add_argument("--data", type=Path, help="folder of the recordings")
     options = parser.parse_args()
 
     versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
@@ -76,7 +90,7 @@ def main() -> None:
     ]
     if options.data is not None:
         for mask in ("notebook", "exact"):
-            rows = experiment_rows(options.data / "thiemann2015", mask)
+            rows = experiment_rows("thiemann2015", options.data / "thiemann2015", "--mask", mask)
             keys = ("condition", "transform", *METRICS, "lsd_hidden_db", "seconds")
             parts += [
                 f"## 2015 experiment: `spectramend experiment thiemann2015 --mask {mask}`\n",
@@ -88,6 +102,15 @@ def main() -> None:
         start, end = (readme.index(mark) for mark in MARKS)
         filled = readme[: start + len(MARKS[0])] + table(rows, ("condition", *METRICS))
         README.write_text(filled + readme[end:], "utf-8")
+        for option in ((), ("--keep-reliable",)):
+            rows = experiment_rows("voices", options.data / "dev" / "speech", *option)
+            keys = ("condition", "si_sdr_db", "estoi", "pesq_wb", "lsd_hidden_db", "seconds")
+            parts += [
+                f"## Voices: `{' '.join(('spectramend experiment voices', *option))}`\n",
+                "Means over the pairs of `dev/speech`, seed 0.\n",
+                table(rows, keys),
+                gains(rows),
+            ]
     report = HERE / "report.md"
     report.write_text("\n".join(parts), "utf-8")
     print(f"{report}: written.")

@@ -202,6 +202,30 @@ def read_same_rate(paths: list[Path]) -> list[Audio]:
     return recordings
 
 
+def recordings_in(folder: str | os.PathLike[str]) -> list[Path]:
+    """List the files of a folder whose ending is that of an audio format.
+
+    Parameters
+    ----------
+    folder : path-like
+        The folder; what lies deeper is not looked at, nor are hidden files.
+
+    Returns
+    -------
+    list of Path
+        The files, sorted by name.
+    """
+    import soundfile
+
+    # RAW does not say what it holds; the others are endings that libsndfile names otherwise.
+    endings = ({*soundfile.available_formats()} - {"RAW"}) | {"AIF", "OGA", "OPUS", "SPH"}
+    return sorted(
+        path
+        for path in Path(folder).iterdir()
+        if path.suffix[1:].upper() in endings and path.name[0] != "." and path.is_file()
+    )
+
+
 def _reason(error: Exception) -> str:
     """Give what libsndfile says, without the name of the file."""
     return str(error).rsplit(": ", 1)[-1].rstrip(".")

@@ -90,6 +90,9 @@ class Dictionary:
         if (self.exemplars is None) != (self.follows is None):
             raise ParameterError("exemplars and follows belong together: give both or neither.")
         if self.exemplars is not None and self.follows is not None:
+            # One order in memory, or what is loaded would round differently from what was trained.
+            object.__setattr__(self, "exemplars", np.ascontiguousarray(self.exemplars, np.float32))
+            object.__setattr__(self, "follows", np.ascontiguousarray(self.follows, bool))
             shapes = self.exemplars.shape, self.follows.shape
             if shapes != ((W.shape[0], shapes[0][-1]), (shapes[0][-1],)):
                 raise MismatchError(

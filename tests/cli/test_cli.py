@@ -18,7 +18,8 @@ import soundfile
 from conftest import VOICES
 from spectramend import Dictionary, Mask, audio, repair
 from spectramend.cli import base, main
-from spectramend.experiments import thiemann2015
+from spectramend.experiments import thiemann2015, voices
+from spectramend.separation import estimate_mask
 from spectramend.stft import STFT
 
 SR = 16000
@@ -85,8 +86,13 @@ def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Mask(np.zeros((513, n_frames), bool), stft=stft, sr=SR).save(folder / "hides_all.npz")
     T, N = (stft.forward(samples[name]) for name in ("target", "interferer"))
     Mask.ideal(T, N, floor_db=60, stft=stft, sr=SR).save(folder / "mask.npz")
-    for name, sr in (("voice", SR), ("voice_8k", SR // 2)):
-        voice = Dictionary.train([samples["clean"]], sr=sr, n_components=20, rng=0)
+    for name, sound, sr, transform in (
+        ("voice", "clean", SR, stft),
+        ("other", "interferer", SR, stft),
+        ("voice_8k", "clean", SR // 2, stft),
+        ("voice_512", "clean", SR, STFT(512, 128)),
+    ):
+        voice = Dictionary.train([samples[sound]], sr=sr, stft=transform, n_components=20, rng=0)
         voice.save(folder / f"{name}.safetensors")
     return folder
 
@@ -142,6 +148,17 @@ def test_repair_equals_the_library_for_stereo_and_keeps_the_coding(
     np.testing.assert_allclose(written.samples, expected, atol=2**-15)
 
 
+def test_repair_keeps_reliable_cells_on_demand(run: Runner, sounds: Path, tmp_path: Path) -> None:
+    common = ["repair", sounds / "mix.wav", "--mask", sounds / "mask.npz", "-o"]
+    assert run(*common, tmp_path / "a.wav").code == 0
+    assert run(*common, tmp_path / "b.wav", "--keep-reliable").code == 0
+    mix = audio.read(sounds / "mix.wav").samples
+    expected = repair(mix, SR, Mask.load(sounds / "mask.npz"), keep_reliable=True, rng=0).samples
+    a, b = (audio.read(tmp_path / f"{name}.wav").samples for name in "ab")
+    np.testing.assert_allclose(b, expected, atol=1e-6)
+    assert not np.array_equal(a, b)
+
+
 def test_repair_reads_a_picture(run: Runner, sounds: Path, tmp_path: Path) -> None:
     from matplotlib.image import imsave
 
@@ -156,6 +173,70 @@ def test_repair_reads_a_picture(run: Runner, sounds: Path, tmp_path: Path) -> No
     assert not np.array_equal(after[touched], before[touched])
     after[touched] = before[touched]
     np.testing.assert_array_equal(after, before)
+
+
+@pytest.mark.parametrize("others", [[], ["other", "voice"]])
+def test_mask_estimate_equals_the_library_and_fits_repair(
+    run: Runner, sounds: Path, tmp_path: Path, others: list[str]
+) -> None:
+    voices = [sounds / f"{name}.safetensors" for name in ("voice", "other")]
+    interferers = [sounds / f"{name}.safetensors" for name in others]
+    options = [word for path in voices for word in ("--target", path)]
+    options += [word for path in interferers for word in ("--interferer", path)]
+    out = tmp_path / "mask.npz"
+    ended = run("mask", "estimate", sounds / "mix.wav", *options, "--seed", 3, "-o", out)
+    assert ended.code == 0
+    assert "% of (513, 126) cells reliable" in ended.err
+    X = STFT().forward(audio.read(sounds / "mix.wav").samples)
+    expected = estimate_mask(
+        X,
+        target=[Dictionary.load(path) for path in voices],
+        interferer=[Dictionary.load(path) for path in interferers] or None,
+        stft=STFT(),
+        sr=SR,
+        rng=3,
+    )
+    mask = Mask.load(out)
+    np.testing.assert_array_equal(mask.observed, expected.observed)
+    assert (mask.damage, mask.ratio, mask.stft, mask.sr) == (
+        "occluded", expected.ratio, STFT(), SR,
+    )  # fmt: skip
+    repaired = run(
+        "repair", sounds / "mix.wav", "--mask", out, "--dictionary", voices[0],
+        "-o", tmp_path / "out.wav",
+    )  # fmt: skip
+    assert repaired.code == 0
+
+
+def test_experiment_voices_prints_and_writes_its_tables(
+    run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speech = np.concatenate(
+        [audio.read(VOICES / f"{stem}.flac").samples for stem in thiemann2015.TRAINING]
+    )
+    for voice, start in (("a", 0), ("b", 3 * SR), ("few", 0)):
+        (tmp_path / "data" / voice).mkdir(parents=True)
+        for number in range(2 if voice == "few" else 4):
+            piece = speech[start + number * SR // 2 :][:SR]
+            audio.write(tmp_path / "data" / voice / f"{number}.wav", piece, SR)
+    everything = voices.run
+    monkeypatch.setattr(
+        voices,
+        "run",
+        lambda *args, **options: everything(*args, conditions=["mix", "spectramend"], **options),
+    )
+    common = ["experiment", "voices", "--data", tmp_path / "data"]
+    ended = run(*common, "--json", "-o", tmp_path / "out")
+    printed = json.loads(ended.out)
+    assert list(printed) == ["experiment", "rows", "pairs"]
+    assert [(pair["target"], pair["interferer"]) for pair in printed["pairs"]] == [
+        ("a", "b"), ("b", "a"),
+    ]  # fmt: skip
+    assert "few: skipped: 2 recordings" in ended.err
+    assert "[2/6] a under b: mix" in ended.err
+    assert json.loads((tmp_path / "out" / "metrics.json").read_text("utf-8")) == printed
+    assert "mix" in run(*common).out
+    assert run(*common, "-o", tmp_path / "out").code == 1  # it exists
 
 
 def test_evaluate_prints_what_the_library_says(run: Runner, sounds: Path) -> None:
@@ -216,6 +297,9 @@ TRAIN = ["train", "-o", "OUT/voice.safetensors"]
 REPAIR = ["repair", "-o", "OUT/out.wav", "IN/mix.wav"]
 WITH_MASK = ["repair", "-o", "OUT/out.wav", "--mask", "IN/mask.npz"]
 IDEAL = ["mask", "ideal", "-o", "OUT/mask.npz"]
+ESTIMATE = ["mask", "estimate", "-o", "OUT/mask.npz"]
+TARGET = ["--target", "IN/voice.safetensors"]
+TARGET_8K = ["--target", "IN/voice_8k.safetensors"]
 BAD_INPUT = [
     ([*TRAIN, "IN/absent.wav"], "absent.wav: no such file"),
     ([*TRAIN, "IN"], "is a directory; name a file"),
@@ -237,6 +321,16 @@ BAD_INPUT = [
     ([*IDEAL, "IN/short.wav", "IN/short.wav"], "shorter than a frame"),
     ([*IDEAL, "IN/target.wav", "IN/interferer.wav", "--gain", "0"], "gain=0.0: give a positive"),
     (["mask", "ideal", "IN/target.wav", "IN/interferer.wav", "-o", "OUT/m.txt"], "ends in .npz"),
+    ([*ESTIMATE, "IN/mix.wav", *TARGET_8K], "target: the dictionary was made at 8000 Hz"),
+    (
+        [*ESTIMATE, "IN/mix.wav", *TARGET, "--interferer", "IN/voice_512.safetensors"],
+        "interferer: the dictionary was made with n_fft=512",
+    ),
+    ([*ESTIMATE, "IN/half_rate.wav", *TARGET], "at 16000 Hz, the recording has 8000 Hz"),
+    ([*ESTIMATE, "IN/stereo.wav", *TARGET], "has 2 channels"),
+    ([*ESTIMATE, "IN/short.wav", *TARGET], "shorter than a frame"),
+    ([*ESTIMATE, "IN/mix.wav", "--target", "IN/mix.wav"], "not a dictionary"),
+    ([*ESTIMATE, "IN/mix.wav", *TARGET, *TARGET, "--interferer", TARGET[1]], "give as many"),
     ([*REPAIR, "--mask", "IN/other_shape.npz"], "(513, 9) (frequencies, frames)"),
     ([*REPAIR, "--mask", "IN/hides_all.npz"], "the mask hides everything"),
     ([*REPAIR, "--mask", "IN/text.wav"], "not a mask file; give .npz, .npy or .png"),
@@ -252,6 +346,8 @@ BAD_INPUT = [
     (["evaluate", "IN/target.wav", "IN/short.wav"], "reference has shape (32000,)"),
     (["evaluate", "IN/silence.wav", "IN/silence.wav"], "reference is silent"),
     (["experiment", "thiemann2015", "--data", "OUT"], "has no item_01_MA.wav"),
+    (["experiment", "voices", "--data", "OUT/absent"], "absent: no such folder of voices"),
+    (["experiment", "voices", "--data", "OUT"], "has 0 voices; give at least 2 folders"),
 ]
 
 
@@ -279,8 +375,8 @@ def test_wrong_usage_exits_with_2(run: Runner, arguments: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [[], ["demo"], ["train"], ["mask", "ideal"], ["repair"], ["evaluate"],
-     ["experiment", "thiemann2015"]],
+    [[], ["demo"], ["train"], ["mask", "ideal"], ["mask", "estimate"], ["repair"], ["evaluate"],
+     ["experiment", "thiemann2015"], ["experiment", "voices"]],
 )  # fmt: skip
 def test_every_command_has_help_and_version(run: Runner, words: list[str]) -> None:
     ended = run(*words, "--help")

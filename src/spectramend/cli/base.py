@@ -101,6 +101,9 @@ seed_option = click.option(
     "--seed", type=click.IntRange(0), default=0, show_default=True, help="Fixes every random draw."
 )
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace existing output.")
+keep_reliable_option = click.option(
+    "--keep-reliable", is_flag=True, help="Keep reliable cells exactly, also of occluded damage."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
 
 

@@ -15,6 +15,7 @@ from spectramend.cli.base import (
     command,
     finite,
     json_option,
+    keep_reliable_option,
     overwrite_option,
     print_table,
     progress,
@@ -55,6 +56,47 @@ def experiment_thiemann2015(
     _run_thiemann2015(recordings, arguments, output, mask, seed, overwrite, as_json)
 
 
+@command(experiment_group, "voices")
+@click.option("--data", type=PATH, required=True, help="Folder with a folder for each voice.")
+@click.option("-o", "--output", type=PATH, help="Folder for the tables and figures.")
+@keep_reliable_option
+@seed_option
+@overwrite_option
+@json_option
+def experiment_voices(
+    data: Path,
+    output: Path | None,
+    keep_reliable: bool,
+    seed: int,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Cover every voice by the next one, and restore it under an ideal and an estimated mask.
+
+    A voice needs at least 4 recordings: the first is mixed, the others train its dictionary.
+    """
+    from spectramend.experiments import voices, voices_output
+    from spectramend.files import check_folder, whole_folder
+    from spectramend.metrics import missing_metrics
+
+    if output is not None:
+        check_folder(output, overwrite=overwrite)
+    recordings = voices.load(data, say=say)
+    with progress() as show:
+        result = voices.run(recordings, keep_reliable=keep_reliable, seed=seed, progress=show)
+    if output is not None:
+        with whole_folder(output, overwrite=overwrite) as folder:
+            voices_output.write(folder, result)
+    if as_json:
+        click.echo(json.dumps(finite(voices_output.as_json(result))))
+    else:
+        print_table(voices_output.COLUMNS, result.rows)
+    for line in missing_metrics():
+        say(line)
+    if output is not None:
+        say(f"Tables and figures: {output.absolute()}")
+
+
 @command(cli, "demo")
 @click.option(
     "-o",
@@ -92,6 +134,7 @@ def _run_thiemann2015(
     as_json: bool,
 ) -> None:
     """Run the experiment, write its folder, and print its table."""
+    from spectramend.experiments import output as tables
     from spectramend.experiments import thiemann2015, thiemann2015_output
     from spectramend.files import check_folder, whole_folder
     from spectramend.metrics import missing_metrics
@@ -112,7 +155,7 @@ def _run_thiemann2015(
     if as_json:
         click.echo(json.dumps(finite(thiemann2015_output.as_json(result))))
     else:
-        print_table(thiemann2015_output.COLUMNS, result.rows)
+        print_table(tables.COLUMNS, result.rows)
     for line in missing_metrics():
         say(line)
     if output is not None:

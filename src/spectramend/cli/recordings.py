@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,12 +14,19 @@ from spectramend.cli.base import (
     command,
     finite,
     json_option,
+    keep_reliable_option,
     overwrite_option,
     say,
     seed_option,
     stft_options,
     transform,
 )
+from spectramend.errors import AudioError
+
+if TYPE_CHECKING:
+    from spectramend.audio import Audio
+    from spectramend.masks import Mask
+    from spectramend.stft import STFT
 
 
 @command(cli, "train")
@@ -58,6 +66,26 @@ def train(
     voice.save(output, overwrite=overwrite)
     seconds = sum(recording.seconds for recording in recordings)
     say(f"{output}: {voice.n_components} atoms from {seconds:.1f} s at {voice.sr} Hz.")
+
+
+def _check_mono(path: Path, recording: Audio) -> None:
+    """Refuse several channels."""
+    if recording.samples.ndim != 1:
+        raise AudioError(f"{path}: has {len(recording.samples)} channels; a mask is made of mono.")
+
+
+def _check_length(path: Path, length: int, stft: STFT) -> None:
+    """Refuse what has not one frame."""
+    if length < stft.n_fft:
+        raise AudioError(
+            f"{path}: has {length} samples, shorter than a frame of {stft.n_fft}: use a smaller "
+            f"--n-fft."
+        )
+
+
+def _say_reliable(path: Path, mask: Mask) -> None:
+    """Say how much a mask keeps."""
+    say(f"{path}: {100 * mask.observed.mean():.1f} % of {mask.observed.shape} cells reliable.")
 
 
 @cli.group("mask")
@@ -102,28 +130,76 @@ def mask_ideal(
     import numpy as np
 
     from spectramend import audio
-    from spectramend.errors import AudioError
     from spectramend.files import check_output
     from spectramend.masks import Mask
 
     check_output(output, overwrite=overwrite)
     voices = audio.read_same_rate([target, interferer])
     for path, voice in zip((target, interferer), voices, strict=True):
-        if voice.samples.ndim != 1:
-            raise AudioError(f"{path}: has {len(voice.samples)} channels; a mask is made of mono.")
+        _check_mono(path, voice)
     stft = transform(n_fft, hop_length)
     length = max(voice.samples.size for voice in voices)
-    if length < stft.n_fft:
-        raise AudioError(
-            f"{target}: has {length} samples, shorter than a frame of {stft.n_fft}: use a smaller "
-            f"--n-fft."
-        )
+    _check_length(target, length, stft)
     T, N = (stft.forward(np.pad(v.samples, (0, length - v.samples.size))) for v in voices)
     mask = Mask.ideal(
         T, N, gain=gain, mix_gain=mix_gain, floor_db=floor_db, stft=stft, sr=voices[0].sr
     )
     mask.save(output, overwrite=overwrite)
-    say(f"{output}: {100 * mask.observed.mean():.1f} % of {mask.observed.shape} cells reliable.")
+    _say_reliable(output, mask)
+
+
+@command(mask_group, "estimate")
+@click.argument("mix", type=PATH)
+@click.option(
+    "--target",
+    type=PATH,
+    multiple=True,
+    required=True,
+    help="Dictionary of the voice to keep; repeat for several, which do better than one.",
+)
+@click.option(
+    "--interferer",
+    type=PATH,
+    multiple=True,
+    help="Dictionary of the other voice, as many as of the target. [default: learned from MIX]",
+)
+@click.option("-o", "--output", type=PATH, required=True, help="Mask file, MASK.npz.")
+@seed_option
+@overwrite_option
+def mask_estimate(
+    mix: Path,
+    target: tuple[Path, ...],
+    interferer: tuple[Path, ...],
+    output: Path,
+    seed: int,
+    overwrite: bool,
+) -> None:
+    """Write a mask of the cells of MIX in which a voice wins, judged by dictionaries.
+
+    The mask has the transform of the first dictionary.
+    """
+    from spectramend import audio
+    from spectramend.dictionary import Dictionary
+    from spectramend.files import check_output
+    from spectramend.separation import estimate_mask
+
+    check_output(output, overwrite=overwrite)
+    recording = audio.read(mix)
+    _check_mono(mix, recording)
+    voices = [Dictionary.load(path) for path in target]
+    others = [Dictionary.load(path) for path in interferer] or None
+    stft = voices[0].stft
+    _check_length(mix, recording.samples.size, stft)
+    mask = estimate_mask(
+        stft.forward(recording.samples),
+        target=voices,
+        interferer=others,
+        stft=stft,
+        sr=recording.sr,
+        rng=seed,
+    )
+    mask.save(output, overwrite=overwrite)
+    _say_reliable(output, mask)
 
 
 @command(cli, "repair")
@@ -138,6 +214,7 @@ def mask_ideal(
     help="What hidden cells are; auto: as the mask file says.",
 )
 @click.option("--dictionary", type=PATH, help="Dictionary; else learned from the recording.")
+@keep_reliable_option
 @stft_options
 @seed_option
 @overwrite_option
@@ -148,6 +225,7 @@ def repair(
     mask_file: Path,
     damage: str,
     dictionary: Path | None,
+    keep_reliable: bool,
     n_fft: int | None,
     hop_length: int | None,
     seed: int,
@@ -177,7 +255,14 @@ def repair(
         damage=None if damage == "auto" else damage,  # type: ignore[arg-type]  # click checked it
     )
     voice = None if dictionary is None else Dictionary.load(dictionary)
-    fixed = restoration.repair(recording.samples, recording.sr, mask, dictionary=voice, rng=seed)
+    fixed = restoration.repair(
+        recording.samples,
+        recording.sr,
+        mask,
+        dictionary=voice,
+        keep_reliable=keep_reliable,
+        rng=seed,
+    )
     audio.write(output, fixed.samples, recording.sr, subtype=recording.subtype, overwrite=overwrite)
     if as_json:
         channels = [

@@ -11,7 +11,6 @@ divided by 32768, a power of two, so that every digit agrees.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import as_file, files
@@ -24,30 +23,36 @@ from numpy.typing import NDArray
 from spectramend import audio
 from spectramend.dictionary import Dictionary
 from spectramend.errors import AudioError, FileError, ParameterError
+from spectramend.experiments.conditions import (
+    FIT_ITERATIONS,
+    STFT_OF_OURS,
+    Cells,
+    Condition,
+    Progress,
+    Scene,
+    fit_as_notebook,
+    run_condition,
+)
 from spectramend.inpainting import complete
 from spectramend.masks import Mask
-from spectramend.metrics import evaluate, log_spectral_distance
 from spectramend.nmf import encode, update
 from spectramend.phase import griffin_lim, unit_phase
 from spectramend.restoration import repair
 from spectramend.stft import STFT
 
 MaskKind: TypeAlias = Literal["notebook", "exact"]
-Progress: TypeAlias = Callable[[str, int, int], None]
 Fit: TypeAlias = Callable[[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]], NDArray[Any]]
 
 TARGET, INTERFERER = "item_01_MA", "item_01_ML"
 TRAINING = ("item_02_MA", "item_03_MA", "item_04_MA")
 
 NOTEBOOK_STFT = STFT(n_fft=1024, hop_length=512, window="sine")
-STFT_OF_OURS = STFT(n_fft=1024, hop_length=256, window="hann")
 MIX_GAIN = 2.0
 NOISE = 1 / 32768  # standard deviation of the noise added to both voices
 CELL_FLOOR = 5_000 / 32768  # magnitude that a reliable cell exceeds
 FRAME_FLOOR = 100_000 / 32768  # sum of magnitudes that a training frame exceeds
-FIT_ITERATIONS = 100
-ADAPT_AFTER = 91  # H updates before the line that the notebook has commented out
 CEILING_ITERATIONS = 200
+ADAPT_AFTER = 91  # H updates before the line that the notebook has commented out
 
 CONDITIONS = {
     "mix": "The mix: target plus twice the interferer.",
@@ -84,72 +89,6 @@ class Recordings:
     target: audio.Audio
     interferer: audio.Audio
     training: tuple[audio.Audio, ...]
-
-
-@dataclass(frozen=True)
-class Scene:
-    """Both voices and their mix, of one length, as they stand in files of 32-bit floats.
-
-    Parameters
-    ----------
-    target : ndarray [shape=(n,)]
-        Target voice T with its noise.
-    interferer : ndarray [shape=(n,)]
-        Interfering voice N with its noise.
-    mix : ndarray [shape=(n,)]
-        ``T + 2*N``.
-    sr : int
-        Sample rate in Hz.
-    """
-
-    target: NDArray[Any]
-    interferer: NDArray[Any]
-    mix: NDArray[Any]
-    sr: int
-
-
-@dataclass(frozen=True)
-class Cells:
-    """A scene seen through a transform and its ideal binary mask.
-
-    Parameters
-    ----------
-    stft : STFT
-        The transform.
-    T : ndarray [shape=(F, N), complex]
-        Spectrum of the target.
-    X : ndarray [shape=(F, N), complex]
-        Spectrum of the mix.
-    mask : Mask
-        The ideal binary mask.
-    """
-
-    stft: STFT
-    T: NDArray[Any]
-    X: NDArray[Any]
-    mask: Mask
-
-
-@dataclass(frozen=True)
-class Condition:
-    """One row of the table and its sound.
-
-    Parameters
-    ----------
-    name : str
-        Name of the condition.
-    samples : ndarray [shape=(n,)]
-        What came out.
-    cells : Cells
-        What it worked on.
-    row : dict
-        Fields of the row.
-    """
-
-    name: str
-    samples: NDArray[Any]
-    cells: Cells
-    row: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -331,11 +270,7 @@ def run(
     conditions = []
     for done, (name, (cells, method)) in enumerate(methods.items(), 2):
         progress(name, done, total)
-        started = time.perf_counter()
-        # Sounds are judged as they are written: in 32-bit floats.
-        samples = method().astype(np.float32).astype(np.float64)
-        seconds = time.perf_counter() - started
-        conditions.append(_judge(name, cells, samples, scene, seconds))
+        conditions.append(run_condition(name, method, cells, scene))
     progress("done", total, total)
     training_model = encode(F_train, W, step="heuristic", max_iter=30, tol=0, rng=rng).V_hat
     return Result(
@@ -400,32 +335,14 @@ def _fit_everything(
     V: NDArray[Any], W: NDArray[Any], H: NDArray[Any], observed: NDArray[Any]
 ) -> NDArray[Any]:
     """Fit activations to every cell, reliable or not, and return the model [shape=(F, N)]."""
-    return _hundred_updates(V, W, H, None)
+    return fit_as_notebook(V, W, H, None)
 
 
 def _fit_masked(
     V: NDArray[Any], W: NDArray[Any], H: NDArray[Any], observed: NDArray[Any]
 ) -> NDArray[Any]:
     """Fit activations to the reliable cells, and return the model [shape=(F, N)]."""
-    return _hundred_updates(V, W, H, observed)
-
-
-def _hundred_updates(
-    V: NDArray[Any], W: NDArray[Any], H: NDArray[Any], observed: NDArray[Any] | None
-) -> NDArray[Any]:
-    """Run the notebook's last fit: heuristic updates of the activations [shape=(F, N)]."""
-    nmf = encode(
-        V,
-        W,
-        weights=observed,
-        H=H,
-        step="heuristic",
-        max_iter=FIT_ITERATIONS,
-        tol=0,
-        check_every=FIT_ITERATIONS,
-    )
-    # Where nothing is observed the notebook divides 0 by 1e-50, which ends in silence.
-    return nmf.V_hat * nmf.observed_frames
+    return fit_as_notebook(V, W, H, observed)
 
 
 def _fit_adapting(
@@ -440,7 +357,7 @@ def _fit_adapting(
         if i > ADAPT_AFTER:
             H = update(V, W, H, step="heuristic")
         W = update(V.T, H.T, W.T, M.T, step="heuristic").T
-    # As in `_hundred_updates`: frequencies that are never observed end in silence.
+    # As in `fit_as_notebook`: frequencies that are never observed end in silence.
     return W @ H * M.any(axis=1, keepdims=True)
 
 
@@ -463,19 +380,3 @@ def _fill_with_truth(cells: Cells, length: int, rng: np.random.Generator) -> NDA
         n_iter=CEILING_ITERATIONS,
         rng=rng,
     )[0]
-
-
-def _judge(
-    name: str, cells: Cells, samples: NDArray[Any], scene: Scene, seconds: float
-) -> Condition:
-    """Measure one condition against the target; over hidden cells from the re-analysed output."""
-    scores = evaluate(scene.target, samples, sr=scene.sr)
-    hidden = ~cells.mask.observed
-    row = {
-        "condition": name,
-        "transform": f"{cells.stft.window} {cells.stft.n_fft}/{cells.stft.hop_length}",
-        **{key: scores[key] for key in ("si_sdr_db", "stoi", "estoi", "pesq_wb")},
-        "lsd_hidden_db": log_spectral_distance(cells.T, cells.stft.forward(samples), hidden),
-        "seconds": round(seconds, 2),
-    }
-    return Condition(name, samples, cells, row)

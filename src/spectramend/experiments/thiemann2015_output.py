@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from spectramend import audio
+from spectramend.experiments.output import COLUMNS, outcome_panels, write_figure, write_metrics
 from spectramend.experiments.thiemann2015 import CONDITIONS, Result
-from spectramend.figures import figure_png
 from spectramend.metrics import missing_metrics
-from spectramend.report import Column, Panel, Picture, Sound, listening_page, spectrogram_figure
+from spectramend.report import Panel, Picture, Sound, listening_page
 
-COLUMNS = (
-    Column("condition", "Condition"),
-    Column("transform", "Transform"),
-    Column("si_sdr_db", "SI-SDR (dB)", "higher"),
-    Column("stoi", "STOI", "higher"),
-    Column("estoi", "ESTOI", "higher"),
-    Column("pesq_wb", "PESQ-wb", "higher"),
-    Column("lsd_hidden_db", "LSD hidden (dB)", "lower"),
-    Column("seconds", "Time (s)"),
-)
 # The target and a method that is told the true magnitudes compete with nobody.
 REFERENCES = ("target", "ceiling_magnitude")
 
@@ -59,11 +47,7 @@ def write(folder: Path, result: Result, *, title: str, commands: list[str]) -> N
     commands : list of str
         Commands that make it again.
     """
-    (folder / "metrics.json").write_text(json.dumps(as_json(result), indent=2) + "\n", "utf-8")
-    with (folder / "metrics.csv").open("w", newline="", encoding="utf-8") as stream:
-        table = csv.DictWriter(stream, [column.key for column in COLUMNS])
-        table.writeheader()
-        table.writerows(result.rows)
+    write_metrics(folder, as_json(result), COLUMNS, result.rows)
     scene = result.scene
     audio.write(folder / "interferer.wav", scene.interferer, scene.sr)
     sounds = _sounds(result)
@@ -99,9 +83,6 @@ def _figures(folder: Path, result: Result) -> list[Picture]:
     """Draw the notebook's three figures, and one of what we do."""
     cells, sr = result.notebook, result.scene.sr
     target = Panel("Target", np.abs(cells.T) ** 2, sr, cells.stft)
-    ours = result.conditions[-1]
-    theirs = Panel("Mix, X", np.abs(ours.cells.X) ** 2, sr, ours.cells.stft)
-    outcome = np.abs(ours.cells.stft.forward(ours.samples)) ** 2
     training = [
         Panel("Training speech", result.training**2, sr, cells.stft),
         Panel("Model of it, W @ H", result.training_model.astype(float) ** 2, sr, cells.stft),
@@ -132,18 +113,11 @@ def _figures(folder: Path, result: Result) -> list[Picture]:
             "What it should be, and what the notebook published: the model follows the mix.",
         ),
         "spectramend": (
-            [
-                theirs,
-                Panel("Ideal binary mask", ours.cells.mask.observed, sr, ours.cells.stft),
-                Panel("Inpainted by default", outcome, sr, ours.cells.stft),
-                Panel("Target, T", np.abs(ours.cells.T) ** 2, sr, ours.cells.stft),
-            ],
+            outcome_panels(result.conditions[-1], sr),
             "Mix, mask, what our default makes of them, and the target.",
         ),
     }
-    pictures = []
-    for name, (panels, caption) in figures.items():
-        (folder / f"{name}.png").write_bytes(figure_png(spectrogram_figure(panels)))
-        alt = "Spectrograms, one above the other: " + "; ".join(p.title for p in panels) + "."
-        pictures.append(Picture(f"{name}.png", alt, caption))
-    return pictures
+    return [
+        write_figure(folder, f"{name}.png", panels, caption)
+        for name, (panels, caption) in figures.items()
+    ]

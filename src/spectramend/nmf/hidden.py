@@ -25,7 +25,7 @@ class Hidden(Protocol):
 
     @property
     def cells(self) -> NDArray[np.bool_]:
-        """Cells of which something is known [shape=(F, N)]."""
+        """Mark the cells of which something is known [shape=(F, N)]."""
 
     def expected(self, V_hat: NDArray[Any]) -> NDArray[Any]:
         """Expect the data, given the model."""
