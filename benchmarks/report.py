@@ -104,11 +104,11 @@ def main() -> None:
         README.write_text(filled + readme[end:], "utf-8")
         for option in ((), ("--keep-reliable",)):
             rows = experiment_rows("voices", options.data / "dev" / "speech", *option)
-            keys = ("condition", "si_sdr_db", "estoi", "pesq_wb", "lsd_hidden_db", "seconds")
+            shown = ("condition", "si_sdr_db", "estoi", "pesq_wb", "lsd_hidden_db", "seconds")
             parts += [
                 f"## Voices: `{' '.join(('spectramend experiment voices', *option))}`\n",
                 "Means over the pairs of `dev/speech`, seed 0.\n",
-                table(rows, keys),
+                table(rows, shown),
                 gains(rows),
             ]
     report = HERE / "report.md"
