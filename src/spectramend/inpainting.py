@@ -56,8 +56,7 @@ class Inpainting:
     samples : ndarray [shape=(n,)]
         The signal.
     spectrum : ndarray [shape=(F, N), complex]
-        The completed spectrum: reliable cells as they were, unless the model was asked for
-        everywhere.
+        The completed spectrum.
     factorization : Factorization
         The model.
     status : {"converged", "max_iter", "nonfinite", "nothing_observed"}

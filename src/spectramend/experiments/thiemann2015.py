@@ -67,8 +67,8 @@ CONDITIONS = {
     "expanded by Griffin-Lim.",
     "ceiling_magnitude": "True magnitude in the hidden cells, phases by Griffin-Lim: what a "
     "perfect model of magnitudes could reach.",
-    "spectramend": "Our default: reliable cells stay, hidden ones are filled with what model and "
-    "mask say together.",
+    "spectramend": "Our default: hidden cells are filled with what model and mask say together, "
+    "reliable ones corrected a little.",
 }
 
 
