@@ -118,7 +118,8 @@ def inpaint(
         Spectra to build the hidden cells from; learned from the reliable cells of `X` if None.
     keep_reliable : bool
         Keep reliable cells exactly. Where the damage is *occluded* they hold some of the interferer
-        and are corrected a little otherwise; where it is *missing* they are always kept.
+        and are corrected a little otherwise; where it is *missing*, or other phases than those of
+        the posterior are asked for, they are always kept.
     fill : {"hidden", "everywhere"}
         Fill the hidden cells, or take the model in every cell as the notebook did.
     phase : {"auto", "posterior", "griffin-lim", "mix"}
@@ -130,7 +131,8 @@ def inpaint(
         L1 penalty on the activations, see `spectramend.nmf.fit`.
     smooth : float, 0 to 1, optional
         Smoothness of the activations in time, see `spectramend.nmf.encode`; None is 0.8 where the
-        damage is *occluded*, 0 where it is *missing* or the dictionary is learned from `X`.
+        damage is *occluded*, 0 where it is *missing*. Nothing is smoothed where the dictionary is
+        learned from `X`.
     max_iter : int
         Iterations of the fit at most.
     tol : float
@@ -201,12 +203,15 @@ def inpaint(
             length=length,
         )
     else:
-        everywhere = fill == "everywhere"
-        magnitude = np.sqrt(posterior_moments(model.V_hat, hidden, quantity)[2])
+        if fill == "everywhere":
+            magnitude, keeps = _to_magnitude(model.V_hat, quantity), np.zeros_like(mask.observed)
+        else:
+            typical = posterior_moments(model.V_hat, hidden, quantity)[2]
+            magnitude, keeps = np.sqrt(typical), mask.observed
         samples, completed = complete(
             spectrum,
-            _to_magnitude(model.V_hat, quantity) if everywhere else magnitude,
-            np.zeros_like(mask.observed) if everywhere else mask.observed,
+            magnitude,
+            keeps,
             phase=phase,
             stft=stft,
             length=length,

@@ -27,6 +27,15 @@ if TYPE_CHECKING:
     from spectramend.experiments import thiemann2015
 
 
+mask_kind_option = click.option(
+    "--mask",
+    type=click.Choice(["notebook", "exact"]),
+    default="notebook",
+    show_default=True,
+    help="exact: the mask knows the interferer's gain in the mix.",
+)
+
+
 @cli.group("experiment")
 def experiment_group() -> None:
     """Run a published experiment and print its table."""
@@ -35,13 +44,7 @@ def experiment_group() -> None:
 @command(experiment_group, "thiemann2015")
 @click.option("--data", type=PATH, required=True, help="Folder with item_01_MA … item_01_ML.")
 @click.option("-o", "--output", type=PATH, help="Folder for sounds, figures, table, index.html.")
-@click.option(
-    "--mask",
-    type=click.Choice(["notebook", "exact"]),
-    default="notebook",
-    show_default=True,
-    help="exact: the mask knows the interferer's gain in the mix.",
-)
+@mask_kind_option
 @seed_option
 @overwrite_option
 @json_option
@@ -106,13 +109,7 @@ def experiment_voices(
     show_default=True,
     help="Folder for sounds, figures, table, index.html; an earlier demo is replaced.",
 )
-@click.option(
-    "--mask",
-    type=click.Choice(["notebook", "exact"]),
-    default="notebook",
-    show_default=True,
-    help="exact: the mask knows the interferer's gain in the mix.",
-)
+@mask_kind_option
 @seed_option
 @json_option
 def demo(output: Path, mask: Any, seed: int, as_json: bool) -> None:
