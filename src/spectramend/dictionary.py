@@ -21,7 +21,7 @@ from spectramend.stft import STFT
 Quantity: TypeAlias = Literal["power", "magnitude"]
 
 FORMAT = "spectramend-dictionary-1"
-EXEMPLAR_FLOOR_DB = 60.0  # under the loudest frame
+EXEMPLAR_FLOOR_DB = 100.0  # under the loudest frame: pauses are part of a recording, too
 MAX_EXEMPLARS = 2000  # some 30 s of speech at a hop of 16 ms; of more material every n-th frame
 
 

@@ -211,6 +211,56 @@ class Mask:
         A = np.abs(np.asarray(X))
         return np.maximum(share * A, np.minimum(self.floor, A)) ** 2
 
+    def nearest_allowed(self, T: ArrayLike, X: ArrayLike) -> NDArray[Any]:
+        """Move hidden cells of an estimated target to the nearest values that the mask allows.
+
+        Parameters
+        ----------
+        T : array_like [shape=(F, N), complex]
+            The estimate.
+        X : array_like [shape=(F, N), complex]
+            Spectrum of the mix. It is not looked at where damage is missing.
+
+        Returns
+        -------
+        ndarray [shape=(F, N), complex]
+            The estimate, with the nearest value that satisfies (1), or the bound, in hidden cells.
+
+        Notes
+        -----
+        With ``z = T/X`` the first part of (1) is ``Re z <= 1/2`` for r = 1. Otherwise its border is
+        a circle about ``-r**2/(1 - r**2)`` of radius ``r/|1 - r**2|``, and the set its inside for
+        r < 1, its outside for r > 1.
+
+        Examples
+        --------
+        >>> Mask([[False]], damage="occluded").nearest_allowed([[3 + 1j]], [[4.0 + 0j]]).tolist()
+        [[(2+1j)]]
+        """
+        estimate = np.asarray(T)
+        if self.damage == "missing":
+            return estimate
+        if self.bound is not None:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                shrink = np.sqrt(self.bound) / np.abs(estimate)
+            return np.where(self.observed | ~(shrink < 1), estimate, estimate * shrink)
+        assert self.ratio is not None
+        mix, r = np.asarray(X), self.ratio
+        distance = np.abs(mix - estimate)
+        lost = ~self.observed & (np.abs(estimate) > np.maximum(r * distance, self.floor))
+        t, x = estimate[lost], mix[lost]
+        z = np.divide(t, x, out=np.zeros_like(t), where=x != 0)
+        if r == 1:
+            z = z - np.maximum(z.real - 0.5, 0)
+        else:
+            offset = z + r**2 / (1 - r**2)
+            z += offset * (r / abs(1 - r**2) / np.abs(offset) - 1)
+        # Under the floor may be nearer.
+        quiet = t * (self.floor / np.abs(t))
+        result = estimate.copy()
+        result[lost] = np.where(np.abs(quiet - t) < np.abs(z * x - t), quiet, z * x)
+        return result
+
     def check_fits(self, X: NDArray[Any], *, stft: STFT, sr: int) -> None:
         """Refuse a spectrum whose cells are not those of this mask.
 

@@ -24,10 +24,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from spectramend.dictionary import Dictionary, Quantity
+from spectramend.masks import Mask
+from spectramend.nmf import Bounded
 
 # Grids of the table: rho and f**2 in dB, and log s. Half a decibel of rho interpolated in log is
 # good to 1e-3; f is rounded to two decibels, and below -30 dB it no longer matters.
@@ -137,3 +141,101 @@ class Occluded:
         place = (10 * np.log10(self.floor**2 / self.P) - FLOOR_DB[0]) / (FLOOR_DB[1] - FLOOR_DB[0])
         nearest = np.rint(place)
         return np.clip(nearest, 0, FLOOR_DB.size - 1).astype(np.intp)
+
+
+KnownCells: TypeAlias = Occluded | Bounded
+
+
+class Moments(NamedTuple):
+    """What to expect in every hidden cell [shapes=(F, N)].
+
+    ``direction`` is ``E Re(T/X)``, ``power`` is ``E|T|**2``, and ``typical`` is
+    ``exp(E log|T|**2)``, smaller than the mean: quality follows errors in decibels.
+    """
+
+    direction: NDArray[Any]
+    power: NDArray[Any]
+    typical: NDArray[Any]
+
+
+def hidden_cells(X: NDArray[Any], mask: Mask, dictionary: Dictionary | None) -> KnownCells:
+    """Say what is known of the hidden cells.
+
+    Parameters
+    ----------
+    X : ndarray [shape=(F, N), complex]
+        Spectrum; looked at where the damage is *occluded*.
+    mask : Mask
+        The mask.
+    dictionary : Dictionary or None
+        Its divergence and quantity decide what can be used: what the mask says exactly goes with a
+        Gaussian model of power, other models see it as an upper bound.
+
+    Returns
+    -------
+    Occluded or Bounded
+        The knowledge, in the units of the dictionary.
+    """
+    hidden = ~mask.observed
+    quantity = "power" if dictionary is None else dictionary.quantity
+    beta = 0.0 if dictionary is None else dictionary.beta
+    P = np.abs(X) ** 2
+    P = np.maximum(P, P.max() * 1e-14).astype(np.float64)
+    gaussian = quantity == "power" and beta == 0 and P.max() > 0
+    if mask.damage == "occluded" and mask.ratio and gaussian:
+        return Occluded(hidden, P[hidden], mask.ratio, mask.floor)
+    B = in_units_of(quantity, mask.upper_bound(X))
+    bounded = hidden & np.isfinite(B)
+    return Bounded(bounded, np.maximum(B[bounded], np.finfo(np.float32).tiny), beta)
+
+
+def posterior_moments(lam: NDArray[Any], hidden: KnownCells, quantity: Quantity) -> Moments:
+    """Say what to expect in every hidden cell.
+
+    Parameters
+    ----------
+    lam : ndarray [shape=(F, N), > 0]
+        The model.
+    hidden : Occluded or Bounded
+        What is known.
+    quantity : {"power", "magnitude"}
+        What `lam` holds.
+
+    Returns
+    -------
+    Moments
+        The moments; of reliable cells and of those of which nothing is known they are the model's.
+    """
+    power = lam.astype(np.float64)
+    typical = power * np.exp(-np.euler_gamma)
+    direction = np.zeros_like(power)
+    cells, known = hidden.cells, power[hidden.cells]
+    direction[cells] = hidden.direction(known)
+    typical[cells] = hidden.geometric_mean(known)
+    power[cells] = hidden.expected(known)
+    if quantity == "magnitude":
+        power, typical = power**2, typical**2
+    return Moments(direction, power, typical)
+
+
+def in_units_of(quantity: Quantity, power: NDArray[Any]) -> NDArray[Any]:
+    """Turn power into what a dictionary holds.
+
+    Parameters
+    ----------
+    quantity : {"power", "magnitude"}
+        What the dictionary holds.
+    power : ndarray [>= 0]
+        Power.
+
+    Returns
+    -------
+    ndarray
+        Power, or its root.
+
+    Examples
+    --------
+    >>> in_units_of("magnitude", np.array([4.0])).tolist()
+    [2.0]
+    """
+    return power if quantity == "power" else np.sqrt(power)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,7 +48,7 @@ def repair(
     sr: int,
     mask: Mask,
     *,
-    dictionary: Dictionary | None = None,
+    dictionary: Dictionary | Sequence[Dictionary] | None = None,
     stft: STFT | None = None,
     keep_reliable: bool = False,
     rng: RngLike = None,
@@ -62,7 +63,7 @@ def repair(
         Sample rate in Hz.
     mask : Mask
         Which cells are reliable, the same for every channel.
-    dictionary : Dictionary, optional
+    dictionary : Dictionary or sequence of Dictionary, optional
         Spectra to build the hidden cells from; learned from the recording if None.
     stft : STFT, optional
         The transform, if the mask does not say.

@@ -33,12 +33,12 @@ from spectramend.experiments.conditions import (
     fit_as_notebook,
     run_condition,
 )
-from spectramend.inpainting import complete
 from spectramend.masks import Mask
 from spectramend.nmf import encode, update
 from spectramend.phase import griffin_lim, unit_phase
 from spectramend.restoration import repair
 from spectramend.stft import STFT
+from spectramend.synthesis import complete
 
 MaskKind: TypeAlias = Literal["notebook", "exact"]
 Fit: TypeAlias = Callable[[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]], NDArray[Any]]

@@ -40,6 +40,7 @@ LEAST_RECORDINGS = 4  # of a voice
 TRAINING_SECONDS = 30
 FLOOR_DB = 60.0  # of the ideal mask, under the target's loudest cell
 CEILING_ITERATIONS = 100
+FILLING = 2  # dictionaries that fill, alike but for their seeds
 # Atoms and divergence of the dictionaries, besides the default one, that estimate a mask.
 SEPARATING: tuple[tuple[int | None, float], ...] = ((None, 1.0), (40, 0.5))
 
@@ -176,18 +177,18 @@ class Result:
 
 @dataclass(frozen=True)
 class _Trained:
-    """Dictionaries of one voice: our default, those that estimate masks, and the notebook's."""
+    """Dictionaries of one voice: those that fill, those that estimate masks, and the notebook's."""
 
-    default: Dictionary
+    filling: tuple[Dictionary, ...]
     separating: tuple[Dictionary, ...]
     notebook: Dictionary
 
     @classmethod
     def on(cls, voice: Voice, seed: int) -> _Trained:
         """Train all of them."""
-        default = voice.train(seed)
+        filling = tuple(voice.train(seed + i) for i in range(FILLING))
         others = [voice.train(seed, n_components=K, beta=beta) for K, beta in SEPARATING]
-        return cls(default, (default, *others), voice.train(seed, quantity="magnitude"))
+        return cls(filling, (filling[0], *others), voice.train(seed, quantity="magnitude"))
 
 
 def load(folder: Path, *, say: Callable[[str], None] = lambda text: None) -> list[Voice]:
@@ -373,7 +374,7 @@ def _models(
             scene.mix,
             scene.sr,
             mask,
-            dictionary=target.default,
+            dictionary=target.filling,
             keep_reliable=keep_reliable,
             rng=seed,
         )

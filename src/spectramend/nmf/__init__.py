@@ -15,13 +15,14 @@ symbol     meaning                                              shape
 """
 
 from spectramend.nmf.divergence import beta_divergence
-from spectramend.nmf.hidden import Bounded, Hidden
+from spectramend.nmf.hidden import Bounded, Guided, Hidden
 from spectramend.nmf.solve import Factorization, encode, fit
 from spectramend.nmf.updates import exponent, gradient_parts, update
 
 __all__ = [
     "Bounded",
     "Factorization",
+    "Guided",
     "Hidden",
     "beta_divergence",
     "encode",

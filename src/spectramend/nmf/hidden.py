@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectramend.nmf.divergence import (
+    cell_divergence,
     censored_divergence,
     censored_geometric_mean,
     censored_value,
@@ -67,3 +68,39 @@ class Bounded:
     def divergence(self, V_hat: NDArray[Any]) -> NDArray[Any]:
         """Evaluate minus the log-probability of the cell, see `censored_divergence`."""
         return censored_divergence(V_hat, self.B, self.beta)
+
+
+@dataclass(frozen=True, eq=False)
+class Guided:
+    """Hidden cells of which another model has an opinion, too; for ``beta = 0``.
+
+    The opinion counts as an observation: its divergence from the model joins the objective, so that
+    the E-step is a weighted mean.
+
+    Parameters
+    ----------
+    known : Hidden
+        What is known of the cells.
+    opinion : ndarray [shape=(cells,), > 0]
+        What the other model expects there.
+    weight : float, 0 to 1
+        Its share of the say.
+    """
+
+    known: Hidden
+    opinion: NDArray[Any]
+    weight: float
+
+    @property
+    def cells(self) -> NDArray[np.bool_]:
+        """Mark the cells of which something is known [shape=(F, N)]."""
+        return self.known.cells
+
+    def expected(self, V_hat: NDArray[Any]) -> NDArray[Any]:
+        """Expect the data: the mean of knowledge and opinion."""
+        return (1 - self.weight) * self.known.expected(V_hat) + self.weight * self.opinion
+
+    def divergence(self, V_hat: NDArray[Any]) -> NDArray[Any]:
+        """Evaluate both objectives, weighted."""
+        opinion = cell_divergence(self.opinion, V_hat, 0.0)
+        return (1 - self.weight) * self.known.divergence(V_hat) + self.weight * opinion
