@@ -87,6 +87,8 @@ def main() -> None:
         f"{versions}. Times are worth comparing within a table only.\n",
         "## One update: `benchmarks/update_speed.py`\n",
         run([str(HERE / "update_speed.py")]),
+        "## Training and inpainting: `benchmarks/inpaint_speed.py`\n",
+        run([str(HERE / "inpaint_speed.py")]),
     ]
     if options.data is not None:
         for mask in ("notebook", "exact"):
@@ -111,6 +113,14 @@ def main() -> None:
                 table(rows, shown),
                 gains(rows),
             ]
+        parts += [
+            "## What each part brings: `benchmarks/ablation.py`\n",
+            "Our default on the pairs of `dev/speech` without one part at a time: means above "
+            "`ibm_only`, the least gain of any pair in PESQ, and seconds of inpainting. "
+            "`other utterances` are the second ones of each voice, under the voice after the "
+            "next.\n",
+            run([str(HERE / "ablation.py"), str(options.data / "dev" / "speech")]),
+        ]
     report = HERE / "report.md"
     report.write_text("\n".join(parts), "utf-8")
     print(f"{report}: written.")

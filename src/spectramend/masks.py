@@ -241,9 +241,10 @@ class Mask:
         if self.damage == "missing":
             return estimate
         if self.bound is not None:
-            with np.errstate(divide="ignore", invalid="ignore"):
-                shrink = np.sqrt(self.bound) / np.abs(estimate)
-            return np.where(self.observed | ~(shrink < 1), estimate, estimate * shrink)
+            A = np.abs(estimate)
+            limit = np.minimum(A, np.sqrt(self.bound))
+            shrink = np.divide(limit, A, out=np.ones_like(A), where=A > 0)
+            return np.where(self.observed, estimate, estimate * shrink)
         assert self.ratio is not None
         mix, r = np.asarray(X), self.ratio
         distance = np.abs(mix - estimate)

@@ -22,7 +22,7 @@ Phase: TypeAlias = Literal["auto", "posterior", "griffin-lim", "mix"]
 # A reliable cell holds some of the interferer, too: its variance over its power, and how far it
 # goes to the consistent signal, at most, and for each part of its neighbours that is hidden.
 RELIABLE_VARIANCE = 0.1
-CORRECTION, CORRECTION_SLOPE, NEIGHBOURS = 0.7, 3.0, 1.0
+CORRECTION, CORRECTION_SLOPE, NEIGHBOURS = 0.5, 3.0, 1.0
 # Measured, the consistent signal has half of the target's component across X in hidden cells, two
 # thirds in reliable ones: what is known beforehand pulls along X.
 ACROSS_HIDDEN, ACROSS_RELIABLE = 2.0, 1.5
@@ -109,7 +109,7 @@ def correction(observed: NDArray[np.bool_]) -> NDArray[Any]:
 
     Returns
     -------
-    ndarray [shape=(F, N), 0 to 0.7]
+    ndarray [shape=(F, N), 0 to 0.5]
         Amid reliable cells the target is far louder than the interferer, and 0.
     """
     from scipy.ndimage import gaussian_filter

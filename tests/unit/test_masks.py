@@ -491,3 +491,33 @@ def test_a_damaged_file_is_a_mask_or_refused_in_one_line(tmp_path: Path, name: s
             refusals.append(str(error))
     assert len(refusals) > 100
     assert all(re.fullmatch(rf"{re.escape(str(file))}: .+", message) for message in refusals)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "floor"), [(0.5, 0.0), (1.0, 0.0), (2.0, 0.0), (0.7, 0.3), (0, 0.1)]
+)
+def test_the_nearest_allowed_value_is_allowed_and_nearest(ratio: float, floor: float) -> None:
+    rng = np.random.default_rng(0)
+    X, T = (rng.standard_normal((4, 5, 2)) @ [1, 1j] for _ in range(2))
+    observed = rng.random(X.shape) < 0.3
+    mask = Mask(observed, damage="occluded", ratio=ratio, floor=floor)
+    found = mask.nearest_allowed(T, X)
+    np.testing.assert_array_equal(found[observed], T[observed])
+
+    def allowed(t: NDArray[Any], x: NDArray[Any], slack: float) -> NDArray[np.bool_]:
+        return (np.abs(t) <= ratio * np.abs(x - t) + slack) | (np.abs(t) <= floor + slack)
+
+    assert allowed(found, X, 1e-9)[~observed].all()
+    grid = np.linspace(-8, 8, 801)
+    plane = grid[:, None] + 1j * grid
+    for t, x, nearest in zip(T[~observed], X[~observed], found[~observed], strict=True):
+        distance = np.abs(plane - t)[allowed(plane, x, 0.0)]
+        if distance.size:
+            assert abs(nearest - t) <= distance.min() + 0.03
+
+
+def test_the_nearest_allowed_value_obeys_a_bound_and_leaves_missing_cells_alone() -> None:
+    T = np.array([[3j, 1.0, 5.0]])
+    bounded = Mask([[False, False, False]], damage="occluded", bound=[[1.0, 4.0, np.inf]])
+    np.testing.assert_allclose(bounded.nearest_allowed(T, T), [[1j, 1.0, 5.0]])
+    np.testing.assert_array_equal(Mask([[False] * 3]).nearest_allowed(T, T), T)

@@ -213,7 +213,13 @@ def mask_estimate(
     show_default=True,
     help="What hidden cells are; auto: as the mask file says.",
 )
-@click.option("--dictionary", type=PATH, help="Dictionary; else learned from the recording.")
+@click.option(
+    "--dictionary",
+    "dictionaries",
+    type=PATH,
+    multiple=True,
+    help="Dictionary; repeat for several of one kind. [default: learned from IN]",
+)
 @keep_reliable_option
 @stft_options
 @seed_option
@@ -224,7 +230,7 @@ def repair(
     output: Path,
     mask_file: Path,
     damage: str,
-    dictionary: Path | None,
+    dictionaries: tuple[Path, ...],
     keep_reliable: bool,
     n_fft: int | None,
     hop_length: int | None,
@@ -254,12 +260,12 @@ def repair(
         sr=recording.sr,
         damage=None if damage == "auto" else damage,  # type: ignore[arg-type]  # click checked it
     )
-    voice = None if dictionary is None else Dictionary.load(dictionary)
+    voices = [Dictionary.load(path) for path in dictionaries] or None
     fixed = restoration.repair(
         recording.samples,
         recording.sr,
         mask,
-        dictionary=voice,
+        dictionary=voices,
         keep_reliable=keep_reliable,
         rng=seed,
     )
