@@ -39,7 +39,7 @@ def snr(reference: ArrayLike, estimate: ArrayLike) -> float:
 
     Examples
     --------
-    >>> snr([1.0, 0.0], [0.9, 0.0])
+    >>> round(snr([1.0, 0.0], [0.9, 0.0]), 6)
     20.0
     """
     s, s_hat = _pair(reference, estimate)

@@ -518,6 +518,7 @@ def test_the_nearest_allowed_value_is_allowed_and_nearest(ratio: float, floor: f
 
 def test_the_nearest_allowed_value_obeys_a_bound_and_leaves_missing_cells_alone() -> None:
     T = np.array([[3j, 1.0, 5.0]])
-    bounded = Mask([[False, False, False]], damage="occluded", bound=[[1.0, 4.0, np.inf]])
+    none = np.zeros((1, 3), bool)
+    bounded = Mask(none, damage="occluded", bound=np.array([[1.0, 4.0, np.inf]]))
     np.testing.assert_allclose(bounded.nearest_allowed(T, T), [[1j, 1.0, 5.0]])
-    np.testing.assert_array_equal(Mask([[False] * 3]).nearest_allowed(T, T), T)
+    np.testing.assert_array_equal(Mask(none).nearest_allowed(T, T), T)
