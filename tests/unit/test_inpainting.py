@@ -269,3 +269,63 @@ def test_the_chain_has_its_say_where_there_are_exemplars() -> None:
     for mask in (Mask(OBSERVED), Mask(OBSERVED, damage="occluded", bound=1.0)):
         one, other = run(mask=mask), run(mask=mask, dictionary=without)
         np.testing.assert_array_equal(one.samples, other.samples)
+
+
+# Bad cases: they work, and say what they did
+
+
+def test_with_under_a_hundredth_of_reliable_cells_the_result_says_so() -> None:
+    observed = np.random.default_rng(0).random(X.shape) < 0.005
+    out = run(mask=Mask(observed, damage="occluded"))
+    assert np.isfinite(out.samples).all()
+    assert out.notes[0].endswith("% of the cells are reliable: there is little to go by.")
+    bare = HANN.inverse(X * observed, length=LENGTH)
+    assert np.linalg.norm(out.samples) < np.linalg.norm(X_SAMPLES)
+    assert np.linalg.norm(out.samples - X_SAMPLES) < 1.1 * np.linalg.norm(bare - X_SAMPLES)
+
+
+@pytest.mark.parametrize("damage", ["missing", "occluded"])
+def test_a_part_that_is_wholly_hidden_gives_a_bounded_result(damage: Any) -> None:
+    observed = OBSERVED.copy()
+    observed[:, 30:70] = False
+    out = run(mask=Mask(observed, damage=damage))
+    assert np.isfinite(out.samples).all()
+    assert np.abs(out.samples).max() < 2 * np.abs(X_SAMPLES).max()
+    if damage == "occluded":  # it fades to the bare mask where there is no evidence
+        middle = slice(45 * 64, 55 * 64)
+        assert np.sum(out.samples[middle] ** 2) < 0.1 * np.sum(X_SAMPLES[middle] ** 2)
+
+
+def test_a_dictionary_of_something_else_fades_to_the_bare_mask_and_says_so() -> None:
+    noise = np.random.default_rng(0).standard_normal(LENGTH)
+    wrong = Dictionary.train([noise], sr=SR, stft=HANN, n_components=3, rng=0)
+    out = run(mask=OCCLUDED, dictionary=wrong)
+    assert "the dictionary explains the reliable cells badly" in out.notes[-1]
+    bare = HANN.inverse(X * OBSERVED, length=LENGTH)
+    assert np.linalg.norm(out.samples - bare) < 0.1 * np.linalg.norm(bare)
+    assert not run(mask=OCCLUDED).notes
+
+
+@pytest.mark.parametrize("scale", [2.0**-40, 2.0**20])
+def test_very_quiet_and_very_loud_recordings_are_the_same(scale: float) -> None:
+    np.testing.assert_array_equal(
+        run(scale * X, OCCLUDED).samples, scale * run(mask=OCCLUDED).samples
+    )
+
+
+def test_a_clipped_recording_is_restored_too() -> None:
+    clipped = HANN.forward(np.clip(X_SAMPLES, -0.3, 0.3))
+    assert np.isfinite(run(clipped, OCCLUDED).samples).all()
+
+
+def test_several_dictionaries_are_averaged() -> None:
+    other = Dictionary.train(
+        [notes([262.0, 220.0, 330.0])], sr=SR, stft=HANN, n_components=12, rng=1
+    )
+    both, one = run(mask=OCCLUDED, dictionary=[VOICE, other]), run(mask=OCCLUDED)
+    assert not np.array_equal(both.samples, one.samples)
+    np.testing.assert_array_equal(run(mask=OCCLUDED, dictionary=[VOICE]).samples, one.samples)
+    with pytest.raises(MismatchError, match="2 dictionaries of 2 kinds"):
+        run(mask=OCCLUDED, dictionary=[VOICE, replace(VOICE, beta=1.0)])
+    with pytest.raises(ParameterError, match="dictionary is empty"):
+        run(dictionary=[])
