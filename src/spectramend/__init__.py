@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from spectramend.metrics import evaluate as evaluate
     from spectramend.nmf import Factorization as Factorization
     from spectramend.phase import griffin_lim as griffin_lim
+    from spectramend.regions import Region as Region
     from spectramend.restoration import Repair as Repair
     from spectramend.restoration import repair as repair
     from spectramend.stft import STFT as STFT
@@ -34,6 +35,7 @@ _HOMES = {
     "Factorization": "nmf",
     "Inpainting": "inpainting",
     "Mask": "masks",
+    "Region": "regions",
     "Repair": "restoration",
     "STFT": "stft",
     "SpectramendError": "errors",
