@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,7 +42,8 @@ def check_output(path: str | os.PathLike[str], *, overwrite: bool = False) -> Pa
     Raises
     ------
     FileError
-        If the file exists, is a directory or a device, or its folder is absent or not writable.
+        If the file exists, is read-only, a directory or a device, or its folder is absent or not
+        writable.
 
     Examples
     --------
@@ -50,7 +52,7 @@ def check_output(path: str | os.PathLike[str], *, overwrite: bool = False) -> Pa
     spectramend.errors.FileError: /: is a directory; name a file to write.
     """
     target = Path(path)
-    folder = target.parent
+    folder = _followed(target).parent
     # os.path answers where Path raises: a name that is too long, a folder that may not be searched.
     if os.path.isdir(target):
         raise FileError(f"{target}: is a directory; name a file to write.")
@@ -58,6 +60,8 @@ def check_output(path: str | os.PathLike[str], *, overwrite: bool = False) -> Pa
         raise FileError(f"{target}: is a device or a pipe; name a file to write.")
     if os.path.exists(target) and not overwrite:
         raise FileError(f"{target}: exists; choose another name or allow it to be overwritten.")
+    if os.path.exists(target) and not _is_writable(target):
+        raise FileError(f"{target}: is read-only; choose another name or make it writable.")
     if not os.path.isdir(folder):
         raise FileError(f"{target}: the folder {folder} does not exist; create it first.")
     if not os.access(folder, os.W_OK):
@@ -102,7 +106,7 @@ def whole_file(path: str | os.PathLike[str], *, overwrite: bool = False) -> Iter
     Parameters
     ----------
     path : path-like
-        The file to be written.
+        The file to be written; where it is a link, the file that it leads to.
     overwrite : bool
         Whether it may replace an existing file.
 
@@ -115,22 +119,26 @@ def whole_file(path: str | os.PathLike[str], *, overwrite: bool = False) -> Iter
     ------
     FileError
         If the file may not or cannot be written; nothing is left behind.
+
+    Notes
+    -----
+    A file that is replaced hands down its permissions. The new one is on the disk before it takes
+    the name, so that not even a power cut leaves half of it.
     """
     target = check_output(path, overwrite=overwrite)
+    file = _followed(target)
     temporary: Path | None = None
     try:
         # A part of the name, so that the temporary one is not too long where the name itself fits.
         handle, name = tempfile.mkstemp(
-            prefix=f".{target.stem[:20]}-", suffix=target.suffix, dir=target.parent
+            prefix=f".{file.stem[:20]}-", suffix=file.suffix, dir=file.parent
         )
         temporary = Path(name)
         os.close(handle)
         yield temporary
-        # mkstemp makes the file private; give it what any new file would get.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        temporary.replace(target)
+        temporary.chmod(_mode(file))
+        _to_disk(temporary)
+        temporary.replace(file)
     except OSError as error:
         raise FileError(f"{target}: cannot be written: {error.strerror or error}.") from error
     finally:
@@ -208,6 +216,31 @@ def whole_folder(path: str | os.PathLike[str], *, overwrite: bool = False) -> It
     finally:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _followed(path: Path) -> Path:
+    """Give the file that a link leads to, so that the link stays one."""
+    return Path(os.path.realpath(path)) if os.path.islink(path) else path
+
+
+def _is_writable(path: Path) -> bool:
+    """Tell whether a file may be written; to root, too, one that nobody may write is read-only."""
+    return bool(path.stat().st_mode & 0o222) and os.access(path, os.W_OK)
+
+
+def _mode(path: Path) -> int:
+    """Give the permissions of a file, or those that a new one would get: mkstemp's are private."""
+    if path.exists():
+        return stat.S_IMODE(path.stat().st_mode)
+    umask = os.umask(0)
+    os.umask(umask)
+    return 0o666 & ~umask
+
+
+def _to_disk(path: Path) -> None:
+    """Wait until a file is on the disk."""
+    with path.open("r+b") as stream:
+        os.fsync(stream.fileno())
 
 
 def _take_place(content: Path, target: Path, old: Path) -> None:

@@ -1,4 +1,4 @@
-"""Recordings as files: the only module that knows file formats."""
+"""Recordings that are read and written as a whole."""
 
 from __future__ import annotations
 
@@ -6,23 +6,16 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spectramend.audio.reading import is_truncated
 from spectramend.errors import AudioError, FileError, ParameterError
 from spectramend.files import Source, check_input, whole_file
 
-UNKNOWN_LENGTH = 0x7FFFF000  # of a data chunk: writers to a pipe leave this or more
 FULL_SCALE = {"PCM_S8": 7, "PCM_U8": 7, "PCM_16": 15, "PCM_24": 23, "PCM_32": 31}
-
-# Where AIFF, RF64 and W64 say how long they are: place, byte order, bytes that are not counted.
-CONTAINERS: dict[bytes, tuple[slice, Literal["big", "little"], int]] = {
-    b"FORM": (slice(4, 8), "big", 8),
-    b"RF64": (slice(20, 28), "little", 8),
-    b"riff": (slice(16, 24), "little", 0),
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +94,7 @@ def read(path: str | os.PathLike[str]) -> Audio:
             f"{source}: its header does not say how long it is, or longer than fits in memory; "
             f"write it again, to a file and not to a pipe."
         ) from None
-    if samples.shape[1] < promised or _is_truncated(source):
+    if samples.shape[1] < promised or is_truncated(source):
         raise AudioError(f"{source}: is truncated: its header promises more samples than it holds.")
     if samples.shape[1] == 0:
         raise AudioError(f"{source}: has no samples.")
@@ -229,25 +222,3 @@ def recordings_in(folder: str | os.PathLike[str]) -> list[Path]:
 def _reason(error: Exception) -> str:
     """Give what libsndfile says, without the name of the file."""
     return str(error).rsplit(": ", 1)[-1].rstrip(".")
-
-
-def _is_truncated(path: Path) -> bool:
-    """Tell whether a file ends before its data does; libsndfile reads these without a word."""
-    size = path.stat().st_size
-    with path.open("rb") as stream:
-        head = stream.read(28)
-        if head[:4] in CONTAINERS:
-            place, order, before = CONTAINERS[head[:4]]
-            known = head[place].strip(b"\xff") != b""
-            # The last byte, of padding, is often left out.
-            return known and before + int.from_bytes(head[place], order) > size + 1
-        if head[:4] != b"RIFF" or head[8:12] != b"WAVE":
-            return False
-        stream.seek(12)
-        while len(chunk := stream.read(8)) == 8:
-            length = int.from_bytes(chunk[4:], "little")
-            if chunk[:4] == b"data":
-                # Writers to a pipe leave 0 or the largest number: the length is not known.
-                return 0 < length < UNKNOWN_LENGTH and stream.tell() + length > size
-            stream.seek(length + length % 2, os.SEEK_CUR)
-    return True

@@ -1,0 +1,157 @@
+"""A recording that is coded again, piece by piece."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectramend.audio.flac import copy_with_metadata
+from spectramend.audio.reading import LOSSLESS, FileInfo, blocks, inspect, opened, reason
+from spectramend.audio.samples import FLOATS, quantize
+from spectramend.audio.targets import Target, bits_of
+from spectramend.errors import AudioError, FileError, ParameterError
+
+if TYPE_CHECKING:
+    from spectramend.audio.patching import Patch
+
+TEXT_ONLY = "Of what is not sound, only text tags such as title and artist are kept."
+FLOATING = {*FLOATS, "VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III"}
+
+
+def encode_anew(
+    info: FileInfo, temporary: Path, target: Path, patches: Sequence[Patch], choice: Target
+) -> tuple[int, list[str]]:
+    """Code a recording again with a few samples replaced.
+
+    Parameters
+    ----------
+    info : FileInfo
+        The recording.
+    temporary, target : Path
+        The file to write to, and the one that messages name.
+    patches : sequence of Patch
+        What to replace.
+    choice : Target
+        Container and coding.
+
+    Returns
+    -------
+    clipped : int
+        How many samples were limited to full scale.
+    notes : list of str
+        What a user should know, a sentence each.
+
+    Raises
+    ------
+    AudioError
+        If the recording cannot be decoded, or the target not be coded.
+    FileError
+        If not all of it was written.
+    """
+    if choice.container == info.container == "FLAC":
+        with tempfile.NamedTemporaryFile(
+            dir=temporary.parent, prefix=temporary.stem, suffix=".flac"
+        ) as file:
+            sound = Path(file.name)
+            clipped, lost = _encode(info, sound, target, patches, choice)
+            copied = copy_with_metadata(sound, info.path, temporary)
+        notes = [] if copied else [TEXT_ONLY]
+    else:
+        clipped, lost = _encode(info, temporary, target, patches, choice)
+        notes = [TEXT_ONLY]
+    if lost:
+        notes.append(f"{choice.container} has no place for these tags: {', '.join(lost)}.")
+    if choice.subtype in LOSSLESS:
+        there = inspect(temporary, salvage=True).length
+        if there != info.length:
+            raise FileError(
+                f"{target}: cannot be written as {choice.container} {choice.subtype}: only {there} "
+                f"of {info.length} samples come back; write .wav."
+            )
+    return clipped, notes
+
+
+def _encode(
+    info: FileInfo, file: Path, target: Path, patches: Sequence[Patch], choice: Target
+) -> tuple[int, list[str]]:
+    """Code sound and text tags; count what is limited, and name tags that are lost."""
+    clipped, place = 0, 0
+    with _writing(file, target, info, choice) as out:
+        lost = _copy_tags(info, out)
+        for block in blocks(info):
+            clipped += _write(out, _patched(block, place, patches), choice.subtype, target)
+            place += block.shape[1]
+    return clipped, lost
+
+
+@contextmanager
+def _writing(file: Path, target: Path, info: FileInfo, choice: Target) -> Iterator[Any]:
+    """Open a file for libsndfile to write to; its errors become one line."""
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(
+            file,
+            "w",
+            info.sr,
+            info.channels,
+            subtype=choice.subtype,
+            format=choice.container,
+        ) as stream:
+            yield stream
+    except (soundfile.SoundFileError, TypeError, AssertionError) as error:
+        raise AudioError(f"{target}: cannot be written: {reason(error)}.") from None
+
+
+def _patched(
+    block: NDArray[np.float64], place: int, patches: Sequence[Patch]
+) -> NDArray[np.float64]:
+    """Give a piece that begins at `place`, with what is replaced in it."""
+    x = block.copy()
+    for patch in patches:
+        first, last = max(patch.start, place), min(patch.stop, place + x.shape[1])
+        if first < last:
+            new = patch.samples[first - patch.start : last - patch.start]
+            x[patch.channel, first - place : last - place] = new
+    return x
+
+
+def _write(out: Any, x: NDArray[np.float64], subtype: str, target: Path) -> int:
+    """Write a piece; count what is limited to full scale."""
+    if subtype in FLOATING:
+        out.write(np.ascontiguousarray(x.T))
+        return 0
+    if np.isnan(x).any():
+        raise ParameterError(
+            f"{target}: {subtype} cannot hold the NaN samples that are left: repair them, or write "
+            f"float."
+        )
+    # Whole numbers, so that libsndfile has nothing to round; it takes their upper bits.
+    bits = bits_of(subtype)
+    steps, clipped = quantize(x, bits)
+    out.write(np.ascontiguousarray((steps << (32 - bits)).astype(np.int32).T))
+    return clipped
+
+
+def _copy_tags(info: FileInfo, out: Any) -> list[str]:
+    """Copy title, artist and the like; name those for which there is no place."""
+    with opened(info.path) as stream:
+        tags = stream.copy_metadata()
+    return [name for name, text in tags.items() if not _is_set(out, name, text)]
+
+
+def _is_set(out: Any, name: str, text: str) -> bool:
+    """Set a tag, if the container has a place for it."""
+    import soundfile
+
+    try:
+        setattr(out, name, text)
+    except soundfile.SoundFileError:
+        return False
+    return True
