@@ -1,0 +1,326 @@
+"""Score the detection of damage: ``python benchmarks/detection.py --data DIR``.
+
+DIR holds clean recordings in ``speech`` and ``music``, and in ``events`` sounds that no damage is
+laid on. A seeded program damages each recording in one way at a time; every part of the result is
+then compared with what was done. A truth is found if a detection overlaps it within 1 ms; a
+detection that overlaps no truth is false, whatever kind it claims: those of another kind than the
+damage count as false alarms of their own kind in the row of the damage.
+
+- ``dropout``: about one a second, 5-80 ms, at places whose 20 ms around are louder than a tenth of
+  the recording's RMS value: zeros, a stuck value, 20 ms replaced by zeros, by the 20 ms before.
+- ``click``: two a second anywhere, 1-40 samples, peak at 2-20 times the standard deviation of the
+  20 ms around (log-uniform): noise that decays, oscillation that decays, a bump, a rectangle.
+- ``clipping``: all of it, so that 0.1-5 % of the samples (log-uniform) lie at the rails (both, or
+  one), then scaled by 0-20 dB and rounded to 16 bits, or not. Every run of clipped samples is a
+  truth; ``clipping, runs of 3`` counts those of three samples or more only.
+
+Prints Markdown tables, or one JSON object; ``--seeds`` sets how many damages of each recording.
+``--harder`` also lays damage on versions at 8 and 48 kHz, in 8 bits, 30 dB softer, and clicks and
+dropouts of wider ranges. The last table says how many times faster than real time it runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from spectramend.detection import detect
+from spectramend.regions import Region
+
+Array: TypeAlias = NDArray[np.float64]
+Span: TypeAlias = tuple[int, int]
+Damage: TypeAlias = Callable[[Array, int, np.random.Generator], tuple[Array, list[Span]]]
+
+TOLERANCE_S = 1e-3
+KINDS = ("dropout", "click", "clipping")
+FOLDERS = ("speech", "music", "events")
+
+
+# The damage
+
+
+def local_std(x: Array, middle: int, sr: int) -> float:
+    """Measure the level of the 20 ms around a sample."""
+    reach = round(0.010 * sr)
+    return float(np.std(x[max(0, middle - reach) : middle + reach]))
+
+
+def places(
+    x: Array, sr: int, rng: np.random.Generator, *, count: int, longest: int, floor: float
+) -> list[int]:
+    """Draw where damage begins: nowhere near the ends or other damage, where it is loud enough."""
+    level, found = float(np.std(x)), list[int]()
+    margin = round(0.03 * sr)
+    for _ in range(100 * count):
+        start = int(rng.integers(margin, max(margin + 1, x.size - longest - margin)))
+        apart = all(abs(start - other) > longest + margin // 3 for other in found)
+        if apart and local_std(x, start, sr) >= floor * level and len(found) < count:
+            found.append(start)
+    return sorted(found)
+
+
+def drop(
+    x: Array, sr: int, rng: np.random.Generator, *, shortest_s: float = 0.005
+) -> tuple[Array, list[Span]]:
+    """Lose about one stretch a second."""
+    y, spans = x.copy(), list[Span]()
+    packet = round(0.02 * sr)
+    count = max(1, round(x.size / sr))
+    for start in places(x, sr, rng, count=count, longest=round(0.08 * sr), floor=0.1):
+        stop = start + round(rng.uniform(shortest_s, 0.08) * sr)
+        kind = rng.choice(["zeros", "stuck", "lost", "repeated"])
+        if kind in ("lost", "repeated"):
+            stop = start + packet
+        if kind == "stuck":
+            y[start:stop] = y[start]
+        elif kind == "repeated":
+            y[start:stop] = y[start - packet : start]
+        else:
+            y[start:stop] = 0.0
+        spans.append((start, stop))
+    return y, spans
+
+
+def impulse(width: int, rng: np.random.Generator) -> Array:
+    """Draw the shape of a click, its peak at 1 or -1."""
+    t = np.arange(width)
+    shape = rng.choice(["noise", "oscillation", "bump", "rectangle"])
+    decay = np.exp(-3.0 * t / width)
+    if shape == "noise":
+        click = decay * rng.standard_normal(width)
+    elif shape == "oscillation":
+        click = decay * np.cos(np.pi * rng.uniform(0.05, 1.0) * t + rng.uniform(0.0, 1.0))
+    elif shape == "bump":
+        click = np.hanning(width + 2)[1:-1]
+    else:
+        click = np.ones(width)
+    return click / np.max(np.abs(click)) * rng.choice([-1.0, 1.0])
+
+
+def crackle(
+    x: Array,
+    sr: int,
+    rng: np.random.Generator,
+    *,
+    peaks: tuple[float, float] = (2.0, 20.0),
+    rate: float = 2.0,
+) -> tuple[Array, list[Span]]:
+    """Add clicks, so many a second."""
+    y, spans = x.copy(), list[Span]()
+    count = max(1, round(rate * x.size / sr))
+    floor = 1e-3 * float(np.std(x))
+    for start in places(x, sr, rng, count=count, longest=40, floor=0.0):
+        width = int(rng.integers(1, 41))
+        level = max(floor, local_std(x, start + width // 2, sr))
+        peak = level * np.exp(rng.uniform(*np.log(peaks)))
+        y[start : start + width] += peak * impulse(width, rng)
+        spans.append((start, start + width))
+    return y, spans
+
+
+def runs(mask: NDArray[np.bool_], shortest: int = 1) -> list[Span]:
+    """Find where a mask is true."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], mask, [False]))))
+    return [(int(a), int(b)) for a, b in edges.reshape(-1, 2) if b - a >= shortest]
+
+
+def clip(
+    x: Array, sr: int, rng: np.random.Generator, *, shortest: int = 1
+) -> tuple[Array, list[Span]]:
+    """Clip all of it at one level."""
+    share = np.exp(rng.uniform(*np.log((0.001, 0.05))))
+    sides = rng.choice(["both", "both", "above", "below"])
+    heights = {"both": np.abs(x), "above": x, "below": -x}[str(sides)]
+    level = float(np.quantile(heights, 1.0 - share))
+    hidden = heights > level
+    y = np.where(hidden, np.sign(x) * level, x)
+    y *= 10.0 ** (-rng.uniform(0.0, 20.0) / 20.0) / max(1.0, float(np.max(np.abs(y))))
+    if rng.random() < 0.5:
+        y = np.round(y * 32767.0) / 32768.0
+    return y, runs(hidden, shortest)
+
+
+# The score
+
+
+@dataclass
+class Score:
+    """Counts over the recordings that were damaged in one way."""
+
+    found: int = 0
+    missed: int = 0
+    false: int = 0
+    other: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
+
+    def add(self, truths: list[Span], detections: list[Region], kind: str, sr: int) -> None:
+        """Count one recording."""
+        reach = round(TOLERANCE_S * sr)
+        spans = []
+        for region in detections:
+            assert region.start_s is not None
+            assert region.end_s is not None
+            span = (round(region.start_s * sr), round(region.end_s * sr))
+            if region.label == kind:
+                spans.append(span)
+            else:
+                self.other[region.label] += 1
+        hits = [overlapping(truth, spans, reach) for truth in truths]
+        self.found += sum(hits)
+        self.missed += len(hits) - sum(hits)
+        self.false += sum(not overlapping(span, truths, reach) for span in spans)
+
+    def row(self) -> dict[str, Any]:
+        """Give recall over the truths, precision over the detections, and the rest."""
+        recall = self.found / max(1, self.found + self.missed)
+        precision = self.found / max(1, self.found + self.false)
+        f1 = 2 * precision * recall / max(1e-9, precision + recall)
+        wrong = {name: count for name, count in self.other.items() if count}
+        return {
+            "truths": self.found + self.missed,
+            "precision": round(precision, 3),
+            "recall": round(recall, 3),
+            "f1": round(f1, 3),
+            "false": self.false,
+            "of other kinds": ", ".join(f"{n} {name}" for name, n in wrong.items()) or "none",
+        }
+
+
+def overlapping(span: Span, others: list[Span], reach: int) -> bool:
+    """Tell whether a span overlaps one of others, or comes so near."""
+    return any(span[0] < b + reach and a - reach < span[1] for a, b in others)
+
+
+# The recordings
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A recording and where it is from; `x` holds (channels, n)."""
+
+    name: str
+    x: Array
+    sr: int
+
+    @property
+    def folder(self) -> str:
+        """What kind of recording it is."""
+        return self.name.split("/")[0]
+
+
+def load(data: Path) -> list[Recording]:
+    """Read all recordings."""
+    found = []
+    for folder in FOLDERS:
+        for file in sorted((data / folder).rglob("*.flac")):
+            x, sr = soundfile.read(file, always_2d=True)
+            found.append(Recording(file.relative_to(data).as_posix(), x.T.copy(), sr))
+    return found
+
+
+def variants(recordings: list[Recording]) -> Iterator[tuple[str, list[Recording]]]:
+    """Make other versions: rates, bits, level."""
+    for sr in (8000, 48000):
+        yield (
+            f"{sr // 1000} kHz",
+            [Recording(r.name, soxr.resample(r.x.T, r.sr, sr).T, sr) for r in recordings],
+        )
+    yield "8 bits", [Recording(r.name, np.round(r.x * 127) / 128, r.sr) for r in recordings]
+    softer = [np.round(r.x * 10**-1.5 * 32768) / 32768 for r in recordings]
+    yield "30 dB softer", [Recording(r.name, x, r.sr) for x, r in zip(softer, recordings)]  # noqa: B905
+
+
+def score(recordings: list[Recording], kind: str, damage: Damage, seeds: Iterable[int]) -> Score:
+    """Damage the first channel of each recording in one way and compare what is found."""
+    total = Score()
+    for seed in seeds:
+        for i, recording in enumerate(recordings):
+            rng = np.random.default_rng([seed, i])
+            y, truths = damage(recording.x[0], recording.sr, rng)
+            total.add(truths, detect(y, recording.sr), kind, recording.sr)
+    return total
+
+
+def false_alarms(recordings: list[Recording]) -> dict[str, list[Region]]:
+    """Find what is said to be damaged in recordings that are not."""
+    found = {r.name: detect(r.x, r.sr) for r in recordings}
+    return {name: regions for name, regions in found.items() if regions}
+
+
+def speed(recording: Recording, seconds: float, rng: np.random.Generator) -> float:
+    """Time long stereo at 48 kHz, as a multiple of real time."""
+    x = soxr.resample(recording.x[0], recording.sr, 48000)
+    x = np.resize(x, round(seconds * 48000)) * (1 + 0.1 * rng.standard_normal())
+    stereo = np.stack([x, np.roll(x, 4800)]) + 1e-4 * rng.standard_normal((2, x.size))
+    started = time.perf_counter()
+    detect(stereo, 48000)
+    return seconds / (time.perf_counter() - started)
+
+
+# The program
+
+
+DAMAGES: dict[str, tuple[str, Damage]] = {
+    "dropout": ("dropout", drop),
+    "click": ("click", crackle),
+    "clipping": ("clipping", clip),
+}
+
+
+def harder(x: str) -> dict[str, tuple[str, Damage]]:
+    """Give damages of wider ranges."""
+    return {
+        "dropout, 2-80 ms": ("dropout", lambda x, sr, g: drop(x, sr, g, shortest_s=0.002)),
+        "click, 1-100 times": ("click", lambda x, sr, g: crackle(x, sr, g, peaks=(1.0, 100.0))),
+        "click, 10 a second": ("click", lambda x, sr, g: crackle(x, sr, g, rate=10.0)),
+        "clipping, runs of 3": ("clipping", lambda x, sr, g: clip(x, sr, g, shortest=3)),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the recordings")
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--harder", action="store_true", help="other versions, wider ranges")
+    parser.add_argument("--half", choices=("even", "odd"), help="every other recording only")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    recordings = load(options.data)
+    if options.half:
+        recordings = recordings[0 if options.half == "even" else 1 :: 2]
+    sounding = [r for r in recordings if r.folder != "events"]
+    seeds = range(options.first_seed, options.first_seed + options.seeds)
+
+    sets = [("as it is", sounding, DAMAGES)]
+    undamaged = {"as it is": recordings}
+    if options.harder:
+        sets[0] = ("as it is", sounding, DAMAGES | harder(""))
+        for name, changed in variants(recordings):
+            sets.append((name, [r for r in changed if r.folder != "events"], DAMAGES))
+            undamaged[name] = changed
+    rows = [
+        {"version": name, "damage": damage, "folder": folder}
+        | score([r for r in chosen if r.folder == folder], kind, function, seeds).row()
+        for name, chosen, damages in sets
+        for damage, (kind, function) in damages.items()
+        for folder in ("speech", "music")
+    ]
+    print(json.dumps(rows, indent=1))
+    for name, chosen in undamaged.items():
+        for file, regions in false_alarms(chosen).items():
+            print(name, file, [f"{r.label} {r}" for r in regions])
+    print(speed(sounding[-1], 60.0, np.random.default_rng(0)))
+
+
+if __name__ == "__main__":
+    main()
