@@ -161,7 +161,7 @@ def _patch_in_place(stream: BinaryIO, layout: Layout, patches: Sequence[Patch]) 
             stream.seek(place)
             raw = bytearray(stream.read(len(samples) * layout.frame))
             if len(raw) != len(samples) * layout.frame:
-                raise AudioError(f"the recording ends before sample {patch.stop}; has it changed?")
+                raise AudioError(f"the recording ends before sample {patch.stop}: it was changed.")
             table = np.frombuffer(raw, np.uint8).reshape(-1, layout.channels, layout.width)
             table[:, patch.channel] = content
             stream.seek(place)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,10 @@ from spectramend.errors import AudioError, FileError, ParameterError
 from spectramend.files import check_input
 
 BLOCK = 1 << 16  # samples of each channel that are held at once
+PREROLL = 1 << 18  # samples that a lossy decoder reads before a part
+UNSEEKABLE = {"PAF", "SDS"}  # libsndfile does not say so
+# What mpg123 has no part in, the decoder that writes to the terminal: names, and how files begin.
+SILENT = {"FLAC", "OGG", "AIFF", "CAF", b"fLaC", b"OggS", b"FORM", b"caff"}
 # What is decoded from these can be coded again without a change. Not from ALAC of 20 and 32 bits,
 # which libsndfile codes with errors.
 LOSSLESS = {*WIDTHS, "ALAC_16", "ALAC_24"}
@@ -151,8 +154,11 @@ def read_part(info: FileInfo, start: int, stop: int) -> NDArray[np.float64]:
     layout = info.layout
     if layout is None:
         with opened(info.path) as stream:
-            _skip(stream, start)
-            x = stream.read(stop - start, dtype="float64", always_2d=True)
+            # What a decoder gives right after a jump is not always what it gives in passing.
+            before = min(start, PREROLL) if info.lossy else 0
+            _skip(stream, start - before)
+            _decoded(stream, before)
+            x = _decoded(stream, stop - start)
     else:
         with info.path.open("rb") as file:
             file.seek(layout.offset + start * layout.frame)
@@ -160,7 +166,7 @@ def read_part(info: FileInfo, start: int, stop: int) -> NDArray[np.float64]:
         raw = raw[: len(raw) - len(raw) % layout.frame]
         x = decode(raw, layout.subtype, layout.big_endian).reshape(-1, info.channels)
     if len(x) != stop - start:
-        raise AudioError(f"{info.path}: ends before sample {stop}; has it been changed?")
+        raise _too_short(info, stop)
     return np.ascontiguousarray(x.T)
 
 
@@ -185,9 +191,11 @@ def blocks(info: FileInfo) -> Iterator[NDArray[np.float64]]:
     with opened(info.path) as stream:
         for stop in stops:
             n = stop - (stop - 1) // BLOCK * BLOCK
-            x = stream.read(n, dtype="float64", always_2d=True)
+            x = _decoded(stream, n)
             if len(x) != n:
-                raise AudioError(f"{info.path}: ends before sample {stop}; has it been changed?")
+                raise AudioError(
+                    f"{info.path}: ends before sample {stop}: it is damaged, or was changed."
+                )
             yield x.T
 
 
@@ -213,12 +221,23 @@ def opened(path: Path) -> Iterator[Any]:
     import soundfile
 
     try:
-        with _quiet():
+        with _quiet(_magic(path) not in SILENT):
             stream = soundfile.SoundFile(path)
         with stream:
             yield stream
     except (soundfile.SoundFileError, TypeError, ValueError, MemoryError, AssertionError) as error:
         raise AudioError(f"{path}: cannot be read as audio: {reason(error)}.") from None
+
+
+def _too_short(info: FileInfo, stop: int) -> AudioError:
+    """Give the error for a part that is not there, though it should be."""
+    return AudioError(f"{info.path}: ends before sample {stop}: it is damaged, or was changed.")
+
+
+def _magic(path: Path) -> bytes:
+    """Read how a file begins."""
+    with path.open("rb") as stream:
+        return stream.read(4)
 
 
 def reason(error: Exception) -> str:
@@ -256,19 +275,19 @@ def is_truncated(path: Path) -> bool:
 
 def _inspect_decoded(source: Path, truncated: bool, salvage: bool) -> FileInfo:
     """Find what a file holds whose samples only libsndfile can tell apart."""
-    with opened(source) as stream, _quiet():
+    with opened(source) as stream:
         frames, subtype = stream.frames, stream.subtype
         sr, channels, container = stream.samplerate, stream.channels, stream.format
-        truncated = truncated or not _reaches(stream, frames)
+        whole = _reaches(stream, frames)
     if frames >= UNKNOWN_FRAMES and not salvage:
         raise AudioError(
             f"{source}: its header does not say how long it is; write it again, to a file and not "
             f"to a pipe, or allow what is there to be salvaged."
         )
-    if truncated and salvage:
-        frames = _count(source, frames)
+    there = frames if whole else _count(source, frames)
+    truncated = truncated or there < frames
     lossy = subtype not in LOSSLESS
-    return FileInfo(source, sr, channels, frames, container, subtype, lossy, truncated)
+    return FileInfo(source, sr, channels, there, container, subtype, lossy, truncated)
 
 
 def _reaches(stream: Any, frames: int) -> bool:
@@ -279,7 +298,7 @@ def _reaches(stream: Any, frames: int) -> bool:
         return True
     try:
         _skip(stream, frames - 1)
-        return len(stream.read(1, always_2d=True)) == 1
+        return len(_decoded(stream, 1)) == 1
     except soundfile.SoundFileError:
         return False
 
@@ -288,12 +307,25 @@ def _skip(stream: Any, n: int) -> None:
     """Go to a sample; some codings can be read only from the beginning on."""
     import soundfile
 
+    if n == 0:
+        return
     try:
-        stream.seek(n)
+        if stream.format not in UNSEEKABLE:
+            with _quiet(stream.format not in SILENT):
+                stream.seek(n)
+            return
     except soundfile.SoundFileError:
-        while n > 0:
-            read = len(stream.read(min(n, BLOCK), always_2d=True))
-            n = n - read if read else 0
+        pass
+    while n > 0:
+        read = len(_decoded(stream, min(n, BLOCK)))
+        n = n - read if read else 0
+
+
+def _decoded(stream: Any, n: int) -> NDArray[np.float64]:
+    """Decode the next samples, (n, channels), or as many as there are."""
+    with _quiet(stream.format not in SILENT):
+        x: NDArray[np.float64] = stream.read(n, dtype="float64", always_2d=True)
+    return x
 
 
 def _count(source: Path, promised: int) -> int:
@@ -305,7 +337,7 @@ def _count(source: Path, promised: int) -> int:
         with opened(source) as stream:
             _skip(stream, there)
             try:
-                while n := len(stream.read(min(step, promised - there), always_2d=True)):
+                while n := len(_decoded(stream, min(step, promised - there))):
                     there += n
             except soundfile.SoundFileError:
                 continue
@@ -313,15 +345,16 @@ def _count(source: Path, promised: int) -> int:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep off the terminal what decoders write to it; they cannot be told not to."""
+def _quiet(loud: bool) -> Iterator[None]:
+    """Keep off the terminal what a loud decoder writes to it; it cannot be told not to."""
+    if not loud:
+        yield
+        return
     with _stderr, open(os.devnull, "wb") as nowhere:
-        sys.stderr.flush()
         try:
             kept = os.dup(2)
         except OSError:  # there is no such stream
-            with nullcontext():
-                yield
+            yield
             return
         os.dup2(nowhere.fileno(), 2)
         try:

@@ -32,6 +32,9 @@ ENDINGS = {
 PLAIN = ("PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")
 # Codings of whole numbers; others are decoded to floating point.
 WHOLE = {*PLAIN[:5], "ULAW", "ALAW", "ALAC_16", "ALAC_20", "ALAC_24", "ALAC_32"}
+# RAW says nothing of what it holds, SD2 says it in a second file, and libsndfile writes the other
+# two with errors.
+UNWRITABLE = {"RAW", "SD2", "PAF", "SDS"}
 UNLIMITED = {"RF64", "W64", "CAF", "FLAC", "OGG", "MP3"}  # may be longer than 4 GiB
 LARGEST = (1 << 32) - 1
 HEADER = 1 << 16  # more than a header with text tags takes
@@ -152,11 +155,12 @@ def _container(info: FileInfo, target: Path) -> str:
     if ending in ENDINGS:
         family = ENDINGS[ending]
         return info.container if info.container in family else family[0]
-    if ending == info.path.suffix.lower():
-        return info.container
-    name = ending[1:].upper()
-    if name not in soundfile.available_formats() or name == "RAW":
+    same = ending == info.path.suffix.lower()
+    name = info.container if same else ending[1:].upper()
+    if name not in soundfile.available_formats():
         raise AudioError(f"{target}: {name or 'no'} ending of an audio format; try .wav.")
+    if name in UNWRITABLE:
+        raise AudioError(f"{target}: {name} cannot be written without an error; try .wav.")
     return name
 
 
