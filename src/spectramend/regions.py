@@ -69,7 +69,7 @@ class Region:
                 continue
             if not math.isfinite(value):
                 raise ParameterError(f"{name}={value}: give a finite number, or None for open.")
-            object.__setattr__(self, name, float(value))
+            object.__setattr__(self, name, float(value) + 0.0)  # a zero has no sign
         if self.start_s is not None and self.end_s is not None and self.end_s < self.start_s:
             raise ParameterError(
                 f"region {self}: ends before it starts: give the earlier time first."
@@ -82,7 +82,9 @@ class Region:
                 f"region {self}: its highest frequency is not above its lowest: give the lower one "
                 f"first."
             )
-        if self.channel is not None and (self.channel != int(self.channel) or self.channel < 1):
+        if self.channel is not None and not (
+            float(self.channel).is_integer() and self.channel >= 1
+        ):
             raise ParameterError(f"channel={self.channel}: channels count from 1.")
 
     @classmethod
@@ -156,8 +158,8 @@ class Region:
         ParameterError
             If the region lies outside the recording, or holds no sample.
         """
-        start = 0 if self.start_s is None else math.floor(self.start_s * sr + 0.5)
-        stop = length if self.end_s is None else math.floor(self.end_s * sr + 0.5)
+        start = 0 if self.start_s is None else _nearest_sample(self.start_s, sr)
+        stop = length if self.end_s is None else _nearest_sample(self.end_s, sr)
         if start < 0 or start >= length or stop > length + max(1, round(END_TOLERANCE_S * sr)):
             raise ParameterError(
                 f"region {self}: lies outside the recording, which has {length / sr:.3f} s: is it "
@@ -285,6 +287,11 @@ def _hertz(text: str | None) -> float | None:
     if text is None:
         return None
     return 1000 * float(text[:-1]) if text.endswith("k") else float(text)
+
+
+def _nearest_sample(time_s: float, sr: float) -> int:
+    """Round a time to a sample; one so far away that a float overflows stays outside."""
+    return math.floor(max(-1.0, min(time_s * sr, 2.0**62)) + 0.5)
 
 
 def _number(value: float | None) -> str:
