@@ -31,6 +31,7 @@ SIGNED = {1: "PCM_S8", 2: "PCM_16", 3: "PCM_24", 4: "PCM_32"}
 UNSIGNED = {**SIGNED, 1: "PCM_U8"}
 FLOATS = {4: "FLOAT", 8: "DOUBLE"}
 MAX_CHANNELS = 1024  # libsndfile's own limit
+MAX_SR = 10**7  # in Hz; more is a header that lies
 MAX_CHUNKS = 10_000  # a file of zeros would have more than anybody waits for
 
 # Writers to a pipe leave one of these as the length of the data, or what is left of it after
@@ -191,7 +192,9 @@ def _chunks(stream: BinaryIO, order: str, start: int) -> Iterator[tuple[bytes, i
 
 def _with_data(layout: Layout, promised: int | None, size: int) -> Layout | None:
     """Add how much data there is; `promised` is None where the header does not say."""
-    if not 0 < layout.channels <= MAX_CHANNELS or layout.sr <= 0 or layout.offset > size:
+    if not (0 < layout.channels <= MAX_CHANNELS and 0 < layout.sr <= MAX_SR):
+        return None
+    if layout.offset > size:
         return None
     there = size - layout.offset
     truncated = promised is not None and promised > there
@@ -343,7 +346,7 @@ def _aiff(stream: BinaryIO, size: int) -> Layout | None:
 def _aiff_common(content: bytes, kind: bytes) -> Layout:
     """Read what a ``COMM`` chunk says."""
     channels, _, bits = struct.unpack(">HIH", content[:8])
-    sr = round(_extended(content[8:18]))
+    sr = int(_extended(content[8:18]))
     coding = content[18:22] if kind == b"AIFC" else b"NONE"
     names, big_endian = AIFC_CODINGS.get(coding, ({}, True))
     width = 1 if coding.lower() in (b"ulaw", b"alaw") else (bits + 7) // 8

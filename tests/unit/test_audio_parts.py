@@ -1,0 +1,353 @@
+"""What a file holds, and parts of it: the same as libsndfile's, without reading the rest."""
+
+from __future__ import annotations
+
+import struct
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+from spectramend.audio import Patch, inspect, read, read_part, write_patched
+from spectramend.audio.containers import find_layout
+from spectramend.errors import AudioError, FileError, ParameterError
+
+SR = 22050
+N = 1001
+PLAIN = ["PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW"]
+FORMS = [
+    (container, subtype, endian)
+    for container in ("WAV", "WAVEX", "RF64", "W64", "AIFF", "CAF", "AU")
+    for subtype in PLAIN
+    for endian in ("FILE", "LITTLE", "BIG")
+    if soundfile.check_format(container, subtype, endian)
+    # libsndfile writes these as if it were the other order, or not at all.
+    and not (container == "RF64" and endian == "BIG")
+]
+
+
+def make(file: Path, container: str, subtype: str, channels: int = 2, **options: Any) -> Path:
+    """Write noise that reaches full scale."""
+    x = np.random.default_rng(0).uniform(-1, 1, (N, channels))
+    soundfile.write(file, x, SR, subtype=subtype, format=container, **options)
+    return file
+
+
+def libsndfile(file: Path) -> NDArray[np.float64]:
+    """Read a whole file, (channels, n), with libsndfile alone."""
+    x: NDArray[np.float64] = soundfile.read(file, always_2d=True)[0].T
+    return x
+
+
+def chunk(name: bytes, content: bytes) -> bytes:
+    return name + struct.pack("<I", len(content)) + content + bytes(len(content) % 2)
+
+
+def wav(
+    *, promised: int | None = None, riff: int | None = None, after: bytes = b"", align: int = 2
+) -> bytes:
+    """Make a WAV file of 1, 2, ..., 120 in 16 bits, or in whatever `align` says, by hand."""
+    data = chunk(b"data", np.arange(1, 121, dtype="<i2").tobytes())
+    if promised is not None:
+        data = data[:4] + struct.pack("<I", promised) + data[8:]
+    form = chunk(b"fmt ", struct.pack("<HHIIHH", 1, align // 2, SR, align * SR, align, 16))
+    body = b"WAVE" + form + data + after
+    return b"RIFF" + struct.pack("<I", len(body) if riff is None else riff) + body
+
+
+# What libsndfile reads
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3])
+@pytest.mark.parametrize(("container", "subtype", "endian"), FORMS)
+def test_a_part_is_what_libsndfile_reads(
+    tmp_path: Path, container: str, subtype: str, endian: str, channels: int
+) -> None:
+    file = make(tmp_path / "x", container, subtype, channels, endian=endian)
+    whole = libsndfile(file)
+    info = inspect(file)
+    assert info.layout is not None
+    assert (info.sr, info.channels, info.length) == (SR, channels, whole.shape[1])
+    assert (info.container, info.subtype) == (container, subtype)
+    assert not info.lossy
+    assert not info.truncated
+    part = read_part(info, 300, 777)
+    np.testing.assert_array_equal(part, whole[:, 300:777], strict=True)
+    assert part.flags.c_contiguous
+    np.testing.assert_array_equal(read_part(info, 0, info.length), whole)
+    assert read_part(info, 5, 5).shape == (channels, 0)
+
+
+@pytest.mark.parametrize(
+    ("container", "subtype"),
+    [
+        *(("FLAC", subtype) for subtype in ("PCM_S8", "PCM_16", "PCM_24")),
+        *(("CAF", f"ALAC_{bits}") for bits in (16, 24)),
+        *(("VOC", "PCM_16"), ("NIST", "PCM_32"), ("MAT5", "DOUBLE"), ("IRCAM", "FLOAT")),
+    ],
+)
+def test_a_part_of_what_is_packed_is_exact(tmp_path: Path, container: str, subtype: str) -> None:
+    file = make(tmp_path / "x", container, subtype)
+    info = inspect(file)
+    assert not info.lossy
+    assert (info.container, info.subtype, info.layout) == (container, subtype, None)
+    np.testing.assert_array_equal(read_part(info, 300, 777), libsndfile(file)[:, 300:777])
+
+
+@pytest.mark.parametrize(
+    ("container", "subtype"),
+    [
+        *(("OGG", "VORBIS"), ("OGG", "OPUS"), ("MP3", "MPEG_LAYER_III"), ("CAF", "ALAC_20")),
+        *(("WAV", "IMA_ADPCM"), ("WAV", "MS_ADPCM"), ("WAV", "GSM610"), ("AU", "G721_32")),
+    ],
+)
+@pytest.mark.parametrize("start", [0, 1, 500, 29_000, 89_000, 89_990])
+def test_a_part_of_what_is_lossy_is_that_of_the_whole(
+    tmp_path: Path, container: str, subtype: str, start: int
+) -> None:
+    channels = 1 if subtype in ("GSM610", "G721_32") else 2
+    x = np.random.default_rng(0).uniform(-0.5, 0.5, (90_000, channels))
+    with soundfile.SoundFile(
+        tmp_path / "x", "w", 48000, channels, subtype=subtype, format=container
+    ) as stream:
+        for i in range(0, 90_000, 10_000):
+            stream.write(x[i : i + 10_000])
+    info = inspect(tmp_path / "x")
+    assert info.lossy
+    assert info.length >= 90_000
+    assert info.seconds == info.length / 48000
+    part = read_part(info, start, start + 10)
+    # mpg123 decodes no file twice the same, to the last bit.
+    near = 1e-6 if container == "MP3" else 0
+    whole = libsndfile(tmp_path / "x")
+    np.testing.assert_allclose(part, whole[:, start : start + 10], rtol=0, atol=near)
+
+
+@pytest.mark.parametrize("sr", [8000, 11025, 44100, 96000, 192000])
+@pytest.mark.parametrize("channels", [1, 16])
+@pytest.mark.parametrize("container", ["WAV", "RF64", "W64", "AIFF", "CAF", "AU"])
+def test_rates_and_channels(tmp_path: Path, container: str, sr: int, channels: int) -> None:
+    soundfile.write(tmp_path / "x", np.zeros((9, channels)), sr, "PCM_24", format=container)
+    info = inspect(tmp_path / "x")
+    assert (info.sr, info.channels, info.length) == (sr, channels, 9)
+
+
+def test_damage_of_a_float_file_is_read_as_it_is(tmp_path: Path) -> None:
+    x = np.array([0.5, np.nan, np.inf, -np.inf, 3.0])
+    soundfile.write(tmp_path / "x.wav", x, SR, "FLOAT")
+    np.testing.assert_array_equal(read_part(inspect(tmp_path / "x.wav"), 0, 5), x[None])
+
+
+@pytest.mark.parametrize(("start", "stop"), [(-1, 5), (0, N + 1), (5, 4), (N + 1, N + 2)])
+def test_a_part_that_is_not_there_is_refused(tmp_path: Path, start: int, stop: int) -> None:
+    info = inspect(make(tmp_path / "x.wav", "WAV", "PCM_16"))
+    with pytest.raises(ParameterError, match=rf"samples {start} to {stop} are not in .* {N}\."):
+        read_part(info, start, stop)
+
+
+@pytest.mark.parametrize("container", ["WAV", "FLAC"])
+def test_a_file_that_became_shorter_is_refused(tmp_path: Path, container: str) -> None:
+    info = inspect(make(tmp_path / "x", container, "PCM_16"))
+    (tmp_path / "x").write_bytes((tmp_path / "x").read_bytes()[:1500])
+    with pytest.raises(AudioError, match=r"x: (ends before sample 900|cannot be read)"):
+        read_part(info, 600, 900)
+
+
+# Without reading the rest
+
+
+def sparse_rf64(file: Path, frames: int) -> Path:
+    """Make an RF64 file of stereo 24-bit silence that takes no room on the disk."""
+    length = 6 * frames
+    ds64 = struct.pack("<QQQI", length + 80 - 8, length, frames, 0)
+    form = struct.pack("<HHIIHH", 1, 2, 48000, 6 * 48000, 6, 24)
+    head = b"RF64" + b"\xff" * 4 + b"WAVE" + chunk(b"ds64", ds64) + chunk(b"fmt ", form)
+    file.write_bytes(head + b"data" + b"\xff" * 4)
+    with file.open("r+b") as stream:
+        stream.truncate(file.stat().st_size + length)
+    return file
+
+
+def test_a_part_beyond_4_gib_takes_no_more_memory_than_itself(tmp_path: Path) -> None:
+    frames = 750_000_000
+    file = sparse_rf64(tmp_path / "x.wav", frames)
+    assert file.stat().st_size > 1 << 32
+    with file.open("r+b") as stream:
+        stream.seek(80 + 6 * 740_000_000)
+        stream.write(b"\x00\x00\x40\x00\x00\xc0")
+    tracemalloc.start()
+    info = inspect(file)
+    x = read_part(info, 740_000_000 - 50_000, 740_000_000 + 50_000)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (info.container, info.length) == ("RF64", frames)
+    assert np.flatnonzero(x.any(axis=0)).tolist() == [50_000]
+    assert x[:, 50_000].tolist() == [0.5, -0.5]
+    assert peak < 6 * x.nbytes
+
+
+# Lengths that a header does not say, or says wrongly
+
+
+@pytest.mark.parametrize(
+    ("promised", "riff", "align"),
+    [
+        *((0, 0, 2), (0, 36, 2), (0, None, 2), (0xFFFFFFFF, 0xFFFFFFFF, 2)),
+        *((0x7FFFF000, 0x7FFFF024, 2), (0xFFFFFFDC, 0, 2), (0x7FFFFFFF - 44, 0, 2)),
+        (0x7FFFF000 // 6 * 6, 0, 6),
+    ],
+)
+def test_a_wav_file_from_a_pipe_goes_on_until_its_end(
+    tmp_path: Path, promised: int, riff: int | None, align: int
+) -> None:
+    (tmp_path / "x.wav").write_bytes(wav(promised=promised, riff=riff, align=align))
+    info = inspect(tmp_path / "x.wav")
+    assert info.length == 240 // align
+    x = read_part(info, 0, info.length)
+    np.testing.assert_array_equal(x.T.ravel() * 2**15, np.arange(1, 121))
+    assert not info.truncated
+
+
+def test_a_wav_file_from_a_pipe_that_begins_with_silence_is_not_empty(tmp_path: Path) -> None:
+    (tmp_path / "x.wav").write_bytes(wav(promised=0, riff=0)[:44] + bytes(99_999))
+    assert inspect(tmp_path / "x.wav").length == 99_999 // 2
+
+
+@pytest.mark.parametrize("after", [b"", chunk(b"LIST", b"INFO"), chunk(b"note", b"odd")])
+def test_a_wav_file_of_no_samples_is_refused(tmp_path: Path, after: bytes) -> None:
+    (tmp_path / "x.wav").write_bytes(wav()[:40] + bytes(4) + after)
+    with pytest.raises(AudioError, match="has no samples"):
+        inspect(tmp_path / "x.wav")
+
+
+def test_a_caf_or_au_file_from_a_pipe_goes_on_until_its_end(tmp_path: Path) -> None:
+    caf = bytearray(make(tmp_path / "x", "CAF", "PCM_16").read_bytes())
+    place = caf.index(b"data") + 4
+    caf[place : place + 8] = b"\xff" * 8
+    au = bytearray(make(tmp_path / "x", "AU", "PCM_16").read_bytes())
+    au[8:12] = b"\xff" * 4
+    for content in (caf, au):
+        (tmp_path / "x").write_bytes(content)
+        assert inspect(tmp_path / "x").length == N
+
+
+TRUNCATED = [
+    *(("WAV", "PCM_24"), ("WAVEX", "FLOAT"), ("RF64", "PCM_16"), ("W64", "DOUBLE")),
+    *(("AIFF", "PCM_16"), ("AIFF", "FLOAT"), ("CAF", "PCM_24"), ("AU", "PCM_16"), ("AU", "ULAW")),
+]
+
+
+@pytest.mark.parametrize("lost", [1, 7, 1500])
+@pytest.mark.parametrize(("container", "subtype"), TRUNCATED)
+def test_a_truncated_file_is_refused_and_salvaged_on_demand(
+    tmp_path: Path, container: str, subtype: str, lost: int
+) -> None:
+    file = make(tmp_path / "x.wav", container, subtype)
+    whole, content = libsndfile(file), file.read_bytes()
+    layout = find_layout(file)
+    assert layout is not None
+    end = layout.offset + layout.length
+    file.write_bytes(content[: end - lost])
+    with pytest.raises(AudioError, match=r"x\.wav: is truncated: its header promises more"):
+        inspect(file)
+    with pytest.raises(AudioError, match="is truncated"):
+        read(file)
+    info = inspect(file, salvage=True)
+    there = (layout.length - lost) // layout.frame
+    assert (info.truncated, info.length) == (True, there)
+    np.testing.assert_array_equal(read_part(info, 0, there), whole[:, :there])
+    # What is written from it says how much it holds.
+    ending = {"AIFF": ".aiff", "CAF": ".caf", "AU": ".au", "W64": ".w64"}.get(container, ".wav")
+    target = tmp_path / f"y{ending}"
+    report = write_patched(info, target, [Patch(1, there - 2, np.array([0.25]))])
+    assert report.notes == ("The header now says how many samples there are.",)
+    again = inspect(target)
+    assert (again.truncated, again.length) == (False, there)
+    expected = whole[:, :there].copy()
+    expected[1, -2] = 0.25
+    near = 0.01 if subtype == "ULAW" else 0
+    np.testing.assert_allclose(libsndfile(target), expected, rtol=0, atol=near)
+    sizes = find_layout(target)
+    assert sizes is not None
+    assert target.stat().st_size <= sizes.offset + sizes.length + 1
+
+
+@pytest.mark.parametrize(("container", "subtype"), [("FLAC", "PCM_24"), ("MP3", "MPEG_LAYER_III")])
+def test_a_truncated_packed_file_is_refused_and_salvaged_on_demand(
+    tmp_path: Path, container: str, subtype: str
+) -> None:
+    x = np.random.default_rng(0).uniform(-0.5, 0.5, (100_000, 2))
+    file = tmp_path / "x"
+    soundfile.write(file, x, 44100, subtype, format=container)
+    whole, content = libsndfile(file), file.read_bytes()
+    file.write_bytes(content[: int(0.7 * len(content))])
+    with pytest.raises(AudioError, match="is truncated"):
+        inspect(file)
+    info = inspect(file, salvage=True)
+    assert info.truncated
+    assert 65_000 < info.length < 71_000
+    near = 1e-6 if container == "MP3" else 0
+    part = read_part(info, info.length - 500, info.length - 100)
+    expected = whole[:, info.length - 500 : info.length - 100]
+    np.testing.assert_allclose(part, expected, rtol=0, atol=near)
+    write_patched(info, tmp_path / "y.flac", [])
+    assert inspect(tmp_path / "y.flac").length == info.length
+
+
+def test_a_flac_file_that_does_not_say_its_length_is_salvaged_on_demand(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "x.flac", np.zeros(100_000), SR)
+    content = bytearray((tmp_path / "x.flac").read_bytes())
+    content[21:26] = bytes([content[21] & 0xF0, 0, 0, 0, 0])
+    (tmp_path / "x.flac").write_bytes(content)
+    with pytest.raises(AudioError, match="does not say how long it is"):
+        inspect(tmp_path / "x.flac")
+    assert 99_900 < inspect(tmp_path / "x.flac", salvage=True).length <= 100_000
+
+
+# Headers that make no sense
+
+
+def test_a_file_of_a_million_chunks_is_given_up(tmp_path: Path) -> None:
+    for head in (b"RIFF\0\0\0\0WAVE", b"FORM\0\0\0\0AIFF", b"caff\0\1\0\0"):
+        (tmp_path / "x").write_bytes(head + bytes(1 << 23))
+        assert find_layout(tmp_path / "x") is None
+
+
+@pytest.mark.parametrize(
+    ("place", "code", "number"),
+    [(22, "<H", 0), (22, "<H", 2000), (24, "<I", 0), (24, "<I", 4_000_000_000), (32, "<H", 3)],
+)
+def test_numbers_that_cannot_be_are_left_to_libsndfile(
+    tmp_path: Path, place: int, code: str, number: int
+) -> None:
+    content = bytearray(wav())
+    struct.pack_into(code, content, place, number)
+    (tmp_path / "x.wav").write_bytes(content)
+    layout = find_layout(tmp_path / "x.wav")
+    assert layout is None or layout.subtype == ""
+
+
+def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.wav").write_bytes(b"This is text.\n" * 99)
+    with pytest.raises(AudioError, match="cannot be read as audio: Format not recognised"):
+        inspect(tmp_path / "x.wav")
+    with pytest.raises(FileError, match="no such file"):
+        inspect(tmp_path / "absent.wav")
+    with pytest.raises(FileError, match="is a device or a pipe"):
+        inspect("/dev/null")
+
+
+def test_a_decoder_writes_nothing_to_the_terminal(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    soundfile.write(tmp_path / "x.mp3", np.zeros(90_000), 44100)
+    content = (tmp_path / "x.mp3").read_bytes()
+    (tmp_path / "x.mp3").write_bytes(content[: len(content) // 2])
+    info = inspect(tmp_path / "x.mp3", salvage=True)
+    read_part(info, 0, 10)
+    write_patched(info, tmp_path / "y.wav", [])
+    assert capfd.readouterr().err == ""
