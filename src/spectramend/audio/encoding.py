@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectramend.audio.flac import copy_with_metadata
-from spectramend.audio.reading import LOSSLESS, FileInfo, blocks, inspect, opened, reason
+from spectramend.audio.reading import FileInfo, blocks, inspect, opened, reason
 from spectramend.audio.samples import FLOATS, quantize
-from spectramend.audio.targets import Target, bits_of
+from spectramend.audio.targets import EXACT, Target, bits_of
 from spectramend.errors import AudioError, FileError, ParameterError
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def encode_anew(
         notes = [TEXT_ONLY]
     if lost:
         notes.append(f"{choice.container} has no place for these tags: {', '.join(lost)}.")
-    if choice.subtype in LOSSLESS:
+    if choice.subtype in EXACT:
         there = inspect(temporary, salvage=True).length
         if there != info.length:
             raise FileError(
@@ -135,6 +135,8 @@ def _write(out: Any, x: NDArray[np.float64], subtype: str, target: Path) -> int:
     # Whole numbers, so that libsndfile has nothing to round; it takes their upper bits.
     bits = bits_of(subtype)
     steps, clipped = quantize(x, bits)
+    if subtype in ("ULAW", "ALAW"):
+        steps = np.maximum(steps, 1 - (1 << (bits - 1)))  # libsndfile wraps the lowest step
     out.write(np.ascontiguousarray((steps << (32 - bits)).astype(np.int32).T))
     return clipped
 

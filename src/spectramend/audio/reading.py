@@ -24,9 +24,7 @@ PREROLL = 1 << 18  # samples that a lossy decoder reads before a part
 UNSEEKABLE = {"PAF", "SDS"}  # libsndfile does not say so
 # What mpg123 has no part in, the decoder that writes to the terminal: names, and how files begin.
 SILENT = {"FLAC", "OGG", "AIFF", "CAF", b"fLaC", b"OggS", b"FORM", b"caff"}
-# What is decoded from these can be coded again without a change. Not from ALAC of 20 and 32 bits,
-# which libsndfile codes with errors.
-LOSSLESS = {*WIDTHS, "ALAC_16", "ALAC_24"}
+LOSSLESS = {*WIDTHS, "ALAC_16", "ALAC_20", "ALAC_24", "ALAC_32"}
 UNKNOWN_FRAMES = 1 << 36  # and more: what FLAC cannot even say
 
 _stderr = threading.Lock()
@@ -48,7 +46,8 @@ class FileInfo:
         Names of libsndfile: "WAV", "WAVEX", "RF64", "AIFF", "CAF", "FLAC", "OGG", "MP3", ...;
         "PCM_16", ..., "FLOAT", "VORBIS", ...
     lossy : bool
-        Whether coding the decoded samples again would change them.
+        Whether its coding is one that loses something; µ-law and A-law do not when they are coded
+        again, because their few levels stay what they are.
     truncated : bool
         Whether the header promises more samples.
     layout : Layout, optional
@@ -183,7 +182,7 @@ def blocks(info: FileInfo) -> Iterator[NDArray[np.float64]]:
     ndarray [shape=(channels, n), float64]
         The next samples.
     """
-    # The last piece is a long one: libsndfile decodes the end of an Opus file wrongly in short ones.
+    # The last piece is long: libsndfile decodes the end of an Opus file wrongly in short ones.
     stops = [0, *range(BLOCK, info.length - BLOCK // 2, BLOCK), info.length]
     if info.layout is not None:
         for start, stop in pairwise(stops):

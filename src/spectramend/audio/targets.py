@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spectramend.audio.containers import WIDTHS
-from spectramend.audio.reading import LOSSLESS, FileInfo
+from spectramend.audio.reading import FileInfo
 from spectramend.errors import AudioError, ParameterError
 
 WAVE = ("WAV", "WAVEX", "RF64")
@@ -29,6 +29,9 @@ ENDINGS = {
     ".opus": ("OGG",),
 }
 # From narrow to wide, so that the first one that holds the samples is the smallest file.
+# What is decoded from these can be coded again without a change. ALAC is not among them, because
+# libsndfile codes it with errors.
+EXACT = set(WIDTHS)
 PLAIN = ("PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")
 # Codings of whole numbers; others are decoded to floating point.
 WHOLE = {*PLAIN[:5], "ULAW", "ALAW", "ALAC_16", "ALAC_20", "ALAC_24", "ALAC_32"}
@@ -91,9 +94,9 @@ def choose_target(
     container = _container(info, target)
     chosen = subtype or _subtype(info, target, container, allow_lossy)
     _check_subtype(target, container, chosen)
-    if chosen not in LOSSLESS and not allow_lossy:
+    if chosen not in EXACT and not allow_lossy:
         raise ParameterError(
-            f"{target}: {chosen} is lossy, so every sample would change: write .wav or .flac, or "
+            f"{target}: coding it as {chosen} would change every sample: write .wav or .flac, or "
             f"allow it."
         )
     if info.layout is not None and (container, chosen) == (info.container, info.subtype):
@@ -171,7 +174,7 @@ def _subtype(info: FileInfo, target: Path, container: str, allow_lossy: bool) ->
     if container == "OGG":
         same = info.container == "OGG" and target.suffix.lower() != ".opus"
         return info.subtype if same else "OPUS" if target.suffix.lower() == ".opus" else "VORBIS"
-    same = not info.lossy or (allow_lossy and container == info.container)
+    same = info.subtype in EXACT or (allow_lossy and container == info.container)
     if same and soundfile.check_format(container, info.subtype):
         return info.subtype
     there = [name for name in PLAIN if soundfile.check_format(container, name)]
@@ -216,13 +219,13 @@ def holds(old: str, new: str) -> bool:
 def _notes(info: FileInfo, container: str, subtype: str) -> list[str]:
     """Say what changes besides the patches."""
     notes = []
-    if subtype not in LOSSLESS:
-        notes.append(f"Every sample changes, because {subtype} is lossy.")
-    elif info.lossy:
+    if subtype not in EXACT:
+        notes.append(f"Every sample may change, because it is coded as {subtype} again.")
+    elif info.subtype not in EXACT:
         notes.append(
             f"The sound decoded from {info.subtype} is written as {container} {subtype}, because "
             f"coding it again would change every sample."
         )
-    if subtype in LOSSLESS and not holds(info.subtype, subtype):
+    if subtype in EXACT and not holds(info.subtype, subtype):
         notes.append(f"Samples are rounded from {info.subtype} to {subtype}.")
     return notes
