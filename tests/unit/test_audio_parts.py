@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+import subprocess
+import sys
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -155,6 +157,15 @@ def test_a_file_that_became_shorter_is_refused(tmp_path: Path, container: str) -
     (tmp_path / "x").write_bytes((tmp_path / "x").read_bytes()[:1500])
     with pytest.raises(AudioError, match=r"x: (ends before sample 900|cannot be read)"):
         read_part(info, 600, 900)
+
+
+def test_a_file_that_is_gone_is_refused(tmp_path: Path) -> None:
+    info = inspect(make(tmp_path / "x.wav", "WAV", "PCM_16"))
+    (tmp_path / "x.wav").unlink()
+    with pytest.raises(FileError, match=r"x\.wav: no such file"):
+        read_part(info, 0, 1)
+    with pytest.raises(FileError, match=r"x\.wav: no such file"):
+        write_patched(info, tmp_path / "y.wav", [])
 
 
 # Without reading the rest
@@ -311,10 +322,46 @@ def test_a_flac_file_that_does_not_say_its_length_is_salvaged_on_demand(tmp_path
 # Headers that make no sense
 
 
-def test_a_file_of_a_million_chunks_is_given_up(tmp_path: Path) -> None:
-    for head in (b"RIFF\0\0\0\0WAVE", b"FORM\0\0\0\0AIFF", b"caff\0\1\0\0"):
-        (tmp_path / "x").write_bytes(head + bytes(1 << 23))
-        assert find_layout(tmp_path / "x") is None
+@pytest.mark.parametrize(
+    "head", [b"RIFF\0\0\0\0WAVE", b"FORM\0\0\0\0AIFF", b"caff\0\1\0\0"], ids=["WAV", "AIFF", "CAF"]
+)
+def test_a_file_of_a_milliard_empty_chunks_is_given_up(tmp_path: Path, head: bytes) -> None:
+    (tmp_path / "x").write_bytes(head)
+    with (tmp_path / "x").open("r+b") as stream:
+        stream.truncate(1 << 34)
+    assert find_layout(tmp_path / "x") is None
+
+
+def test_a_long_wav_file_ends_where_it_says_and_not_as_one_from_a_pipe(tmp_path: Path) -> None:
+    length = 0x7FFFF800
+    content = wav(promised=length)[:44]
+    with (tmp_path / "x.wav").open("wb") as stream:
+        stream.write(content)
+        stream.seek(44 + length)
+        stream.write(chunk(b"LIST", b"INFO"))
+    assert inspect(tmp_path / "x.wav").length == length // 2
+
+
+def test_bw64_is_rf64(tmp_path: Path) -> None:
+    file = sparse_rf64(tmp_path / "x.wav", 100)
+    file.write_bytes(b"BW64" + file.read_bytes()[4:])
+    info = inspect(file)
+    assert (info.container, info.length) == ("RF64", 100)
+    write_patched(info, tmp_path / "y.wav", [])
+    assert (tmp_path / "y.wav").read_bytes() == file.read_bytes()
+    write_patched(info, tmp_path / "y.flac", [])  # libsndfile, which does the rest, cannot read it
+    assert inspect(tmp_path / "y.flac").length == 100
+
+
+def test_an_extensible_format_of_another_kind_is_left_to_libsndfile(tmp_path: Path) -> None:
+    file = make(tmp_path / "x.wav", "WAVEX", "PCM_16")
+    content = bytearray(file.read_bytes())
+    assert content[44:46] == b"\1\0"
+    content[50] ^= 1
+    file.write_bytes(content)
+    layout = find_layout(file)
+    assert layout is not None
+    assert layout.subtype == ""
 
 
 @pytest.mark.parametrize(
@@ -351,3 +398,9 @@ def test_a_decoder_writes_nothing_to_the_terminal(
     read_part(info, 0, 10)
     write_patched(info, tmp_path / "y.wav", [])
     assert capfd.readouterr().err == ""
+
+
+def test_soundfile_is_loaded_only_when_it_is_needed() -> None:
+    program = "import sys, spectramend.audio; print('soundfile' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert result.stdout == "False\n"

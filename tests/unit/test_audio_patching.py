@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import time
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -513,6 +514,17 @@ def test_a_coder_that_cannot_is_refused_with_one_line(tmp_path: Path) -> None:
     with pytest.raises(AudioError, match=r"y\.flac: cannot be written: [^\n]+\.$"):
         write_patched(inspect(file), tmp_path / "y.flac", [])
     assert names(tmp_path) == ["x.wav"]
+
+
+@pytest.mark.parametrize("name", ["y.flac", "y.wav"])
+def test_what_is_coded_again_is_held_in_pieces(tmp_path: Path, name: str) -> None:
+    file = make(tmp_path, "FLAC", "PCM_16", 2_000_000)
+    info = inspect(file)
+    tracemalloc.start()
+    write_patched(info, tmp_path / name, [])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 16 * BLOCK * 8 < 2_000_000 * 8
 
 
 # Beyond 4 GiB

@@ -136,6 +136,25 @@ def test_an_output_in_a_folder_without_write_permission_is_refused(
         check_output(tmp_path / "out.wav")
 
 
+@pytest.mark.parametrize("mode", [0o444, 0o400])
+def test_a_read_only_output_is_refused_even_to_root(tmp_path: Path, mode: int) -> None:
+    file = tmp_path / "out.wav"
+    file.write_text("old")
+    file.chmod(mode)
+    with pytest.raises(FileError, match=r"out\.wav: exists"):
+        check_output(file)
+    with pytest.raises(FileError, match=r"out\.wav: is read-only; choose another name or make it"):
+        check_output(file, overwrite=True)
+    file.chmod(0o200)
+    assert check_output(file, overwrite=True) == file
+
+
+def test_the_folder_of_an_output_is_that_to_which_a_link_leads(tmp_path: Path) -> None:
+    (tmp_path / "link.wav").symlink_to("absent/out.wav")
+    with pytest.raises(FileError, match=r"link\.wav: the folder .*absent does not exist"):
+        check_output(tmp_path / "link.wav")
+
+
 # Whole files
 
 
@@ -155,6 +174,46 @@ def test_a_file_gets_the_permissions_of_any_new_file(tmp_path: Path, umask: int)
         pass
     assert (tmp_path / "out.wav").stat().st_mode & 0o777 == 0o666 & ~umask
     assert os.umask(umask) == umask
+
+
+@pytest.mark.usefixtures("umask")
+def test_a_replaced_file_hands_down_its_permissions(tmp_path: Path) -> None:
+    target = tmp_path / "out.wav"
+    target.touch()
+    target.chmod(0o604)
+    with whole_file(target, overwrite=True):
+        pass
+    assert target.stat().st_mode & 0o777 == 0o604
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_a_link_stays_and_what_it_leads_to_is_written(tmp_path: Path, exists: bool) -> None:
+    (tmp_path / "deep").mkdir()
+    if exists:
+        (tmp_path / "deep" / "out.flac").write_text("old")
+    link = tmp_path / "link.wav"
+    link.symlink_to("deep/out.flac")
+    with whole_file(link, overwrite=True) as temporary:
+        assert (temporary.parent, temporary.suffix) == (tmp_path / "deep", ".flac")
+        temporary.write_text("new")
+    assert link.is_symlink()
+    assert link.read_text() == "new"
+    assert names(tmp_path) + names(tmp_path / "deep") == ["deep", "link.wav", "out.flac"]
+
+
+def test_a_file_is_on_the_disk_before_it_takes_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[tuple[int, bool]] = []
+    target = tmp_path / "out.wav"
+
+    def fsync(handle: int) -> None:
+        done.append((os.fstat(handle).st_size, target.exists()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with whole_file(target) as temporary:
+        temporary.write_text("new")
+    assert done == [(3, False)]
 
 
 def test_a_file_whose_name_is_as_long_as_can_be_is_written(tmp_path: Path) -> None:

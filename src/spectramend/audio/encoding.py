@@ -143,8 +143,11 @@ def _write(out: Any, x: NDArray[np.float64], subtype: str, target: Path) -> int:
 
 def _copy_tags(info: FileInfo, out: Any) -> list[str]:
     """Copy title, artist and the like; name those for which there is no place."""
-    with opened(info.path) as stream:
-        tags = stream.copy_metadata()
+    try:
+        with opened(info.path) as stream:
+            tags = stream.copy_metadata()
+    except AudioError:
+        return []  # the samples were found without libsndfile, as those of a BW64 file
     return [name for name, text in tags.items() if not _is_set(out, name, text)]
 
 

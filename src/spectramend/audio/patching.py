@@ -19,7 +19,7 @@ from spectramend.audio.reading import BLOCK, FileInfo
 from spectramend.audio.samples import encode
 from spectramend.audio.targets import choose_target
 from spectramend.errors import AudioError, ParameterError
-from spectramend.files import whole_file
+from spectramend.files import check_input, whole_file
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +104,7 @@ def write_patched(
     AudioError
         If the recording cannot be decoded, or the target not be coded.
     FileError
-        If the target exists or cannot be written.
+        If the recording is gone, or the target exists or cannot be written.
 
     Notes
     -----
@@ -114,6 +114,7 @@ def write_patched(
     decoded from a lossy file goes to float, which holds it exactly, or to 24 bits in FLAC.
     """
     target = Path(target)
+    check_input(info.path)
     _check(info, patches)
     choice = choose_target(info, target, subtype, allow_lossy=allow_lossy)
     notes = list(choice.notes)

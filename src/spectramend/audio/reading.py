@@ -95,7 +95,7 @@ def inspect(path: str | os.PathLike[str], *, salvage: bool = False) -> FileInfo:
     Notes
     -----
     A file that a program wrote to a pipe does not say how long it is; it is taken to go on until
-    its end.
+    its end. So is an Ogg file, which never says it: that one is truncated cannot be told.
     """
     source = check_input(path)
     if not source.is_file():
@@ -146,11 +146,14 @@ def read_part(info: FileInfo, start: int, stop: int) -> NDArray[np.float64]:
         If the part does not lie in the recording.
     AudioError
         If the file cannot be decoded, or has become shorter.
+    FileError
+        If the file is gone.
     """
     if not 0 <= start <= stop <= info.length:
         raise ParameterError(
             f"samples {start} to {stop} are not in {info.path}, which has {info.length}."
         )
+    check_input(info.path)
     layout = info.layout
     if layout is None:
         with opened(info.path) as stream:

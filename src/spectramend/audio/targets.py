@@ -28,10 +28,10 @@ ENDINGS = {
     ".oga": ("OGG",),
     ".opus": ("OGG",),
 }
-# From narrow to wide, so that the first one that holds the samples is the smallest file.
 # What is decoded from these can be coded again without a change. ALAC is not among them, because
 # libsndfile codes it with errors.
 EXACT = set(WIDTHS)
+# From narrow to wide, so that the first one that holds the samples makes the smallest file.
 PLAIN = ("PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")
 # Codings of whole numbers; others are decoded to floating point.
 WHOLE = {*PLAIN[:5], "ULAW", "ALAW", "ALAC_16", "ALAC_20", "ALAC_24", "ALAC_32"}
