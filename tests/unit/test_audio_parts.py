@@ -228,11 +228,27 @@ def test_a_wav_file_from_a_pipe_that_begins_with_silence_is_not_empty(tmp_path: 
     assert inspect(tmp_path / "x.wav").length == 99_999 // 2
 
 
+def test_no_channels_of_no_bytes_are_refused(tmp_path: Path) -> None:
+    content = bytearray(wav(promised=0xFFFFFFFF))
+    content[22:24] = content[32:34] = bytes(2)
+    (tmp_path / "x.wav").write_bytes(content)
+    with pytest.raises(AudioError, match="cannot be read as audio"):
+        inspect(tmp_path / "x.wav")
+
+
 @pytest.mark.parametrize("after", [b"", chunk(b"LIST", b"INFO"), chunk(b"note", b"odd")])
 def test_a_wav_file_of_no_samples_is_refused(tmp_path: Path, after: bytes) -> None:
     (tmp_path / "x.wav").write_bytes(wav()[:40] + bytes(4) + after)
     with pytest.raises(AudioError, match="has no samples"):
         inspect(tmp_path / "x.wav")
+
+
+@pytest.mark.parametrize("promised", [bytes(8), b"\xff" * 8])
+def test_an_rf64_file_from_a_pipe_goes_on_until_its_end(tmp_path: Path, promised: bytes) -> None:
+    content = bytearray(make(tmp_path / "x", "RF64", "PCM_16").read_bytes())
+    content[28:36] = promised
+    (tmp_path / "x").write_bytes(content)
+    assert inspect(tmp_path / "x").length == N
 
 
 def test_a_caf_or_au_file_from_a_pipe_goes_on_until_its_end(tmp_path: Path) -> None:

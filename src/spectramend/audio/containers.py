@@ -223,7 +223,7 @@ def _wave_format(content: bytes, order: str, container: str) -> Layout:
         if content[26:40] != WAVE_GUID:
             tag = 0
     width = (bits + 7) // 8
-    subtype = _format(tag, width) if align == width * channels else ""
+    subtype = _format(tag, width) if align == width * channels > 0 else ""
     return Layout(container, subtype, sr, channels, order == ">")
 
 
@@ -245,7 +245,8 @@ def _riff(stream: BinaryIO, magic: bytes, size: int) -> Layout | None:
             layout = replace(layout, offset=start)
             if long is not None and length == 0xFFFFFFFF:
                 sizes = _rf64_sizes(long[0], start)
-                return _with_data(replace(layout, sizes=sizes), long[1], size)
+                promised = long[1] if 0 < long[1] < 1 << 63 else None
+                return _with_data(replace(layout, sizes=sizes), promised, size)
             sizes = (
                 SizeField(4, order + "I", "file", 8),
                 SizeField(start - 4, order + "I", "data", start),
