@@ -23,9 +23,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import textwrap
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -34,7 +35,7 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from spectramend.detection import detect
+from spectramend.detection import clicks, detect, evidence
 from spectramend.regions import Region
 
 Array: TypeAlias = NDArray[np.float64]
@@ -44,6 +45,8 @@ Damage: TypeAlias = Callable[[Array, int, np.random.Generator], tuple[Array, lis
 TOLERANCE_S = 1e-3
 KINDS = ("dropout", "click", "clipping")
 FOLDERS = ("speech", "music", "events")
+CLEAN_WEIGHT = 5.0  # of candidates in recordings without damage, in the fit
+RIDGE = 3.0
 
 
 # The damage
@@ -266,6 +269,92 @@ def speed(recording: Recording, seconds: float, rng: np.random.Generator) -> flo
     return seconds / (time.perf_counter() - started)
 
 
+# The constants of the model that weighs the signs of clicks
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Candidates of recordings: signs (n, 11), whether they are clicks, and what they are from."""
+
+    signs: Array
+    true: NDArray[np.bool_]
+    weight: Array
+    recording: NDArray[np.int64]
+
+
+def examples(recordings: list[Recording], damages: list[tuple[int, Damage]]) -> Iterator[Examples]:
+    """Find candidates, first in the recordings as they are; events are never damaged."""
+    for i, recording in enumerate(recordings):
+        sr = recording.sr
+        versions: list[tuple[Array, list[Span]]] = [(recording.x[0], [])]
+        if recording.folder != "events":
+            for seed, damage in damages:
+                versions.append(damage(recording.x[0], sr, np.random.default_rng([seed, i])))
+        for x, truths in versions:
+            spans, signs = clicks.candidates(x, sr, level=float(np.sqrt(np.mean(x**2))))
+            true = np.array([overlapping(s, truths, round(TOLERANCE_S * sr)) for s in spans], bool)
+            weight = np.full(true.size, 1.0 if truths else CLEAN_WEIGHT)
+            yield Examples(signs, true, weight, np.full(true.size, i))
+
+
+def all_examples(recordings: list[Recording]) -> Examples:
+    """Lay clicks of all sorts on recordings of all versions."""
+    wider = harder()
+    found = list(examples(recordings, [(seed, crackle) for seed in (100, 101, 102)]))
+    for name in ("click, 1-100 times", "click, 10 a second"):
+        found += examples(recordings, [(200, wider[name][1])])
+    for _, changed in variants(recordings):
+        found += examples(changed, [(300, crackle)])
+    parts = [[getattr(e, f.name) for e in found] for f in fields(Examples)]
+    return Examples(*(np.concatenate(part) for part in parts))
+
+
+def fit(chosen: Examples) -> dict[str, Array]:
+    """Find the constants of `spectramend.detection.evidence` by Newton's method."""
+    clicks_of = chosen.signs[chosen.true]
+    low, high = np.quantile(clicks_of, (0.02, 0.9), axis=0)
+    cut = np.clip(chosen.signs, low, high)
+    found = {"LOW": low, "HIGH": high, "MEAN": cut.mean(axis=0), "SPREAD": cut.std(axis=0)}
+    found = {name: np.round(value, 4) for name, value in found.items()}
+    for name, value in found.items():
+        setattr(evidence, name, value)
+    A = evidence.terms(chosen.signs)
+    weights = np.zeros(A.shape[1])
+    weights[0] = -2.0
+    for _ in range(8):
+        p = 1 / (1 + np.exp(-np.clip(A @ weights, -30, 30)))
+        curvature = chosen.weight * p * (1 - p) + 1e-6
+        hessian = (A.T * curvature) @ A + RIDGE * np.eye(A.shape[1])
+        gradient = A.T @ (chosen.weight * (chosen.true - p)) - RIDGE * weights
+        weights = weights + np.linalg.solve(hessian, gradient)
+    found["WEIGHTS"] = np.round(weights, 3)
+    found["SHARE"] = np.round(np.average(chosen.true, weights=chosen.weight), 4)
+    return found
+
+
+def write_constants(found: dict[str, Array]) -> None:
+    """Put constants into the module that they are for."""
+    file = Path(evidence.__file__)
+    before, rest = file.read_text("utf-8").split("--fit: begin.\n")
+    lines = ["# fmt: off"]
+    for name, value in found.items():
+        text = ", ".join(str(v) for v in np.atleast_1d(value))
+        if value.ndim == 0:
+            lines.append(f"{name} = {text}")
+        else:
+            wrapped = textwrap.fill(text, 98, initial_indent="    ", subsequent_indent="    ")
+            lines += [f"{name} = np.array((", wrapped, "))"]
+    lines.append("# fmt: on")
+    after = rest[rest.index("# end.") :]
+    file.write_text(before + "--fit: begin.\n" + "\n".join(lines) + "\n" + after, "utf-8")
+
+
+def use(found: dict[str, Array]) -> None:
+    """Judge by these constants from here on."""
+    for name, value in found.items():
+        setattr(evidence, name, value)
+
+
 # The program
 
 
@@ -276,7 +365,7 @@ DAMAGES: dict[str, tuple[str, Damage]] = {
 }
 
 
-def harder(x: str) -> dict[str, tuple[str, Damage]]:
+def harder() -> dict[str, tuple[str, Damage]]:
     """Give damages of wider ranges."""
     return {
         "dropout, 2-80 ms": ("dropout", lambda x, sr, g: drop(x, sr, g, shortest_s=0.002)),
@@ -304,7 +393,7 @@ def main() -> None:
     sets = [("as it is", sounding, DAMAGES)]
     undamaged = {"as it is": recordings}
     if options.harder:
-        sets[0] = ("as it is", sounding, DAMAGES | harder(""))
+        sets[0] = ("as it is", sounding, DAMAGES | harder())
         for name, changed in variants(recordings):
             sets.append((name, [r for r in changed if r.folder != "events"], DAMAGES))
             undamaged[name] = changed

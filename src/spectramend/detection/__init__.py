@@ -15,9 +15,8 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spectramend.detection import clipping, dropouts
-from spectramend.detection.clicks import clicks
-from spectramend.detection.spans import Span, apart, join, runs
+from spectramend.detection import clicks, clipping, dropouts, evidence
+from spectramend.detection.spans import Span, SpanSet, apart, join, runs
 from spectramend.errors import ParameterError
 from spectramend.regions import Region
 
@@ -44,7 +43,7 @@ class Thresholds:
     border_steps : float, >= 0
         How loud the sound right next to a dropout is at least, in quantisation steps.
     click_db : float
-        How far a click stands out of what is around it, in dB; higher finds fewer.
+        Least evidence for a click: odds, as ten times their logarithm. Higher finds fewer.
     clip_run : int, >= 2
         How many samples in a row at the extreme value of a recording make a flat top.
     clip_tops : int, >= 1
@@ -64,7 +63,7 @@ class Thresholds:
     dropout_ms: float = 2.0
     dropout_max_ms: float = 1000.0
     border_steps: float = 2.0
-    click_db: float = 12.0
+    click_db: float = 10.0
     clip_run: int = 3
     clip_tops: int = 3
 
@@ -323,7 +322,8 @@ class _Found:
 
     missing: list[Span] = field(default_factory=list)
     flat: list[Span] = field(default_factory=list)
-    clicks: list[Span] = field(default_factory=list)
+    candidates: list[Span] = field(default_factory=list)
+    odds: list[NDArray[np.float64]] = field(default_factory=list)
     tops: dict[int, list[clipping.Tops]] = field(default_factory=lambda: {1: [], -1: []})
 
     def add(self, block: _Block, sr: float, survey: _Survey, thresholds: Thresholds) -> None:
@@ -358,7 +358,10 @@ class _Found:
             found = clipping.tops(sign * x, rail)
             own = (found.spans[:, 0] >= block.start) & (found.spans[:, 0] < block.stop)
             tops.append(clipping.Tops(found.spans[own] + block.offset, found.falls[own]))
-        self.clicks += block.own(clicks(x, sr, click_db=thresholds.click_db))
+        spans, signs = clicks.candidates(x, sr, level=level, offset=block.offset)
+        ours = [i for i, span in enumerate(spans) if block.start <= span[0] < block.stop]
+        self.candidates += block.own(spans)
+        self.odds.append(evidence.log_odds(signs[ours]))
 
     def decide(self, survey: _Survey, sr: float, thresholds: Thresholds) -> dict[str, list[Span]]:
         """Say what is damage, now that all of the channel was seen."""
@@ -381,8 +384,23 @@ class _Found:
         ]
         flat = apart(self.flat, clipped, 0)
         lost = join([*self.missing, *flat])
-        single = apart(join(self.clicks), [*lost, *clipped], round(APART_S * sr))
-        return {"dropout": lost, "click": single, "clipping": sorted(clipped)}
+        return {
+            "dropout": lost,
+            "click": self._clicks([*lost, *clipped], sr, thresholds.click_db),
+            "clipping": sorted(clipped),
+        }
+
+    def _clicks(self, others: list[Span], sr: float, click_db: float) -> list[Span]:
+        """Say which candidates are clicks: where they overlap, the likeliest one."""
+        free = set(apart(self.candidates, others, round(APART_S * sr)))
+        at = [i for i, span in enumerate(self.candidates) if span in free]
+        odds = evidence.adapted(np.concatenate(self.odds)[at])
+        found = SpanSet()
+        for i in np.argsort(-odds, kind="stable"):
+            if odds[i] < click_db * np.log(10) / 10:
+                break
+            found.add(self.candidates[at[i]])
+        return found.spans
 
 
 def _regions(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable
 from typing import TypeAlias
 
@@ -9,6 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 Span: TypeAlias = tuple[int, int]
+
+
+class SpanSet:
+    """Spans that do not overlap, in order; one that would overlap is not taken in."""
+
+    def __init__(self) -> None:
+        self.spans: list[Span] = []
+
+    def add(self, span: Span) -> None:
+        """Take a span in if it overlaps none."""
+        i = bisect_left(self.spans, span)
+        if i > 0 and self.spans[i - 1][1] > span[0]:
+            return
+        if i < len(self.spans) and self.spans[i][0] < span[1]:
+            return
+        self.spans.insert(i, span)
 
 
 def runs(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
