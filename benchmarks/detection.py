@@ -16,7 +16,10 @@ damage count as false alarms of their own kind in the row of the damage.
 
 Prints Markdown tables, or one JSON object; ``--seeds`` sets how many damages of each recording.
 ``--harder`` also lays damage on versions at 8 and 48 kHz, in 8 bits, 30 dB softer, and clicks and
-dropouts of wider ranges. The last table says how many times faster than real time it runs.
+dropouts of wider ranges. The last line says how many times faster than real time it runs.
+
+``--fit`` fits the constants by which clicks are weighed, to damage of other seeds: on each half of
+the recordings, scored on the other half.
 """
 
 from __future__ import annotations
@@ -35,7 +38,7 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from spectramend.detection import clicks, detect, evidence
+from spectramend.detection import clicks, detect, weighing
 from spectramend.regions import Region
 
 Array: TypeAlias = NDArray[np.float64]
@@ -310,15 +313,15 @@ def all_examples(recordings: list[Recording]) -> Examples:
 
 
 def fit(chosen: Examples) -> dict[str, Array]:
-    """Find the constants of `spectramend.detection.evidence` by Newton's method."""
+    """Find the constants of `spectramend.detection.weighing` by Newton's method."""
     clicks_of = chosen.signs[chosen.true]
     low, high = np.quantile(clicks_of, (0.02, 0.9), axis=0)
     cut = np.clip(chosen.signs, low, high)
     found = {"LOW": low, "HIGH": high, "MEAN": cut.mean(axis=0), "SPREAD": cut.std(axis=0)}
     found = {name: np.round(value, 4) for name, value in found.items()}
     for name, value in found.items():
-        setattr(evidence, name, value)
-    A = evidence.terms(chosen.signs)
+        setattr(weighing, name, value)
+    A = weighing.terms(chosen.signs)
     weights = np.zeros(A.shape[1])
     weights[0] = -2.0
     for _ in range(8):
@@ -334,7 +337,7 @@ def fit(chosen: Examples) -> dict[str, Array]:
 
 def write_constants(found: dict[str, Array]) -> None:
     """Put constants into the module that they are for."""
-    file = Path(evidence.__file__)
+    file = Path(weighing.__file__)
     before, rest = file.read_text("utf-8").split("--fit: begin.\n")
     lines = ["# fmt: off"]
     for name, value in found.items():
@@ -352,7 +355,7 @@ def write_constants(found: dict[str, Array]) -> None:
 def use(found: dict[str, Array]) -> None:
     """Judge by these constants from here on."""
     for name, value in found.items():
-        setattr(evidence, name, value)
+        setattr(weighing, name, value)
 
 
 # The program
@@ -375,40 +378,81 @@ def harder() -> dict[str, tuple[str, Damage]]:
     }
 
 
+def table(rows: list[dict[str, Any]]) -> str:
+    """Lay rows out as a Markdown table."""
+    keys = list(rows[0])
+    numbers = [not isinstance(rows[0][key], str) for key in keys]
+    lines = ["| " + " | ".join(keys) + " |"]
+    lines.append("|" + "|".join("---:" if number else "---" for number in numbers) + "|")
+    lines += ["| " + " | ".join(str(row[key]) for key in keys) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def score_all(recordings: list[Recording], seeds: range, *, wider: bool) -> dict[str, Any]:
+    """Score everything."""
+    versions = {"as it is": recordings} | (dict(variants(recordings)) if wider else {})
+    rows, alarms = [], []
+    for version, chosen in versions.items():
+        damages = DAMAGES | (harder() if wider and chosen is recordings else {})
+        for name, (kind, damage) in damages.items():
+            for folder in ("speech", "music"):
+                group = [r for r in chosen if r.folder == folder]
+                result = score(group, kind, damage, seeds).row()
+                rows.append({"version": version, "damage": name, "folder": folder} | result)
+        for folder in FOLDERS:
+            group = [r for r in chosen if r.folder == folder]
+            found = false_alarms(group)
+            where = [f"{n}: {r.label} {r}" for n, regions in found.items() for r in regions]
+            seconds = round(sum(r.x.shape[1] / r.sr for r in group))
+            alarms.append(
+                {"version": version, "folder": folder, "recordings": len(group)}
+                | {"seconds": seconds, "false": len(where), "where": "; ".join(where) or "nowhere"}
+            )
+    rate = speed(recordings[0], 60.0, np.random.default_rng(0))
+    return {"damaged": rows, "undamaged": alarms, "times_real_time_48k_stereo": round(rate, 1)}
+
+
+def fit_and_check(recordings: list[Recording], *, write: bool) -> None:
+    """Fit, print how each half does by what the other says, and perhaps write the constants."""
+    halves = [recordings[0::2], recordings[1::2]]
+    fitted = [fit(all_examples(half)) for half in halves]
+    rows = []
+    for name, found, half in zip(("even", "odd"), fitted[::-1], halves, strict=True):
+        use(found)
+        sounding = [r for r in half if r.folder != "events"]
+        alarms = sum(len(regions) for regions in false_alarms(sounding).values())
+        result = score(sounding, "click", crackle, range(1)).row()
+        rows.append({"half": name} | result | {"on undamaged": alarms})
+    print(table(rows))
+    if write:
+        write_constants(fit(all_examples(recordings)))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of the recordings")
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--seeds", type=int, default=1, help="how many damages of each recording")
     parser.add_argument("--harder", action="store_true", help="other versions, wider ranges")
-    parser.add_argument("--half", choices=("even", "odd"), help="every other recording only")
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument(
+        "--fit",
+        choices=("check", "write"),
+        help="fit the model of clicks on each half and score it on the other; write: then fit it "
+        "on all, and put its constants into the package",
+    )
     options = parser.parse_args()
     recordings = load(options.data)
-    if options.half:
-        recordings = recordings[0 if options.half == "even" else 1 :: 2]
-    sounding = [r for r in recordings if r.folder != "events"]
-    seeds = range(options.first_seed, options.first_seed + options.seeds)
-
-    sets = [("as it is", sounding, DAMAGES)]
-    undamaged = {"as it is": recordings}
-    if options.harder:
-        sets[0] = ("as it is", sounding, DAMAGES | harder())
-        for name, changed in variants(recordings):
-            sets.append((name, [r for r in changed if r.folder != "events"], DAMAGES))
-            undamaged[name] = changed
-    rows = [
-        {"version": name, "damage": damage, "folder": folder}
-        | score([r for r in chosen if r.folder == folder], kind, function, seeds).row()
-        for name, chosen, damages in sets
-        for damage, (kind, function) in damages.items()
-        for folder in ("speech", "music")
-    ]
-    print(json.dumps(rows, indent=1))
-    for name, chosen in undamaged.items():
-        for file, regions in false_alarms(chosen).items():
-            print(name, file, [f"{r.label} {r}" for r in regions])
-    print(speed(sounding[-1], 60.0, np.random.default_rng(0)))
+    if options.fit:
+        fit_and_check(recordings, write=options.fit == "write")
+        return
+    result = score_all(recordings, range(options.seeds), wider=options.harder)
+    if options.json:
+        print(json.dumps(result, indent=1))
+        return
+    print(table(result["damaged"]))
+    print("\nOn recordings without damage:\n")
+    print(table(result["undamaged"]))
+    print(f"\n48 kHz stereo: {result['times_real_time_48k_stereo']} times real time.")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spectramend.detection import clicks, clipping, dropouts, evidence
+from spectramend.detection import clicks, clipping, dropouts, weighing
 from spectramend.detection.spans import Span, SpanSet, apart, join, runs
 from spectramend.errors import ParameterError
 from spectramend.regions import Region
@@ -358,10 +358,17 @@ class _Found:
             found = clipping.tops(sign * x, rail)
             own = (found.spans[:, 0] >= block.start) & (found.spans[:, 0] < block.stop)
             tops.append(clipping.Tops(found.spans[own] + block.offset, found.falls[own]))
-        spans, signs = clicks.candidates(x, sr, level=level, offset=block.offset)
-        ours = [i for i, span in enumerate(spans) if block.start <= span[0] < block.stop]
-        self.candidates += block.own(spans)
-        self.odds.append(evidence.log_odds(signs[ours]))
+        around = round(clicks.AROUND_S * sr)
+        first = max(0, block.start - around)
+        spans, signs = clicks.candidates(
+            x[first : block.stop + around],
+            sr,
+            level=level,
+            offset=block.offset + first,
+            inside=(block.start - first, block.stop - first),
+        )
+        self.candidates += [(a + block.offset + first, b + block.offset + first) for a, b in spans]
+        self.odds.append(weighing.log_odds(signs))
 
     def decide(self, survey: _Survey, sr: float, thresholds: Thresholds) -> dict[str, list[Span]]:
         """Say what is damage, now that all of the channel was seen."""
@@ -394,7 +401,7 @@ class _Found:
         """Say which candidates are clicks: where they overlap, the likeliest one."""
         free = set(apart(self.candidates, others, round(APART_S * sr)))
         at = [i for i, span in enumerate(self.candidates) if span in free]
-        odds = evidence.adapted(np.concatenate(self.odds)[at])
+        odds = weighing.adapted(np.concatenate(self.odds)[at])
         found = SpanSet()
         for i in np.argsort(-odds, kind="stable"):
             if odds[i] < click_db * np.log(10) / 10:

@@ -3,7 +3,7 @@
 An autoregressive model of order p with coefficients ``a`` predicts each sample from those before it
 (residual e) and from those after it (residual b). An onset surprises e alone, as what follows rings
 on from it; a click surprises e where it begins and b where it ends, which gives its span. Most
-candidates are pulses of a voice. Whether one is a click is weighed by signs (`evidence`), most of
+candidates are pulses of a voice. Whether one is a click is weighed by signs (`weighing`), most of
 them of the least disturbance that would explain it: with the span's samples unknown, the residual's
 energy is least after taking
 
@@ -21,9 +21,10 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from spectramend.detection.evidence import SIGNS
 from spectramend.detection.spans import Span
+from spectramend.detection.weighing import SIGNS
 
+AROUND_S = 0.25  # frames and peaks of both predictions
 CELL_S = 0.001  # peaks are compared by cells
 HOP = 16  # cells of a frame's own part; frames are three times as long
 REACH = 40  # cells on both sides that a peak is compared with,
@@ -33,7 +34,7 @@ MASKED = 1.5  # peaks this much above that do not take part in the second predic
 UNUSUAL = 1.0  # and these are candidates of the first kind;
 TALL = 3.5  # of the second kind is what rises so far above the RMS value of either side
 SIDE = 9  # cells of a side
-WIDER = 5  # samples that a span is widened by on either side
+WIDER = 5  # samples that a span is widened by on either side: what is soft there is damage, too
 FLOOR = 1e-4  # of the recording's level: what is softer does not count
 
 Samples = NDArray[np.float64]
@@ -55,11 +56,12 @@ class _Prediction:
 
 
 def candidates(
-    x: Samples, sr: float, *, level: float, offset: int = 0
+    x: Samples, sr: float, *, level: float, offset: int = 0, inside: Span | None = None
 ) -> tuple[list[Span], Samples]:
     """Find what may be a click in a part of a recording of this level that begins at a sample.
 
-    Returns their spans, and the signs of each, (n, len(SIGNS)).
+    Returns spans that begin inside a span of the part, and the signs of each, (n, len(SIGNS)). What
+    is found depends on `AROUND_S` around it.
     """
     cell = max(4, round(CELL_S * sr))
     if level <= 0 or x.size < 4 * SIDE * cell:
@@ -74,17 +76,23 @@ def candidates(
     unusual = np.maximum(peaks[0] / usual[0], peaks[1] / usual[1])
     tall, sides = _heights(x, cell, floor)
     edge = SIDE + 3
+    start, stop = inside or (0, x.size - lead)
     spans: list[Span] = []
     signs: list[list[float]] = []
     for score, least in ((unusual, UNUSUAL), (tall, TALL)):
         for j in _maxima(score, least):
             if not edge + lead // cell <= j < score.size - edge:
                 continue
+            if not start - edge * cell <= j * cell - lead < stop + edge * cell:
+                continue
             if score is unusual:
                 span = _span_of_surprise(made, j, (usual[0][j], usual[1][j]))
             else:
                 span = _span_of_height(x, j, cell, 1.5 * sides[j])
-            spans.append((span[0] - lead, span[1] - lead))
+            wide = (span[0] - WIDER - lead, span[1] + WIDER - lead)
+            if not start <= wide[0] < stop:
+                continue
+            spans.append(wide)
             signs.append(_signs(x, made, peaks[0], span, usual[0][j], floor, sr))
     return spans, np.array(signs).reshape(-1, len(SIGNS))
 
