@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from spectramend.audio import Patch, inspect, read, read_part, write_patched
 from spectramend.audio.containers import find_layout
+from spectramend.audio.reading import BLOCK
 from spectramend.errors import AudioError, FileError, ParameterError
 
 SR = 22050
@@ -412,14 +413,39 @@ def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:
         inspect("/dev/null")
 
 
+def test_a_part_after_which_libsndfile_jumps_wrongly_is_that_of_the_whole(tmp_path: Path) -> None:
+    with soundfile.SoundFile(tmp_path / "x.ogg", "w", 48000, 2, "VORBIS") as stream:
+        for i in range(30):
+            stream.write(np.random.default_rng(i).uniform(-0.5, 0.5, (10_000, 2)))
+    whole, info = libsndfile(tmp_path / "x.ogg"), inspect(tmp_path / "x.ogg")
+    wrong = 0
+    for start in range(298_000, 300_000, 40):
+        part = read_part(info, start, start + 40)
+        np.testing.assert_array_equal(part, whole[:, start : start + 40])
+        with soundfile.SoundFile(tmp_path / "x.ogg") as stream:
+            stream.seek(start)
+            wrong += not np.array_equal(stream.read(40).T, part)
+    assert wrong or soundfile.__libsndfile_version__ != "1.2.2"
+
+
+def test_the_end_of_an_opus_file_is_that_of_the_whole(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).uniform(-0.5, 0.5, (BLOCK + 7, 2))
+    with soundfile.SoundFile(tmp_path / "x.opus", "w", 48000, 2, "OPUS", format="OGG") as stream:
+        stream.write(x)
+    write_patched(inspect(tmp_path / "x.opus"), tmp_path / "y.wav", [])
+    np.testing.assert_array_equal(libsndfile(tmp_path / "y.wav"), libsndfile(tmp_path / "x.opus"))
+
+
 def test_a_decoder_writes_nothing_to_the_terminal(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    soundfile.write(tmp_path / "x.mp3", np.zeros(90_000), 44100)
-    content = (tmp_path / "x.mp3").read_bytes()
-    (tmp_path / "x.mp3").write_bytes(content[: len(content) // 2])
+    soundfile.write(tmp_path / "x.mp3", np.random.default_rng(0).uniform(-1, 1, 200_000), 44100)
+    content = bytearray((tmp_path / "x.mp3").read_bytes())
+    content[10_000:10_100] = content[60_000:60_100] = b"\x55" * 100
+    (tmp_path / "x.mp3").write_bytes(content[: len(content) * 3 // 4])
     info = inspect(tmp_path / "x.mp3", salvage=True)
-    read_part(info, 0, 10)
+    read_part(info, 0, info.length)
+    read_part(info, info.length - 1, info.length)
     write_patched(info, tmp_path / "y.wav", [])
     assert capfd.readouterr().err == ""
 

@@ -312,6 +312,20 @@ def test_samples_are_rounded_and_limited_and_never_wrap(tmp_path: Path, subtype:
     assert libsndfile(tmp_path / "y.wav")[0, 10:18].tolist() == expected
 
 
+@pytest.mark.parametrize("container", ["WAV", "FLAC"])
+def test_a_patch_may_be_longer_than_a_piece(tmp_path: Path, container: str) -> None:
+    file = make(tmp_path, container, "PCM_16", 3 * BLOCK)
+    new = np.random.default_rng(1).integers(-99, 99, 2 * BLOCK + 9) / 2**15
+    new[[5, BLOCK + 5, 2 * BLOCK + 5]] = 2.0
+    patches = [Patch(1, 77, new), Patch(0, 0, np.array([-2.0]))]
+    report = write_patched(inspect(file), file.with_stem("y"), patches)
+    assert report.clipped == 4
+    expected = libsndfile(file)
+    expected[1, 77 : 77 + len(new)] = np.minimum(new, 1 - 2.0**-15)
+    expected[0, 0] = -1
+    np.testing.assert_array_equal(libsndfile(file.with_stem("y")), expected)
+
+
 @pytest.mark.parametrize("subtype", ["FLOAT", "DOUBLE"])
 def test_floats_hold_what_is_beyond_full_scale(tmp_path: Path, subtype: str) -> None:
     info = inspect(make(tmp_path, "WAV", subtype))
