@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,14 +12,18 @@ from numpy.typing import ArrayLike, NDArray
 from spectramend.dictionary import Dictionary
 from spectramend.errors import ParameterError
 from spectramend.inpainting import Inpainting, inpaint
+from spectramend.jobs import Job, Options, mend_regions
 from spectramend.masks import Mask
 from spectramend.nmf.solve import RngLike
+from spectramend.regions import Region
 from spectramend.stft import STFT
+
+MAX_CONTEXT_S = 60.0
 
 
 @dataclass(frozen=True)
 class Repair:
-    """A repaired recording and what was done to each channel.
+    """A repaired recording and what was done.
 
     Parameters
     ----------
@@ -27,75 +31,89 @@ class Repair:
         The recording, of the shape that it came in.
     sr : int
         Sample rate in Hz.
+    jobs : tuple of Job
+        What was done to regions, in the order in which it was done.
     channels : tuple of Inpainting
-        The result for each channel.
+        The result for each channel, where a mask was given.
     """
 
     samples: NDArray[Any]
     sr: int
-    channels: tuple[Inpainting, ...]
+    jobs: tuple[Job, ...] = ()
+    channels: tuple[Inpainting, ...] = ()
 
     def _repr_html_(self) -> str:
         """Show a player and a spectrogram in Jupyter."""
         from spectramend.display import sound_html
 
         facts = [f"channel {i}: {c.status}" for i, c in enumerate(self.channels, 1)]
+        facts += [job_text(job, self.sr) for job in self.jobs]
         return sound_html(self.samples, self.sr, title="Repaired", facts=facts)
 
 
 def repair(
     x: ArrayLike,
     sr: int,
-    mask: Mask,
+    damaged: Mask | Region | Sequence[Region],
     *,
+    damage: Literal["auto", "missing", "occluded"] = "auto",
     dictionary: Dictionary | Sequence[Dictionary] | None = None,
     stft: STFT | None = None,
+    context_s: float = 2.0,
     keep_reliable: bool = False,
     rng: RngLike = None,
 ) -> Repair:
-    """Restore the hidden cells of a recording.
+    """Restore damaged regions, or the hidden cells of a mask.
 
     Parameters
     ----------
     x : array_like [shape=(n,) or (channels, n)]
-        Samples.
+        Samples. Where samples are missing they may be NaN.
     sr : int
         Sample rate in Hz.
-    mask : Mask
-        Which cells are reliable, the same for every channel.
+    damaged : Mask, Region or sequence of Region
+        What to restore: cells, the same of every channel, or regions.
+    damage : {"auto", "missing", "occluded"}
+        What is wrong with regions. ``"auto"`` looks: digital silence, NaN, one value, a repeated
+        buffer and an empty band are missing; everything else is occluded. A mask says it itself.
     dictionary : Dictionary or sequence of Dictionary, optional
-        Spectra to build the hidden cells from; learned from the recording if None.
+        How the target sounds. None learns it: from the context of a region, or from the reliable
+        cells.
     stft : STFT, optional
-        The transform, if the mask does not say.
+        The transform; that of the dictionary or the mask, or to suit each region, if None.
+    context_s : float, > 0
+        How much of the recording on either side of a region to look at, in seconds.
     keep_reliable : bool
-        Keep reliable cells exactly, see `spectramend.inpaint`.
+        Keep the reliable cells of a mask exactly, see `spectramend.inpaint`.
     rng : int, Generator or None
         Source of random starts.
 
     Returns
     -------
     Repair
-        Samples, and the result for each channel.
+        Samples, and what was done.
 
     Raises
     ------
     ParameterError
-        If samples or options cannot work.
+        If samples, regions or options cannot work.
     MismatchError
         If recording, mask and dictionary do not fit together.
 
     Notes
     -----
-    A mask marks cells, and each cell reaches as far as its frame: samples outside every frame with
-    a hidden cell come back unchanged.
+    No sample outside a region changes, and none in a channel that it does not name. A mask marks
+    cells, and each cell reaches as far as its frame: samples outside every frame with a hidden cell
+    come back unchanged. What is done to regions is told in `spectramend.jobs`.
 
     Examples
     --------
-    >>> x = np.sin(0.3 * np.arange(4000))
-    >>> observed = np.ones((513, 16), bool)
-    >>> observed[:, 8] = False
-    >>> fixed = repair(x, 8000, Mask(observed, stft=STFT(), sr=8000), rng=0)
-    >>> bool((fixed.samples[:1500] == x[:1500]).all())
+    >>> x = np.sin(0.3 * np.arange(8000))
+    >>> x[4000:4040] = 0
+    >>> fixed = repair(x, 8000, Region(0.5, 0.505))
+    >>> fixed.jobs[0].reason
+    '100 % digital silence'
+    >>> bool(np.abs(fixed.samples - np.sin(0.3 * np.arange(8000))).max() < 1e-3)
     True
     """
     recording = np.asarray(x)
@@ -104,6 +122,102 @@ def repair(
             f"x has shape {recording.shape} and dtype {recording.dtype}: give real samples (n,) or "
             f"(channels, n)."
         )
+    voices = (dictionary,) if isinstance(dictionary, Dictionary) else tuple(dictionary or ())
+    if isinstance(damaged, Mask):
+        if damage not in ("auto", damaged.damage):
+            raise ParameterError(
+                f"damage={damage!r}: the mask says {damaged.damage!r}; leave it out."
+            )
+        return _repair_cells(recording, sr, damaged, voices, stft, keep_reliable, rng)
+    regions = [damaged] if isinstance(damaged, Region) else list(damaged)
+    options = checked_options(damage, context_s, stft, voices)
+    samples = np.array(np.atleast_2d(recording), np.result_type(recording.dtype, np.float32))
+    jobs = []
+    for mend in mend_regions(
+        lambda start, stop: np.atleast_2d(recording)[:, start:stop],
+        regions,
+        length=recording.shape[-1],
+        channels=len(samples),
+        sr=sr,
+        options=options,
+        rng=np.random.default_rng(rng),
+    ):
+        jobs.append(mend.job)
+        samples[mend.job.channel - 1, mend.job.start : mend.job.stop] = mend.samples
+    return Repair(samples.reshape(recording.shape), sr, tuple(jobs))
+
+
+def checked_options(
+    damage: Literal["auto", "missing", "occluded"],
+    context_s: float,
+    stft: STFT | None,
+    dictionaries: tuple[Dictionary, ...],
+) -> Options:
+    """Refuse options of `repair` that cannot work.
+
+    Parameters
+    ----------
+    damage : str
+        What is wrong with regions.
+    context_s : float
+        Context in seconds.
+    stft : STFT or None
+        The transform.
+    dictionaries : tuple of Dictionary
+        Dictionaries.
+
+    Returns
+    -------
+    Options
+        The options.
+
+    Raises
+    ------
+    ParameterError
+        If a value cannot work.
+    """
+    if damage not in ("auto", "missing", "occluded"):
+        raise ParameterError(f"damage={damage!r}: give 'auto', 'missing' or 'occluded'.")
+    if not 0 < context_s <= MAX_CONTEXT_S:
+        raise ParameterError(f"context_s={context_s}: give seconds, at most {MAX_CONTEXT_S:g}.")
+    return Options(damage, context_s, stft, dictionaries)
+
+
+def job_text(job: Job, sr: int) -> str:
+    """Say in a sentence what was done to regions.
+
+    Parameters
+    ----------
+    job : Job
+        What was done.
+    sr : int
+        Sample rate in Hz.
+
+    Returns
+    -------
+    str
+        The sentence.
+    """
+    first = str(job.regions[0])
+    more = f" and {len(job.regions) - 1} more" if len(job.regions) > 1 else ""
+    scale = "order" if job.method == "autoregression" else "n_fft"
+    end = "" if job.status == "done" else f": {job.status}"
+    return (
+        f"channel {job.channel}, {first}{more}: {job.damage} ({job.reason}), {job.method}, "
+        f"{scale} {job.n_fft}{end}."
+    )
+
+
+def _repair_cells(
+    recording: NDArray[Any],
+    sr: int,
+    mask: Mask,
+    voices: tuple[Dictionary, ...],
+    stft: STFT | None,
+    keep_reliable: bool,
+    rng: RngLike,
+) -> Repair:
+    """Restore the hidden cells of a mask."""
     transform = stft or mask.stft
     if transform is None:
         raise ParameterError("neither the mask nor stft says what the transform is: give stft.")
@@ -122,13 +236,13 @@ def repair(
             stft=transform,
             sr=sr,
             length=length,
-            dictionary=dictionary,
+            dictionary=voices or None,
             keep_reliable=keep_reliable,
             rng=generator,
         )
         results.append(result)
         channels.append(np.where(touched, result.samples, channel))
-    return Repair(np.reshape(channels, recording.shape), sr, tuple(results))
+    return Repair(np.reshape(channels, recording.shape), sr, channels=tuple(results))
 
 
 def samples_touched(mask: Mask, stft: STFT, length: int) -> NDArray[np.bool_]:

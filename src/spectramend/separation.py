@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 from spectramend.dictionary import Dictionary
 from spectramend.errors import MismatchError, ParameterError
 from spectramend.masks import Mask
-from spectramend.nmf import encode, update
+from spectramend.nmf import encode, learn_rest
 from spectramend.nmf.solve import RngLike
 from spectramend.stft import STFT
 
@@ -163,15 +163,10 @@ def _learn_rest(
     A: NDArray[Any], W_t: NDArray[Any], K: int, max_iter: int, rng: np.random.Generator
 ) -> NDArray[Any]:
     """Learn K atoms for what a dictionary leaves of the magnitudes of a mix [shape=(F, K)]."""
-    fixed = W_t.shape[1]
     # Frames of the mix, each with some of the mean, so that no atom begins with a zero.
     start = A[:, rng.integers(A.shape[1], size=K)] + 0.1 * A.mean(axis=1, keepdims=True)
-    W = np.hstack([W_t, start])
-    H = encode(A, W, beta=KULLBACK_LEIBLER, max_iter=1, tol=0, rng=rng).H
-    for _ in range(max_iter):
-        H = update(A, W, H, beta=KULLBACK_LEIBLER)
-        W[:, fixed:] = update(A.T, H.T, W.T, beta=KULLBACK_LEIBLER).T[:, fixed:]
-    return W[:, fixed:]
+    H = encode(A, np.hstack([W_t, start]), beta=KULLBACK_LEIBLER, max_iter=1, tol=0, rng=rng).H
+    return learn_rest(A, W_t, start, H, beta=KULLBACK_LEIBLER, max_iter=max_iter)[0]
 
 
 def _log_ratio(

@@ -16,6 +16,7 @@ symbol     meaning                                              shape
 
 from spectramend.nmf.divergence import beta_divergence
 from spectramend.nmf.hidden import Bounded, Guided, Hidden
+from spectramend.nmf.semisupervised import learn_rest
 from spectramend.nmf.solve import Factorization, encode, fit
 from spectramend.nmf.updates import exponent, gradient_parts, update
 
@@ -29,5 +30,6 @@ __all__ = [
     "exponent",
     "fit",
     "gradient_parts",
+    "learn_rest",
     "update",
 ]

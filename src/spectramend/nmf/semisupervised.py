@@ -1,0 +1,63 @@
+"""Semi-supervised NMF: some atoms are known, the rest is learned beside them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectramend.nmf.updates import update
+
+
+def learn_rest(
+    V: NDArray[Any],
+    W_known: NDArray[Any],
+    W_rest: NDArray[Any],
+    H: NDArray[Any],
+    *,
+    beta: float,
+    max_iter: int,
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Learn atoms for what known atoms leave of the data.
+
+    Parameters
+    ----------
+    V : ndarray [shape=(F, N), > 0]
+        Data.
+    W_known : ndarray [shape=(F, K), >= 0]
+        Atoms that stay as they are.
+    W_rest : ndarray [shape=(F, L), >= 0]
+        Atoms to start from; what is zero stays zero.
+    H : ndarray [shape=(K + L, N), >= 0]
+        Activations to start from.
+    beta : float
+        Which divergence.
+    max_iter : int
+        Iterations, each of all activations and of the atoms that are learned.
+
+    Returns
+    -------
+    W_rest : ndarray [shape=(F, L)]
+        The atoms that were learned.
+    H : ndarray [shape=(K + L, N)]
+        Activations of all atoms.
+
+    References
+    ----------
+    .. [1] P. Smaragdis, B. Raj and M. Shashanka, "Supervised and semi-supervised separation of
+       sounds from single-channel mixtures", ICA 2007.
+
+    Examples
+    --------
+    >>> V = np.array([[1.0, 1.0], [1.0, 3.0]])
+    >>> known, rest, H = np.ones((2, 1)), np.eye(2)[:, 1:], np.ones((2, 2))
+    >>> learn_rest(V, known, rest, H, beta=1.0, max_iter=50)[1].round(1).tolist()
+    [[1.0, 1.0], [0.0, 2.0]]
+    """
+    K = W_known.shape[1]
+    W = np.hstack([W_known, W_rest])
+    for _ in range(max_iter):
+        H = update(V, W, H, beta=beta)
+        W[:, K:] = update(V.T, H.T, W.T, beta=beta).T[:, K:]
+    return W[:, K:], H
