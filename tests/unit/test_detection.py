@@ -84,8 +84,8 @@ def test_long_silence_between_soft_borders_is_an_edit_and_short_is_not() -> None
 
 def test_long_silence_between_loud_borders_is_a_dropout_up_to_a_limit() -> None:
     x = tone(4.0)
-    x[20000:28000] = 0.0
-    assert spans(detect(x, SR)) == [(20000, 28000)]
+    x[20000:27000] = 0.0
+    assert spans(detect(x, SR)) == [(20000, 27000)]
     assert detect(x, SR, thresholds=Thresholds(dropout_max_ms=400)) == []
 
 
@@ -191,12 +191,13 @@ def test_a_sample_alone_at_the_rail_counts_near_a_run_only() -> None:
 @pytest.mark.parametrize(
     "x",
     [
+        np.round(100 * np.sin(2 * np.pi * 20 * np.arange(SR) / SR)) / 100,
         0.5 * np.sin(2 * np.pi * 1000 * np.arange(SR) / SR),
         np.round(0.5 * np.sin(2 * np.pi * 30 * np.arange(SR) / SR) * 32768) / 32768,
         np.round(100 * np.sin(2 * np.pi * 130.3 * np.arange(3 * SR) / 44100)) / 128,
         np.round(3 * np.sin(2 * np.pi * 100 * np.arange(SR) / SR)) / 32768,
     ],
-    ids=["sine", "low", "8 bits", "soft"],
+    ids=["coarse", "sine", "low", "8 bits", "soft"],
 )
 def test_crests_are_not_clipped(x: Array) -> None:
     assert detect(x, SR, kinds=("clipping",)) == []
@@ -209,6 +210,11 @@ def test_pulses_of_one_height_are_not_clipped() -> None:
     found = detect(x, SR)
     assert "clipping" not in {r.label for r in found}
     assert len(spans(found, "click")) == 9
+
+
+def test_coarse_clipped_sound_is_told_by_what_piles_up_at_the_rail() -> None:
+    x = np.round(30 * clipped(tone(), 0.5)) / 128
+    assert {r.label for r in detect(x, SR)} == {"clipping"}
 
 
 # Clicks
@@ -331,7 +337,7 @@ def test_blocks_give_what_the_whole_gives(block: int, monkeypatch: pytest.Monkey
 
     found = detect_blocks(read, length=x.shape[1], channels=2, sr=SR, progress=told.append)
     assert found == whole
-    assert longest <= block + 2 * 1.75 * SR
+    assert longest <= block + 2 * 1.25 * SR
     assert told == sorted(told)
     assert told[-1] == 2 * x.shape[1]
 

@@ -61,7 +61,7 @@ class Thresholds:
     """
 
     dropout_ms: float = 2.0
-    dropout_max_ms: float = 1000.0
+    dropout_max_ms: float = 500.0
     border_steps: float = 2.0
     click_db: float = 10.0
     clip_run: int = 3
@@ -355,9 +355,11 @@ class _Found:
         self.missing += block.own(dropouts.repeated_packets(x, sr))
         for sign, tops in self.tops.items():
             rail = survey.top if sign > 0 else -survey.bottom
-            found = clipping.tops(sign * x, rail)
+            found = clipping.tops(sign * x, rail, survey.step)
             own = (found.spans[:, 0] >= block.start) & (found.spans[:, 0] < block.stop)
-            tops.append(clipping.Tops(found.spans[own] + block.offset, found.falls[own]))
+            tops.append(
+                clipping.Tops(found.spans[own] + block.offset, found.falls[own], found.below)
+            )
         around = round(clicks.AROUND_S * sr)
         first = max(0, block.start - around)
         spans, signs = clicks.candidates(

@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 from spectramend.detection.spans import Span, runs
 
 TOLERANCE = 1e-4  # of the peak: how near to the rail a sample lies at it
-CREST = 3.0  # a flat top falls off so many times faster than a crest
+CREST = 3.0  # a flat top falls off so many times faster than a crest,
+STEEP = 1.0  # or only so, where steps are coarse, if samples pile up at the rail:
+PILE = 4.0  # so many times more than a step lower; of a sine there are at most 2.4
 NEAR_S = 0.006  # a single sample at the rail counts if a run is so near
 PULSE = 0.5  # of its height: what falls off by more is a pulse, or noise that was clipped
 
@@ -29,14 +31,18 @@ class Tops:
 
     spans: NDArray[np.int64]
     falls: NDArray[np.float64]
+    below: int  # samples that lie a step lower
 
 
-def tops(x: NDArray[np.float64], rail: float) -> Tops:
+def tops(x: NDArray[np.float64], rail: float, step: float) -> Tops:
     """Find what lies at the upper rail."""
-    spans = runs(x >= rail - TOLERANCE * abs(rail))
+    tolerance = TOLERANCE * abs(rail)
+    at_rail = x >= rail - tolerance
+    spans = runs(at_rail)
+    near = np.count_nonzero(x >= rail - tolerance - max(step, tolerance))
     padded = np.concatenate((x[:1], x, x[-1:]))
     falls = rail - (padded[spans[:, 0]] + padded[spans[:, 1] + 1]) / 2
-    return Tops(spans, falls)
+    return Tops(spans, falls, int(near - np.count_nonzero(at_rail)))
 
 
 def together(parts: Sequence[Tops]) -> Tops:
@@ -44,7 +50,7 @@ def together(parts: Sequence[Tops]) -> Tops:
     spans = np.concatenate([part.spans for part in parts])
     falls = np.concatenate([part.falls for part in parts])
     order = np.argsort(spans[:, 0], kind="stable")
-    return Tops(spans[order], falls[order])
+    return Tops(spans[order], falls[order], sum(part.below for part in parts))
 
 
 def is_clipped(found: Tops, rail: float, *, step: float, shortest: int, fewest: int) -> bool:
@@ -53,9 +59,10 @@ def is_clipped(found: Tops, rail: float, *, step: float, shortest: int, fewest: 
     long = length >= shortest
     if np.count_nonzero(long) < fewest:
         return False
+    piled = int(length.sum()) >= PILE * found.below
     crest = (1 + 2 / length[long]) ** 2 * max(step, TOLERANCE * abs(rail))
     falls = found.falls[long]
-    if np.median(falls / crest) < CREST:
+    if np.median(falls / crest) < (STEEP if piled else CREST):
         return False
     # Pulses of one height stand alone and are rarely so short; clipped noise is so most often.
     pulses = np.median(falls) > PULSE * abs(rail) and np.mean(long) > PULSE

@@ -23,6 +23,7 @@ AROUND_S = 0.020  # and how much around it tells what is usual there
 LONG_S = 0.120  # from here on a run is an edit unless its borders are loud
 LOUD = 0.1  # of the recording's level
 ABRUPT = 0.1  # a border has at least this share of the level around
+STEP_QUANTILE = 0.05
 PLATEAUS = 4  # a run is so many times longer than those around it
 PACKET_S = (0.004, 0.1)  # shortest and longest packet
 MOST_PACKETS = 6.5  # a good packet is repeated so often at most
@@ -47,7 +48,9 @@ def is_dropout(
     if min(side.size for side in sides) < 2:
         return False
     steps = np.abs(np.concatenate([np.diff(side) for side in sides]))
-    step = float(np.min(steps[steps > 0], initial=np.inf))
+    steps = steps[steps > 0]
+    # Not the least: where something was added to coarse steps, a few lie between them.
+    step = float(np.quantile(steps, STEP_QUANTILE)) if steps.size else np.inf
     plateau = max((b - a for side in sides for a, b in flat_runs(side, 2)), default=1)
     if stop - start < PLATEAUS * plateau:
         return False
