@@ -252,6 +252,27 @@ def test_chunks_survive_byte_for_byte(
     assert target.read_bytes() == bytes(table)
 
 
+def test_a_salvaged_file_of_odd_length_is_padded(tmp_path: Path) -> None:
+    file = make(tmp_path, "WAV", "PCM_U8", channels=1)
+    file.write_bytes(file.read_bytes()[:-99])
+    info = inspect(file, salvage=True)
+    assert info.length == 903
+    write_patched(info, tmp_path / "y.wav", [])
+    content = (tmp_path / "y.wav").read_bytes()
+    assert len(content) == 44 + 903 + 1
+    assert struct.unpack_from("<I", content, 4) == (len(content) - 8,)
+    assert struct.unpack_from("<I", content, 40) == (903,)
+
+
+def test_a_recording_that_became_shorter_is_refused(tmp_path: Path) -> None:
+    file = make(tmp_path, "WAV", "PCM_16")
+    info = inspect(file)
+    file.write_bytes(file.read_bytes()[:-10])
+    with pytest.raises(AudioError, match=f"ends before sample {N}: it was changed"):
+        write_patched(info, tmp_path / "y.wav", [Patch(0, N - 5, np.zeros(5))])
+    assert names(tmp_path) == ["x.wav"]
+
+
 def test_a_pipes_header_is_kept_as_it_is(tmp_path: Path) -> None:
     content = bytearray(riff_with_everything())
     content[4:8] = b"\xff" * 4
@@ -413,6 +434,7 @@ def test_another_form_that_is_wide_enough_holds_every_sample(
         (("WAV", "PCM_24"), "y.wav", "PCM_16", ("WAV", "PCM_16")),
         (("WAV", "FLOAT"), "y.flac", None, ("FLAC", "PCM_24")),
         (("WAV", "PCM_32"), "y.flac", None, ("FLAC", "PCM_24")),
+        (("WAV", "PCM_32"), "y.wav", "FLOAT", ("WAV", "FLOAT")),
         (("WAV", "DOUBLE"), "y.aiff", "FLOAT", ("AIFF", "FLOAT")),
         (("WAV", "PCM_16"), "y.wav", "ALAW", ("WAV", "ALAW")),
         (("OGG", "VORBIS"), "y.flac", None, ("FLAC", "PCM_24")),
