@@ -112,7 +112,15 @@ def detect(
     Notes
     -----
     Each recording is judged by itself: a recording that is clipped and then made softer is clipped,
-    and scaling changes nothing.
+    and scaling changes nothing. Clicks are candidates of autoregressive prediction [1]_, weighed by
+    how common they are in the recording [2]_: one alone needs more evidence than one of many. None
+    is looked for within 12 ms of the ends, or within 2 ms of other damage.
+
+    References
+    ----------
+    .. [1] S. J. Godsill, P. J. W. Rayner, "Digital Audio Restoration", Springer 1998, chapter 5.
+    .. [2] M. Saerens, P. Latinne, C. Decaestecker, "Adjusting the outputs of a classifier to new a
+       priori probabilities: a simple procedure", Neural Computation 14 (2002), 21-41.
 
     Examples
     --------

@@ -9,7 +9,7 @@ energy is least after taking
 
     d = R^-1 m,   m[n] = sum_k a[k] e[n + k],   R[i, j] = sum_k a[k] a[k + |i - j|]        (1)
 
-off them, and falls by ``d @ m`` (Godsill & Rayner, eq. 5.6 ff.). A click that was added leaves
+off them, and falls by ``d @ m`` (Godsill & Rayner 1998, chapter 5). A click that was added leaves
 nothing but what is usual around it; a pulse leaves its ringing.
 """
 
