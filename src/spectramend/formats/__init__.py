@@ -3,7 +3,7 @@
 =====================  ================  =========================  =============================
 format                 ending            what it holds              what it does not
 =====================  ================  =========================  =============================
-`audacity`             .txt              time, band, label          channel
+`audacity`             .txt              time, band, label
 `raven`                .selections.txt,  time, band, channel,       open bands
                        .tsv              label
 `sonic-visualiser-csv` .csv              time, band, label          channel, open bands
@@ -18,7 +18,9 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,6 +33,9 @@ from spectramend.regions import Region
 __all__ = ["FORMATS", "MAX_BYTES", "Format", "parse_regions", "read_regions", "write_regions"]
 
 MAX_BYTES = 32 * 2**20  # MAX_REGIONS of more than 60 bytes each
+HOLD_CHANNELS = {"raven"}
+NEVER_EMPTY = {"svl", "textgrid"}
+_CHANNEL_IN_LABEL = re.compile(r"(?P<label>.*?)\s*\[channel (?P<channel>[1-9]\d{0,3})\]", re.DOTALL)
 _KNOWN = "Audacity labels, a Raven selection table, Sonic Visualiser boxes or a TextGrid"
 
 
@@ -167,7 +172,7 @@ def parse_regions(data: bytes, *, name: str, sr: float | None = None) -> list[Re
                 break
         else:
             raise MalformedError(f"is no region file that is known: give {_KNOWN}.")
-        regions = list(bounded(known.parse(text, sr)))
+        regions = [_channel_of_label(region) for region in bounded(known.parse(text, sr))]
         if not regions:
             raise MalformedError("holds no regions: mark some and save it again.")
     except MalformedError as error:
@@ -191,8 +196,9 @@ def write_regions(
     path : path-like
         The file to be written.
     regions : sequence of Region
-        At least one. Nothing of them is lost silently: a channel that the format cannot hold is an
-        error. Tabs and line ends in labels become spaces where they would separate.
+        Regions; none gives a file that holds none, where the format can say so. A channel that the
+        format cannot hold goes into the label, as "[channel 2]", and is found there when it is
+        read. Tabs and line ends in labels become spaces where they would separate.
     sr : float, > 0, optional
         Sample rate of the recording in Hz: where formats other than Audacity's need a highest
         frequency and a region has none, and for SVL, which counts frames.
@@ -208,8 +214,8 @@ def write_regions(
     Raises
     ------
     ParameterError
-        If there are no regions, the format is unknown or cannot hold what they say, or `sr` or
-        `length_s` is needed or not positive.
+        If the format is unknown or cannot hold what the regions say, or `sr` or `length_s` is
+        needed or not positive.
     FileError
         If the file may not or cannot be written; nothing is left behind.
 
@@ -225,12 +231,29 @@ def write_regions(
     """
     _check_positive("sr", sr)
     _check_positive("length_s", length_s)
-    known = FORMATS[_format_of(path, format)]
-    if not regions:
-        raise ParameterError("no regions: give at least one to be written.")
-    text = known.format(regions, sr, length_s)
+    name = _format_of(path, format)
+    if name not in HOLD_CHANNELS:
+        regions = [_channel_in_label(region) for region in regions]
+    if not regions and name in NEVER_EMPTY:
+        raise ParameterError(f"no regions: {name} cannot say so; write Audacity labels, .txt.")
+    text = FORMATS[name].format(regions, sr, length_s)
     with whole_file(path, overwrite=overwrite) as temporary:
         temporary.write_bytes(text.encode())
+
+
+def _channel_in_label(region: Region) -> Region:
+    """Say the channel in the label."""
+    if region.channel is None:
+        return region
+    return replace(region, channel=None, label=f"{region.label} [channel {region.channel}]".strip())
+
+
+def _channel_of_label(region: Region) -> Region:
+    """Take the channel from a label that says one, unless the file itself does."""
+    match = _CHANNEL_IN_LABEL.fullmatch(region.label)
+    if match is None or region.channel is not None:
+        return region
+    return replace(region, channel=int(match["channel"]), label=match["label"])
 
 
 def _check_positive(name: str, value: float | None) -> None:
