@@ -10,7 +10,6 @@ from spectramend.formats.base import (
     number,
     numbered_lines,
     one_line,
-    refuse_channel,
     region_at,
     times,
 )
@@ -46,7 +45,6 @@ def format_labels(regions: Sequence[Region], _sr: float | None, length_s: float 
     """Write labels, six decimals as Audacity does."""
     lines = []
     for region in regions:
-        refuse_channel(region, _NAME)
         start, end = (round(time, 6) for time in times(region, length_s))
         low, high = (f if f is None else round(f, 6) for f in (region.f_low_hz, region.f_high_hz))
         Region(start, end, low, high)  # refuses a band too narrow for six decimals

@@ -161,15 +161,6 @@ def box(region: Region, sr: float | None, length_s: float | None, format_name: s
     return closed
 
 
-def refuse_channel(region: Region, format_name: str) -> None:
-    """Refuse to lose a channel silently."""
-    if region.channel is not None:
-        raise ParameterError(
-            f"region {region}: names channel {region.channel}, which {format_name} cannot hold: "
-            f"write a Raven selection table, or leave the channel out."
-        )
-
-
 def writable(label: str) -> str:
     """Put spaces for characters that no text file or XML may have."""
     return _UNWRITABLE.sub(" ", label)

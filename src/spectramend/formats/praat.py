@@ -12,7 +12,6 @@ from spectramend.formats.base import (
     MalformedError,
     is_number_like,
     number,
-    refuse_channel,
     region_at,
     shown,
     times,
@@ -166,7 +165,6 @@ def _tier(tokens: _Tokens) -> Iterator[Region]:
 
 def _span(region: Region, length_s: float | None) -> Span:
     """Take what a TextGrid holds of a region, and refuse to lose the rest."""
-    refuse_channel(region, _NAME)
     if region.f_low_hz is not None or region.f_high_hz is not None:
         raise ParameterError(
             f"region {region}: has a band, which {_NAME} cannot hold: write Audacity labels, or "

@@ -16,7 +16,6 @@ from spectramend.formats.base import (
     first_line,
     is_number_like,
     number,
-    refuse_channel,
     region_at,
     shown,
     writable,
@@ -69,7 +68,6 @@ def format_csv(regions: Sequence[Region], sr: float | None, length_s: float | No
     table = csv.writer(stream, lineterminator="\n")
     table.writerow([*_SECONDS, *_BAND, _LABEL])
     for region in regions:
-        refuse_channel(region, _CSV_NAME)
         start, end, low, high = box(region, sr, length_s, _CSV_NAME)
         sides = [f"{start:.9f}", f"{end:.9f}", f"{low:.6f}", f"{high:.6f}"]
         table.writerow([*sides, writable(region.label)])
@@ -227,7 +225,6 @@ class _LayerReader:
 
 def _framed(region: Region, sr: float, length_s: float | None) -> dict[str, float]:
     """Give the attributes of a box, times rounded to frames."""
-    refuse_channel(region, _SVL_NAME)
     closed = box(region, sr, length_s, _SVL_NAME)
     frames = [time * sr for time in (closed.start_s, closed.end_s)]
     if not all(map(math.isfinite, frames)):
