@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import math
 import warnings
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -25,6 +26,7 @@ Extent: TypeAlias = tuple[float, float, float, float]
 """First and last second, lowest and highest Hz of a picture."""
 
 DYNAMIC_RANGE_DB = 70.0
+BOX_COLOR = "#4fd8eb"  # stands out from every colour of the spectrogram
 MASK_COLORS = ("#2d2a4a", "#f4c95d")  # hidden, reliable: told apart without colour vision too
 
 
@@ -132,6 +134,32 @@ def mask_panel(ax: Axes, observed: ArrayLike, *, extent: Extent) -> AxesImage:
         norm=BoundaryNorm([-0.5, 0.5, 1.5], 2),
         interpolation_stage="rgba",  # where cells are finer than pixels the colours mix
     )
+
+
+def draw_boxes(ax: Axes, boxes: Iterable[Extent]) -> None:
+    """Draw rectangles of time and frequency.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Where to draw.
+    boxes : iterable of (float, float, float, float)
+        First and last second, lowest and highest Hz of each.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> ax = Figure().add_subplot()
+    >>> draw_boxes(ax, [(1.0, 2.0, 300.0, 4000.0)])
+    >>> len(ax.patches)
+    1
+    """
+    from matplotlib.patches import Rectangle
+
+    for start_s, end_s, low_hz, high_hz in boxes:
+        corner = (start_s, low_hz)
+        size = (end_s - start_s, high_hz - low_hz)
+        ax.add_patch(Rectangle(corner, *size, fill=False, edgecolor=BOX_COLOR, linewidth=1.2))
 
 
 def level_bar(ax: Axes, image: AxesImage, *, label: str = "dB") -> Colorbar:

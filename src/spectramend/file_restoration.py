@@ -6,21 +6,33 @@ import os
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramend.audio import FileInfo, Patch, PatchReport, inspect, read_part, write_patched
+from spectramend.audio import (
+    FileInfo,
+    Patch,
+    PatchReport,
+    choose_target,
+    inspect,
+    read_part,
+    write_patched,
+)
 from spectramend.detection import KINDS, Thresholds, detect_blocks
 from spectramend.dictionary import Dictionary
 from spectramend.errors import ParameterError
+from spectramend.files import check_output
 from spectramend.jobs import Job, Mend, mend_regions
 from spectramend.masks import Mask
 from spectramend.nmf.solve import RngLike
 from spectramend.regions import Region
-from spectramend.restoration import checked_options, repair
+from spectramend.restoration import Repair, checked_options, repair
 from spectramend.stft import STFT
+
+BEGINNING_S = 30.0  # of a recording whose cells a mask hides
 
 
 @dataclass(frozen=True)
@@ -59,8 +71,6 @@ class FileRepair:
         How it was written.
     excerpts : tuple of Excerpt
         The first jobs with their context.
-    notes : tuple of str
-        What else there is to know, a sentence each.
     seconds : float
         How long it took.
     """
@@ -69,7 +79,6 @@ class FileRepair:
     jobs: tuple[Job, ...]
     written: PatchReport
     excerpts: tuple[Excerpt, ...]
-    notes: tuple[str, ...]
     seconds: float
 
 
@@ -141,11 +150,18 @@ def repair_file(
     """
     started = time.perf_counter()
     info = inspect(source, salvage=salvage)
+    # Before any work is done for it.
+    check_output(target, overwrite=overwrite)
+    choose_target(info, Path(target), subtype, allow_lossy=allow_lossy)
     voices = (dictionary,) if isinstance(dictionary, Dictionary) else tuple(dictionary or ())
-    notes: tuple[str, ...] = ()
+    context = round(context_s * info.sr)
     if isinstance(damaged, Mask):
-        patches, notes = _of_mask(info, damaged, damage, voices, stft, keep_reliable, rng)
-        mends: list[Mend] = []
+        x, fixed = _repair_all(info, damaged, damage, voices, stft, keep_reliable, rng)
+        patches = _changes(x, fixed.samples)
+        jobs = fixed.jobs
+        excerpts = [
+            _beginning(info, *channels) for channels in zip(x, fixed.samples, jobs, strict=True)
+        ]
     else:
         regions = [damaged] if isinstance(damaged, Region) else list(damaged)
         options = checked_options(damage, context_s, stft, voices)
@@ -163,15 +179,14 @@ def repair_file(
             mends.append(mend)
             progress(f"repaired {mend.job.regions[0]}", min(len(mends), total), total)
         patches = [Patch(m.job.channel - 1, m.job.start, m.samples) for m in mends]
-    context = round(context_s * info.sr)
-    # The target may be the recording itself: look before it is written.
-    excerpts = [_excerpt(info, mend, mends, context) for mend in mends[:n_excerpts]]
+        jobs = tuple(mend.job for mend in mends)
+        # The target may be the recording itself: look before it is written.
+        excerpts = [_excerpt(info, mend, mends, context) for mend in mends[:n_excerpts]]
     written = write_patched(
         info, target, patches, subtype=subtype, allow_lossy=allow_lossy, overwrite=overwrite
     )
-    jobs = tuple(mend.job for mend in mends)
     seconds = time.perf_counter() - started
-    return FileRepair(info, jobs, written, tuple(excerpts), notes, seconds)
+    return FileRepair(info, jobs, written, tuple(excerpts[:n_excerpts]), seconds)
 
 
 def detect_file(
@@ -232,7 +247,7 @@ def detect_file(
     return info, regions
 
 
-def _of_mask(
+def _repair_all(
     info: FileInfo,
     mask: Mask,
     damage: Literal["auto", "missing", "occluded"],
@@ -240,8 +255,8 @@ def _of_mask(
     stft: STFT | None,
     keep_reliable: bool,
     rng: RngLike,
-) -> tuple[list[Patch], tuple[str, ...]]:
-    """Restore the hidden cells of a mask: what to write, and what to say."""
+) -> tuple[NDArray[np.float64], Repair]:
+    """Restore the hidden cells of a mask in all channels: samples before, and the repair."""
     x = read_part(info, 0, info.length)
     if not np.isfinite(x).all():
         raise ParameterError(
@@ -258,16 +273,25 @@ def _of_mask(
         keep_reliable=keep_reliable,
         rng=rng,
     )
+    return x, fixed
+
+
+def _changes(x: NDArray[np.float64], y: NDArray[np.float64]) -> list[Patch]:
+    """Find the runs of samples that changed."""
     patches = []
-    for number, (old, new) in enumerate(zip(x, fixed.samples, strict=True)):
+    for number, (old, new) in enumerate(zip(x, y, strict=True)):
         changed = np.flatnonzero(old != new)
         runs = np.split(changed, np.flatnonzero(np.diff(changed) > 1) + 1)
         patches += [Patch(number, int(run[0]), new[run]) for run in runs if run.size]
-    notes = [
-        " ".join([f"channel {i}: fit {c.status}.", *c.notes])
-        for i, c in enumerate(fixed.channels, 1)
-    ]
-    return patches, tuple(notes)
+    return patches
+
+
+def _beginning(
+    info: FileInfo, before: NDArray[np.float64], after: NDArray[np.float64], job: Job
+) -> Excerpt:
+    """Take the beginning of a channel, before and after."""
+    length = round(BEGINNING_S * info.sr)
+    return Excerpt(0, before[:length], after[:length], job)
 
 
 def _excerpt(info: FileInfo, mend: Mend, mends: list[Mend], context: int) -> Excerpt:

@@ -49,6 +49,8 @@ class Panel:
         The transform that the cells belong to.
     start_s : float
         Where the transformed signal begins in the recording, in seconds.
+    boxes : tuple of (float, float, float, float)
+        Rectangles to draw: first and last second, lowest and highest Hz.
 
     Raises
     ------
@@ -61,6 +63,7 @@ class Panel:
     sr: float
     stft: STFT
     start_s: float = 0.0
+    boxes: tuple[tuple[float, float, float, float], ...] = ()
 
     def __post_init__(self) -> None:
         values = np.asarray(self.values)
@@ -221,6 +224,7 @@ def spectrogram_figure(
                 vmax_db=0.0,
             )
             figures.level_bar(ax, image)
+        figures.draw_boxes(ax, panel.boxes)
         ax.set_title(panel.title, loc="left", fontsize=10, parse_math=False)
         ax.set_ylim(0, panel.sr / 2)
         ax.label_outer()

@@ -32,7 +32,7 @@ class Repair:
     sr : int
         Sample rate in Hz.
     jobs : tuple of Job
-        What was done to regions, in the order in which it was done.
+        What was done, in the order in which it was done.
     channels : tuple of Inpainting
         The result for each channel, where a mask was given.
     """
@@ -46,8 +46,7 @@ class Repair:
         """Show a player and a spectrogram in Jupyter."""
         from spectramend.display import sound_html
 
-        facts = [f"channel {i}: {c.status}" for i, c in enumerate(self.channels, 1)]
-        facts += [job_text(job, self.sr) for job in self.jobs]
+        facts = [job_text(job) for job in self.jobs]
         return sound_html(self.samples, self.sr, title="Repaired", facts=facts)
 
 
@@ -183,22 +182,20 @@ def checked_options(
     return Options(damage, context_s, stft, dictionaries)
 
 
-def job_text(job: Job, sr: int) -> str:
+def job_text(job: Job) -> str:
     """Say in a sentence what was done to regions.
 
     Parameters
     ----------
     job : Job
         What was done.
-    sr : int
-        Sample rate in Hz.
 
     Returns
     -------
     str
         The sentence.
     """
-    first = str(job.regions[0])
+    first = "all of it" if str(job.regions[0]) == "-" else str(job.regions[0])
     more = f" and {len(job.regions) - 1} more" if len(job.regions) > 1 else ""
     scale = "order" if job.method == "autoregression" else "n_fft"
     end = "" if job.status == "done" else f": {job.status}"
@@ -228,8 +225,8 @@ def _repair_cells(
         )
     touched = samples_touched(mask, transform, length)
     generator = np.random.default_rng(rng)
-    results, channels = [], []
-    for channel in np.atleast_2d(recording):
+    results, channels, jobs = [], [], []
+    for number, channel in enumerate(np.atleast_2d(recording), 1):
         result = inpaint(
             transform.forward(channel),
             mask,
@@ -242,7 +239,21 @@ def _repair_cells(
         )
         results.append(result)
         channels.append(np.where(touched, result.samples, channel))
-    return Repair(np.reshape(channels, recording.shape), sr, channels=tuple(results))
+        status = " ".join([f"fit {result.status}.", *result.notes])
+        jobs.append(
+            Job(
+                number,
+                0,
+                length,
+                (Region(channel=number),),
+                mask.damage,
+                "as the mask says",
+                "masked NMF",
+                transform.n_fft,
+                status,
+            )
+        )
+    return Repair(np.reshape(channels, recording.shape), sr, tuple(jobs), tuple(results))
 
 
 def samples_touched(mask: Mask, stft: STFT, length: int) -> NDArray[np.bool_]:

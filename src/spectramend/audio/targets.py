@@ -110,6 +110,23 @@ def choose_target(
     return Target(container, chosen, False, (*notes, *_notes(info, container, chosen)))
 
 
+def usual_ending(info: FileInfo) -> str:
+    """Choose an ending for a file that has no name of its own.
+
+    Parameters
+    ----------
+    info : FileInfo
+        The recording that it is made of.
+
+    Returns
+    -------
+    str
+        That of its container, or ``".wav"`` if its coding is lossy.
+    """
+    own = (ending for ending, names in ENDINGS.items() if info.container in names)
+    return ".wav" if info.lossy else next(own, ".wav")
+
+
 def bits_of(subtype: str) -> int:
     """Give the bits of the whole numbers that a coding holds.
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -107,11 +109,47 @@ keep_reliable_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
 
 
+def is_standard(path: Path) -> bool:
+    """Tell whether a path stands for stdin or stdout."""
+    return str(path) == "-"
+
+
+@contextlib.contextmanager
+def input_file(path: Path) -> Iterator[Path]:
+    """Give a path to read from; what comes from stdin goes through a temporary file."""
+    if not is_standard(path):
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="spectramend-") as folder:
+        copy = Path(folder) / "stdin"
+        with copy.open("wb") as stream:
+            shutil.copyfileobj(sys.stdin.buffer, stream)
+        yield copy
+
+
+@contextlib.contextmanager
+def output_file(path: Path, ending: str) -> Iterator[Path]:
+    """Give a path to write to; what is for stdout goes through a temporary file."""
+    if not is_standard(path):
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="spectramend-") as folder:
+        copy = Path(folder) / f"stdout{ending}"
+        yield copy
+        with copy.open("rb") as stream:
+            shutil.copyfileobj(stream, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+
+
 def stft_options(function: Command) -> Command:
     """Add the options of a transform."""
     for option in (
         click.option("--hop-length", type=int, help="Samples between frames. [default: n-fft/4]"),
-        click.option("--n-fft", type=int, help="Samples in a frame. [default: 1024]"),
+        click.option(
+            "--n-fft",
+            type=int,
+            help="Samples in a frame. [default: 1024; of regions, what suits them]",
+        ),
     ):
         function = option(function)
     return function

@@ -1,4 +1,4 @@
-"""Commands on recordings: train, mask, repair, evaluate."""
+"""Commands on recordings: train, mask, evaluate."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from spectramend.cli.base import (
     command,
     finite,
     json_option,
-    keep_reliable_option,
     overwrite_option,
     say,
     seed_option,
@@ -200,84 +199,6 @@ def mask_estimate(
     )
     mask.save(output, overwrite=overwrite)
     _say_reliable(output, mask)
-
-
-@command(cli, "repair")
-@click.argument("source", metavar="IN", type=PATH)
-@click.option("-o", "--output", type=PATH, required=True, help="The repaired recording.")
-@click.option("--mask", "mask_file", type=PATH, required=True, help="Mask: .npz, .npy or .png.")
-@click.option(
-    "--damage",
-    type=click.Choice(["auto", "missing", "occluded"]),
-    default="auto",
-    show_default=True,
-    help="What hidden cells are; auto: as the mask file says.",
-)
-@click.option(
-    "--dictionary",
-    "dictionaries",
-    type=PATH,
-    multiple=True,
-    help="Dictionary; repeat for several of one kind. [default: learned from IN]",
-)
-@keep_reliable_option
-@stft_options
-@seed_option
-@overwrite_option
-@json_option
-def repair(
-    source: Path,
-    output: Path,
-    mask_file: Path,
-    damage: str,
-    dictionaries: tuple[Path, ...],
-    keep_reliable: bool,
-    n_fft: int | None,
-    hop_length: int | None,
-    seed: int,
-    overwrite: bool,
-    as_json: bool,
-) -> None:
-    """Restore the hidden cells of a recording.
-
-    The output has the sample rate, the channels and, where its format allows, the sample coding of
-    the input.
-    """
-    from spectramend import audio, restoration
-    from spectramend.dictionary import Dictionary
-    from spectramend.files import check_output
-    from spectramend.masks import Mask
-
-    check_output(output, overwrite=overwrite)
-    recording = audio.read(source)
-    plain = mask_file.suffix != ".npz"
-    stft = (
-        None if n_fft is None and hop_length is None and not plain else transform(n_fft, hop_length)
-    )
-    mask = Mask.load(
-        mask_file,
-        stft=stft,
-        sr=recording.sr,
-        damage=None if damage == "auto" else damage,  # type: ignore[arg-type]  # click checked it
-    )
-    voices = [Dictionary.load(path) for path in dictionaries] or None
-    fixed = restoration.repair(
-        recording.samples,
-        recording.sr,
-        mask,
-        dictionary=voices,
-        keep_reliable=keep_reliable,
-        rng=seed,
-    )
-    audio.write(output, fixed.samples, recording.sr, subtype=recording.subtype, overwrite=overwrite)
-    if as_json:
-        channels = [
-            {"status": c.status, "n_iter": c.factorization.n_iter, "notes": list(c.notes)}
-            for c in fixed.channels
-        ]
-        click.echo(json.dumps({"output": str(output), "channels": channels, "seed": seed}))
-    for number, channel in enumerate(fixed.channels, 1):
-        say(" ".join([f"{output}: channel {number}: fit {channel.status}.", *channel.notes]))
 
 
 @command(cli, "evaluate")

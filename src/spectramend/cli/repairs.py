@@ -1,0 +1,371 @@
+"""Commands that find and repair damage: repair, detect."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from spectramend.cli.base import (
+    PATH,
+    cli,
+    command,
+    finite,
+    input_file,
+    is_standard,
+    json_option,
+    keep_reliable_option,
+    output_file,
+    overwrite_option,
+    progress,
+    say,
+    seed_option,
+    stft_options,
+    transform,
+)
+from spectramend.errors import FileError, ParameterError
+
+if TYPE_CHECKING:
+    from spectramend.audio import FileInfo
+    from spectramend.file_restoration import FileRepair
+    from spectramend.masks import Mask
+    from spectramend.regions import Region
+    from spectramend.stft import STFT
+
+MANY = 20  # repairs of which each gets a line
+
+salvage_option = click.option(
+    "--salvage", is_flag=True, help="Take what is there of a truncated recording."
+)
+
+
+@command(cli, "repair")
+@click.argument("source", metavar="IN", type=PATH)
+@click.option(
+    "-o", "--output", type=PATH, required=True, help="The repaired recording; - is stdout."
+)
+@click.option(
+    "--region",
+    "specs",
+    multiple=True,
+    help="T0-T1[@F0-F1] in seconds (or h:mm:ss) and Hz, such as 1.2-1.45@800-3k; repeat for more. "
+    "A side left out is open.",
+)
+@click.option("--labels", type=PATH, help="Regions from Audacity, Raven, Sonic Visualiser, Praat.")
+@click.option("--mask", "mask_file", type=PATH, help="Mask of cells: .npz, .npy or .png.")
+@click.option("--detect", "detects", is_flag=True, help="Find dropouts, clicks and clipped runs.")
+@click.option(
+    "--damage",
+    type=click.Choice(["auto", "missing", "occluded"]),
+    default="auto",
+    show_default=True,
+    help="What is wrong: nothing is left (missing) or something lies over it (occluded). auto: "
+    "look, or as the mask file says.",
+)
+@click.option(
+    "--dictionary",
+    "dictionaries",
+    type=PATH,
+    multiple=True,
+    help="How the target sounds; repeat for several of one kind. [default: learned from IN]",
+)
+@click.option(
+    "--context",
+    "context_s",
+    type=float,
+    default=2.0,
+    show_default=True,
+    help="Seconds on either side of a region to look at.",
+)
+@click.option(
+    "--channel", type=click.IntRange(1), help="Channel of regions that name none. [default: all]"
+)
+@keep_reliable_option
+@stft_options
+@click.option(
+    "--subtype", help="How to code samples: PCM_16, PCM_24, FLOAT, ... [default: that of IN]"
+)
+@click.option(
+    "--lossy", is_flag=True, help="Let OUT be MP3, Ogg or the like: then every sample changes."
+)
+@salvage_option
+@click.option("--report", type=PATH, help="Folder for a page, figures, sounds and JSON.")
+@seed_option
+@overwrite_option
+@json_option
+def repair(
+    source: Path,
+    output: Path,
+    specs: tuple[str, ...],
+    labels: Path | None,
+    mask_file: Path | None,
+    detects: bool,
+    damage: Any,
+    dictionaries: tuple[Path, ...],
+    context_s: float,
+    channel: int | None,
+    keep_reliable: bool,
+    n_fft: int | None,
+    hop_length: int | None,
+    subtype: str | None,
+    lossy: bool,
+    salvage: bool,
+    report: Path | None,
+    seed: int,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Restore damaged regions of a recording, or the hidden cells of a mask.
+
+    Say what is damaged by --region, --labels, --mask or --detect. No other sample changes;
+    container and coding stay what they are, unless OUT is named otherwise. IN may be - for stdin.
+    """
+    from spectramend import audio, repair_report
+    from spectramend.dictionary import Dictionary
+    from spectramend.file_restoration import detect_file, repair_file
+    from spectramend.files import check_folder, check_output, whole_folder
+    from spectramend.regions import Region
+
+    given = [bool(specs), labels is not None, mask_file is not None, detects]
+    if sum(given) != 1:
+        raise click.UsageError(
+            "Say what is damaged by one of --region, --labels, --mask, --detect."
+        )
+    if mask_file is None and keep_reliable:
+        raise click.UsageError("--keep-reliable goes with --mask: regions keep what is outside.")
+    if mask_file is not None and channel is not None:
+        raise click.UsageError("--channel goes with regions: a mask is that of every channel.")
+    if as_json and is_standard(output):
+        raise click.UsageError("--json and -o - both write to stdout: give a file to one of them.")
+    regions = [Region.parse(spec) for spec in specs]
+    if not is_standard(output):
+        check_output(output, overwrite=overwrite)
+    if report is not None:
+        check_folder(report, overwrite=overwrite)
+    stft = None if n_fft is None and hop_length is None else transform(n_fft, hop_length)
+    with input_file(source) as recording:
+        info = audio.inspect(recording, salvage=salvage)
+        if info.lossy:
+            say(f"{source}: its coding is lossy; what comes out is coded without loss.")
+        damaged: Mask | list[Region]
+        if mask_file is not None:
+            damaged = _mask(mask_file, info, stft, damage)
+        else:
+            if labels is not None:
+                regions = _labelled(labels, info)
+            elif detects:
+                with progress() as show:
+                    regions = detect_file(recording, salvage=salvage, progress=show)[1]
+                say(_count(regions))
+            damaged = [_prepared(region, info, channel) for region in regions]
+        voices = [Dictionary.load(path) for path in dictionaries] or None
+        with output_file(output, audio.usual_ending(info)) as target, progress() as show:
+            done = repair_file(
+                recording,
+                target,
+                damaged,
+                damage=damage,
+                dictionary=voices,
+                stft=stft,
+                context_s=context_s,
+                keep_reliable=keep_reliable,
+                subtype=subtype,
+                allow_lossy=lossy,
+                salvage=salvage,
+                overwrite=overwrite,
+                n_excerpts=repair_report.MAX_EXCERPTS if report is not None else 0,
+                progress=show,
+                rng=seed,
+            )
+            if report is not None:
+                settings = dict(click.get_current_context().params)
+                with whole_folder(report, overwrite=overwrite) as folder:
+                    repair_report.write_report(
+                        folder, done, target, settings=_plain(settings), command=_again(settings)
+                    )
+    _tell(source, output, done, report)
+    if as_json:
+        jobs = [{"start": j.start, "stop": j.stop, **repair_report.row(j)} for j in done.jobs]
+        click.echo(
+            json.dumps(
+                finite(
+                    {
+                        "output": str(output),
+                        "container": done.written.container,
+                        "subtype": done.written.subtype,
+                        "jobs": jobs,
+                        "clipped": done.written.clipped,
+                        "notes": list(done.written.notes),
+                        "seed": seed,
+                        "seconds": round(done.seconds, 3),
+                    }
+                )
+            )
+        )
+
+
+@command(cli, "detect")
+@click.argument("source", metavar="IN", type=PATH)
+@click.option(
+    "-o",
+    "--output",
+    type=PATH,
+    required=True,
+    help="Region file: .txt for Audacity, .selections.txt for Raven, .csv, .svl, .TextGrid; - is "
+    "Audacity's on stdout.",
+)
+@click.option(
+    "--kind",
+    "kinds",
+    type=click.Choice(["dropout", "click", "clipping"]),
+    multiple=True,
+    help="What to look for; repeat for more. [default: all]",
+)
+@click.option("--dropout-ms", type=float, help="Shortest dropout. [default: 2]")
+@click.option(
+    "--dropout-max-ms", type=float, help="Longest; what is longer is silence. [default: 500]"
+)
+@click.option(
+    "--border-steps", type=float, help="Least level beside a dropout, in steps. [default: 2]"
+)
+@click.option(
+    "--click-db", type=float, help="Least evidence for a click; more finds fewer. [default: 10]"
+)
+@click.option("--clip-run", type=int, help="Samples in a row that make a flat top. [default: 3]")
+@click.option("--clip-tops", type=int, help="Flat tops that make a clipped recording. [default: 3]")
+@salvage_option
+@overwrite_option
+@json_option
+def detect(
+    source: Path,
+    output: Path,
+    kinds: tuple[str, ...],
+    salvage: bool,
+    overwrite: bool,
+    as_json: bool,
+    **thresholds: float | None,
+) -> None:
+    """Find dropouts, clicks and clipped runs, and write them as labels that repair reads."""
+    from spectramend.detection import KINDS, Thresholds
+    from spectramend.file_restoration import detect_file
+    from spectramend.files import check_output
+    from spectramend.formats import write_regions
+
+    if as_json and is_standard(output):
+        raise click.UsageError("--json and -o - both write to stdout: give a file to one of them.")
+    if not is_standard(output):
+        check_output(output, overwrite=overwrite)
+    chosen = Thresholds(**{k: v for k, v in thresholds.items() if v is not None})  # type: ignore[arg-type]
+    with input_file(source) as recording, progress() as show:
+        info, regions = detect_file(
+            recording, thresholds=chosen, kinds=kinds or KINDS, salvage=salvage, progress=show
+        )
+    with output_file(output, ".txt") as target:
+        write_regions(target, regions, sr=info.sr, length_s=info.seconds, overwrite=overwrite)
+    say(f"{source}: {_count(regions)}")
+    if as_json:
+        found = [
+            {"start_s": r.start_s, "end_s": r.end_s, "channel": r.channel, "label": r.label}
+            for r in regions
+        ]
+        values = {field.name: getattr(chosen, field.name) for field in fields(chosen)}
+        click.echo(json.dumps({"output": str(output), "regions": found, "thresholds": values}))
+
+
+def _mask(path: Path, info: FileInfo, stft: STFT | None, damage: str) -> Mask:
+    """Read a mask; arrays and pictures need a transform, and to be told the damage."""
+    from spectramend.masks import Mask
+
+    if stft is None and path.suffix != ".npz":
+        stft = transform(None, None)
+    told = None if damage == "auto" else damage
+    return Mask.load(path, stft=stft, sr=info.sr, damage=told)  # type: ignore[arg-type]
+
+
+def _labelled(path: Path, info: FileInfo) -> list[Region]:
+    """Read regions, and leave points out."""
+    from spectramend.formats import read_regions
+
+    found = read_regions(path, sr=info.sr)
+    regions = [region for region in found if not region.is_point]
+    if len(regions) < len(found):
+        say(f"{path}: {len(found) - len(regions)} points have no length and are left out.")
+    if not regions:
+        raise FileError(f"{path}: holds points only: give regions a length.")
+    try:
+        for region in regions:
+            region.samples(length=info.length, sr=info.sr)
+    except ParameterError as error:
+        raise FileError(f"{path}: {error}") from None
+    return regions
+
+
+def _prepared(region: Region, info: FileInfo, channel: int | None) -> Region:
+    """Give a region its channel, and say where it is cut at the Nyquist frequency."""
+    if region.exceeds_nyquist(info.sr):
+        region.band(sr=info.sr)  # refuses what lies wholly above
+        say(f"region {region}: is cut at {info.sr / 2:g} Hz, the recording's highest frequency.")
+        region = replace(region, f_high_hz=None)
+    return region if region.channel is not None else replace(region, channel=channel)
+
+
+def _count(regions: list[Region]) -> str:
+    """Say how much damage was found."""
+    if not regions:
+        return "no damage found."
+    kinds = sorted({region.label for region in regions})
+    return ", ".join(f"{sum(r.label == kind for r in regions)} {kind}" for kind in kinds) + "."
+
+
+def _tell(source: Path, output: Path, done: FileRepair, report: Path | None) -> None:
+    """Say what was done."""
+    from spectramend.restoration import job_text
+
+    for job in done.jobs[:MANY]:
+        say(f"{source}: {job_text(job)}")
+    if len(done.jobs) > MANY:
+        say(f"{source}: and {len(done.jobs) - MANY} more repairs.")
+    for note in done.written.notes:
+        say(f"{output}: {note}")
+    if done.written.clipped:
+        say(
+            f"{output}: {done.written.clipped} repaired samples go over full scale and were "
+            f"limited; --subtype FLOAT keeps them."
+        )
+    if report is not None:
+        say(f"Look and listen: {(report / 'index.html').absolute()}")
+
+
+def _plain(settings: dict[str, Any]) -> dict[str, Any]:
+    """Put options into a form that JSON holds; paths by their names."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, Path):
+            return value.name
+        return [plain(item) for item in value] if isinstance(value, tuple) else value
+
+    shown = ("report", "overwrite", "as_json", "quiet", "debug")
+    return {key: plain(value) for key, value in settings.items() if key not in shown}
+
+
+def _again(settings: dict[str, Any]) -> str:
+    """Write the command that does the same again."""
+    words = ["spectramend", "repair"]
+    options = {option.name: option for option in repair.params if isinstance(option, click.Option)}
+    for name, option in options.items():
+        value = settings.get(str(name))
+        if name in ("quiet", "debug", "as_json", "overwrite", "version") or value in (None, ()):
+            continue
+        if value == option.default and name != "seed":
+            continue
+        flag = option.opts[-1]
+        if option.is_flag:
+            words += [flag] if value else []
+        else:
+            for item in value if isinstance(value, tuple) else (value,):
+                words += [flag, str(item)]
+    return shlex.join([*words, str(settings["source"])])
