@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 
 from spectramend import audio
 from spectramend._version import __version__
+from spectramend.errors import ParameterError
 from spectramend.figures import figure_png
 from spectramend.file_restoration import Excerpt, FileRepair
 from spectramend.jobs import Job
+from spectramend.regions import Region
 from spectramend.report import Column, Panel, Picture, Sound, listening_page, spectrogram_figure
 from spectramend.stft import STFT
 
@@ -33,9 +35,7 @@ COLUMNS = (
     Column("region", "Region (s, Hz)"),
     Column("label", "Label"),
     Column("damage", "Damage"),
-    Column("reason", "Because"),
     Column("method", "Method"),
-    Column("n_fft", "Frame or order"),
     Column("status", "Status"),
 )
 
@@ -78,13 +78,15 @@ def write_report(
         "The sounds are excerpts with their context, one after the other.",
         sounds=sounds,
         rows=[
-            {"number": i, "heard": start, **row(excerpt.job)}
+            {"number": i, "heard": start, **_shown(excerpt.job)}
             for i, (start, excerpt) in enumerate(zip(starts, done.excerpts, strict=True), 1)
         ],
         columns=COLUMNS,
         figures=[_figure(folder, i, e, sr) for i, e in enumerate(done.excerpts, 1)],
         commands=[command],
         notes=[*done.written.notes, *notes],
+        table_heading="Repairs",
+        equal_loudness=False,  # what was not repaired sounds as loud as it did
     )
     (folder / "index.html").write_text(page, "utf-8")
 
@@ -181,6 +183,28 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
+def _shown(job: Job) -> dict[str, Any]:
+    """Say what was done as a reader wants it."""
+    fields = row(job)
+    scale = "order" if job.method == "autoregression" else "frames of"
+    return {
+        **fields,
+        "region": ", ".join(map(_rounded, job.regions)),
+        "damage": f"{job.damage} ({job.reason})",
+        "method": f"{job.method}, {scale} {job.n_fft}",
+    }
+
+
+def _rounded(region: Region) -> str:
+    """Write a region in milliseconds and Hz."""
+    start, end = (None if t is None else round(t, 3) for t in (region.start_s, region.end_s))
+    low, high = (None if f is None else round(f) for f in (region.f_low_hz, region.f_high_hz))
+    try:
+        return str(Region(start, end, low, high))
+    except ParameterError:  # a band of less than 1 Hz
+        return str(region)
+
+
 def _cut(excerpt: Excerpt, sr: int) -> tuple[int, NDArray[Any], NDArray[Any]]:
     """Leave a second on either side: the first sample of the recording, before, after."""
     context = round(CONTEXT_S * sr)
@@ -225,7 +249,7 @@ def _figure(folder: Path, number: int, excerpt: Excerpt, sr: int) -> Picture:
     (folder / name).write_bytes(figure_png(spectrogram_figure(panels)))
     job = excerpt.job
     caption = (
-        f"Repair {number}: channel {job.channel}, {', '.join(map(str, job.regions))}: "
+        f"Repair {number}: channel {job.channel}, {', '.join(map(_rounded, job.regions))}: "
         f"{job.damage} ({job.reason}), {job.method}."
     )
     return Picture(name, "Spectrograms before and after, with the repaired region.", caption)

@@ -325,6 +325,8 @@ def listening_page(
     figures: Sequence[Picture] = (),
     commands: Sequence[str] = (),
     notes: Sequence[str] = (),
+    table_heading: str = "Measurements",
+    equal_loudness: bool = True,
 ) -> str:
     """Compose a web page that plays sounds side by side, with their table and figures.
 
@@ -346,6 +348,10 @@ def listening_page(
         Shell commands that make this page again, one a line.
     notes : sequence of str
         Remarks, such as why a column is empty.
+    table_heading : str
+        Heading of the table.
+    equal_loudness : bool
+        Whether sounds are played equally loud at first.
 
     Returns
     -------
@@ -381,9 +387,10 @@ def listening_page(
         title=html.escape(title),
         lead=html.escape(lead),
         duration=f"{max(sound.duration_s for sound in sounds):.3f}",
+        equal="checked" if equal_loudness else "",
         keys=f"1{tables.DASH}{min(len(sounds), 9)} switch, " if len(sounds) > 1 else "",
         conditions="\n".join(_condition(i, *item, heard) for i, item in numbered),
-        table=_section("Measurements", _metrics_table(rows, named, references)),
+        table=_section(html.escape(table_heading), _metrics_table(rows, named, references)),
         figures=_section("Figures", "\n".join(_figure(figure) for figure in figures)),
         commands=_section("How to make this page again", _command_block(commands)),
         notes=_section("Notes", "\n".join(f"<p>{html.escape(note)}</p>" for note in notes)),

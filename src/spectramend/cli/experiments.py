@@ -100,6 +100,48 @@ def experiment_voices(
         say(f"Tables and figures: {output.absolute()}")
 
 
+@command(experiment_group, "occlusion")
+@click.option("--data", type=PATH, required=True, help="Folder with speech, music and events.")
+@click.option(
+    "--damage",
+    type=click.Choice(["occluded", "missing"]),
+    default="occluded",
+    show_default=True,
+    help="missing: what an event covers is deleted instead.",
+)
+@click.option("-o", "--output", type=PATH, help="Folder for the tables and figures.")
+@seed_option
+@overwrite_option
+@json_option
+def experiment_occlusion(
+    data: Path, damage: Any, output: Path | None, seed: int, overwrite: bool, as_json: bool
+) -> None:
+    """Lay every event over every recording, and repair the box that holds it."""
+    from spectramend.experiments import occlusion, occlusion_output
+    from spectramend.files import check_folder, whole_folder
+    from spectramend.metrics import missing_metrics
+
+    if output is not None:
+        check_folder(output, overwrite=overwrite)
+    recordings, events = occlusion.load(data)
+    with progress() as show:
+        result = occlusion.run(recordings, events, damage=damage, seed=seed, progress=show)
+    if output is not None:
+        with whole_folder(output, overwrite=overwrite) as folder:
+            occlusion_output.write(folder, result, recordings, events, seed)
+    if as_json:
+        click.echo(json.dumps(finite(occlusion_output.as_json(result))))
+    else:
+        for kind in occlusion_output.KINDS:
+            if rows := result.rows(kind):
+                click.echo(kind or "all")
+                print_table(occlusion_output.COLUMNS, rows)
+    for line in missing_metrics():
+        say(line)
+    if output is not None:
+        say(f"Tables and figures: {output.absolute()}")
+
+
 @command(cli, "demo")
 @click.option(
     "-o",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -15,12 +15,29 @@ from spectramend.cli.base import (
     finite,
     json_option,
     overwrite_option,
+    print_table,
     say,
     seed_option,
     stft_options,
     transform,
 )
 from spectramend.errors import AudioError
+
+
+class Heading(NamedTuple):
+    """A column of a table: its key in the rows, and its heading."""
+
+    key: str
+    heading: str
+
+
+REGION_COLUMNS = (
+    Heading("channel", "Channel"),
+    Heading("region", "Region (s, Hz)"),
+    Heading("label", "Label"),
+    Heading("snr_db", "SNR (dB)"),
+    Heading("lsd_db", "LSD (dB)"),
+)
 
 if TYPE_CHECKING:
     from spectramend.audio import Audio
@@ -204,17 +221,26 @@ def mask_estimate(
 @command(cli, "evaluate")
 @click.argument("reference", type=PATH)
 @click.argument("estimate", type=PATH)
+@click.option("--labels", type=PATH, help="Regions in which to measure, too.")
 @json_option
-def evaluate(reference: Path, estimate: Path, as_json: bool) -> None:
-    """Measure how close ESTIMATE is to REFERENCE."""
+def evaluate(reference: Path, estimate: Path, labels: Path | None, as_json: bool) -> None:
+    """Measure how close ESTIMATE is to REFERENCE, as a whole and inside regions."""
     from spectramend import audio, metrics
+    from spectramend.formats import read_regions
+    from spectramend.region_metrics import evaluate_regions
 
     recordings = audio.read_same_rate([reference, estimate])
-    scores = metrics.evaluate(recordings[0].samples, recordings[1].samples, sr=recordings[0].sr)
+    sr = recordings[0].sr
+    T, Y = (recording.samples for recording in recordings)
+    regions = [] if labels is None else [r for r in read_regions(labels, sr=sr) if not r.is_point]
+    scores = metrics.evaluate(T, Y, sr=sr)
+    inside = evaluate_regions(T, Y, regions, sr=sr)
     if as_json:
-        click.echo(json.dumps(finite(scores)))
+        click.echo(json.dumps(finite(scores | ({} if labels is None else {"regions": inside}))))
     else:
         for name, value in scores.items():
             click.echo(f"{name:<10} {'-' if value is None else format(value, '.3f')}")
+        if inside:
+            print_table(REGION_COLUMNS, inside)
     for line in metrics.missing_metrics():
         say(line)
