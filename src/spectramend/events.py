@@ -38,6 +38,7 @@ MODELS = ((1, 4), (5, 8))  # frames stacked, and free atoms
 MAX_ITER = 30
 MARGIN_BINS = 8  # an event reaches beyond the band that was drawn, at least by its window's lobes
 RELIABLE_VARIANCE = 0.03  # of the power of a cell: the least that is uncertain
+SILENCE = 1e-200  # power of cells, where the loudest sample is about 1
 FLOOR = 1e-5  # of magnitudes, in units of their mean
 
 
@@ -98,6 +99,11 @@ def remove_event(
     ndarray [shape=(n,)]
         The signal; meant to be used where the event was.
     """
+    # Without its exponent, which changes no digit, no power overflows or vanishes.
+    exponent = int(np.frexp(np.abs(x).max())[1])
+    x = np.ldexp(np.asarray(x, np.float64), -exponent)
+    if exemplars is not None:
+        exemplars = np.ldexp(np.asarray(exemplars, np.float64), -2 * exponent)
     X = stft.forward(x)
     G = np.ones(X.shape)
     frames = place.frames
@@ -114,13 +120,15 @@ def remove_event(
     width = min(stop - first, part.shape[1])
     share[:, :width] = G[:, first : first + width]
     P = np.abs(part) ** 2
+    if not P.max() > SILENCE:
+        return np.ldexp(x, exponent)
     variance = np.maximum(share * (1 - share), RELIABLE_VARIANCE) * P
     variance = np.maximum(variance, 1e-9 * P.max())
-    y = np.array(x, np.float64)
+    y = x.copy()
     y[start:end] = consistent_mean(
         share * part, variance, stft=stft, length=end - start, max_iter=15
     )
-    return y
+    return np.ldexp(y, exponent)
 
 
 def target_share(

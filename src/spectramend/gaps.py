@@ -6,7 +6,8 @@ anew, here by Burg's recursion. With ``r`` the autocorrelation of a, minimal ene
 
     sum over missing j  of  r[i - j] * x[j]  =  -sum over known j  of  r[i - j] * x[j]        (1)
 
-for every missing i: for one gap a Toeplitz system.
+for every missing i: for one gap a Toeplitz system, for several one with few diagonals. In the
+middle of a long gap nothing is left of either side: there both are continued, and cross-faded.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from spectramend.errors import ParameterError
 
 MAX_ORDER = 1024
 CONTEXT_ORDERS = 4  # samples on either side that the model sees, in orders
+LONGEST = 16384  # samples of a gap for which (1) is solved, the cost of which is their square
+RIDGES = (1e-12, 1e-9, 1e-6, 1e-3)  # keep the matrix positive where the model is all but perfect
 
 
 def model_order(missing: int) -> int:
@@ -96,7 +99,10 @@ def fill_gaps(
     if not m.size or not filled.any():
         return filled
     runs = np.split(m, np.flatnonzero(np.diff(m) > 1) + 1)
-    p = model_order(max(map(len, runs))) if order is None else order
+    longest = max(runs, key=len)
+    p = model_order(longest.size) if order is None else order
+    if longest.size > LONGEST:
+        return _continued(filled, lost, int(longest[0]), int(longest[-1]) + 1, p, n_iter)
     p = max(1, min(p, (filled.size - 1) // 3))
     for _ in range(n_iter):
         filled[m] = _least_residual(filled, lost, runs, burg(filled, p))
@@ -145,7 +151,7 @@ def _least_residual(
 ) -> NDArray[np.float64]:
     """Solve (1) for the missing samples of a signal."""
     import scipy.fft
-    from scipy.linalg import solve, solve_toeplitz
+    from scipy.linalg import solve_toeplitz, solveh_banded
 
     n_fft = scipy.fft.next_fast_len(x.size + a.size, real=True)
     power = np.abs(scipy.fft.rfft(a, n_fft)) ** 2
@@ -154,9 +160,47 @@ def _least_residual(
     r = np.zeros(x.size)
     lags = scipy.fft.irfft(power, n_fft)[: min(a.size, x.size)]
     r[: lags.size] = lags
-    r[0] *= 1 + 1e-12  # keeps the matrix positive where the model is all but perfect
-    if len(runs) == 1:
-        return solve_toeplitz(r[: runs[0].size], right)
     m = np.concatenate(runs)
-    matrix = r[np.abs(m[:, None] - m)]
-    return solve(matrix, right, assume_a="pos")
+    # Element (i, i + d) of the matrix is zero where the samples are farther apart than the order.
+    width = int((np.searchsorted(m, m + a.size) - np.arange(m.size)).max())
+    for ridge in RIDGES:
+        toeplitz = r[: m.size] if len(runs) == 1 else r
+        toeplitz[0] = lags[0] * (1 + ridge)
+        try:
+            if len(runs) == 1:
+                y = solve_toeplitz(toeplitz, right)
+            else:
+                bands = np.zeros((width, m.size))
+                for d in range(width):
+                    bands[d, : m.size - d] = r[m[d:] - m[: m.size - d]]
+                y = solveh_banded(bands, right, lower=True)
+        except np.linalg.LinAlgError:
+            continue
+        if np.isfinite(y).all():
+            return y
+    return np.zeros(m.size)
+
+
+def _continued(
+    x: NDArray[Any], lost: NDArray[np.bool_], start: int, stop: int, p: int, n_iter: int
+) -> NDArray[np.float64]:
+    """Continue both sides of a long gap, and cross-fade."""
+    from scipy.signal import lfilter
+
+    filled = x.copy()
+    fade = 0.5 + 0.5 * np.cos(np.pi * (np.arange(stop - start) + 0.5) / (stop - start))
+    heard = []
+    for side, turn in ((slice(0, start), 1), (slice(stop, x.size), -1)):
+        if lost[side].all():
+            continue
+        filled[side] = fill_gaps(x[side], lost[side], order=p, n_iter=n_iter)
+        known = filled[side][::turn]
+        a = burg(known, max(1, min(p, (known.size - 1) // 3)))
+        # The state that a filter of poles has after the known samples.
+        state = np.array([-(a[k + 1 :] @ known[: -(a.size - k) : -1]) for k in range(a.size - 1)])
+        ahead = lfilter([1.0], a, np.zeros(stop - start), zi=state)[0][::turn]
+        heard.append((ahead, fade[::turn]))
+    if len(heard) == 1:
+        heard = [(heard[0][0], np.ones(stop - start))]
+    filled[start:stop] = sum(weight * ahead for ahead, weight in heard)
+    return filled

@@ -12,8 +12,10 @@ No sample outside a region changes; fades lie inside.
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice, pairwise
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -35,8 +37,11 @@ Span: TypeAlias = tuple[int, int]
 MISSING_LABELS = ("dropout", "click", "clipping")  # what `detect` finds leaves nothing to build on
 EMPTY_BAND = 1e-5  # power over that of the context, under which a band was deleted
 FRAME_S = 0.064  # of the transform, rounded to a power of two
+LEAST_FRAME = 32
+LEAST_BAND_FRAME_S = 0.016  # so that few coefficients predict a missing band
 LEAST_BINS = 8  # in a band
 FADE = 8  # part of a frame in which a repair fades in and out
+PIECE_S = 10.0  # of an event that is solved at once, at least 16 frames; bounds memory
 SCATTERED = 1000  # missing samples at most that share a job, unless they are one gap
 
 
@@ -135,15 +140,27 @@ class _Channel:
     length: int
     sr: int
     mends: list[Mend] = field(default_factory=list)
+    _starts: list[tuple[int, int]] = field(default_factory=list)  # first sample, index of the mend
+    _longest: int = 0
+
+    def add(self, mend: Mend) -> None:
+        """Note what has been mended."""
+        insort(self._starts, (mend.job.start, len(self.mends)))
+        self.mends.append(mend)
+        self._longest = max(self._longest, mend.samples.size)
 
     def samples(self, start: int, stop: int) -> NDArray[np.float64]:
         """Read samples, mended where they are."""
         x = np.array(self.read(start, stop)[self.number - 1], np.float64)
-        for mend in self.mends:
-            first, last = max(start, mend.job.start), min(stop, mend.job.stop)
+        first_near = bisect_left(self._starts, (start - self._longest, 0))
+        near = self._starts[first_near : bisect_left(self._starts, (stop, 0))]
+        for _, i in sorted(near, key=lambda pair: pair[1]):
+            offset, last = self.mends[i].job.start, min(stop, self.mends[i].job.stop)
+            first = max(start, offset)
             if first < last:
-                offset = mend.job.start
-                x[first - start : last - start] = mend.samples[first - offset : last - offset]
+                x[first - start : last - start] = self.mends[i].samples[
+                    first - offset : last - offset
+                ]
         return x
 
     def around(self, span: Span, context: int) -> Span:
@@ -204,7 +221,7 @@ def mend_regions(
         channel = _Channel(read, number, length, sr)
         damaged = [_judge(channel, r, options.damage, context) for r in of_channel(regions, number)]
         for mend in _mend_channel(channel, damaged, context, options, rng):
-            channel.mends.append(mend)
+            channel.add(mend)
             yield mend
 
 
@@ -233,7 +250,7 @@ def suitable_stft(sr: int, span: Span, low: float, high: float) -> STFT:
     """
     n_fft = 2 ** round(np.log2(FRAME_S * sr))
     samples = span[1] - span[0]
-    while n_fft > 2 * samples and n_fft > 32:
+    while n_fft > 2 * samples and n_fft > LEAST_FRAME:
         n_fft //= 2
     while (high - low) * n_fft / sr < LEAST_BINS and 8 * n_fft <= samples and n_fft < sr:
         n_fft *= 2
@@ -282,31 +299,39 @@ def _mend_channel(
     rng: np.random.Generator,
 ) -> Iterator[Mend]:
     """Repair gaps first, then bands, then what is occluded: each builds on what is mended."""
-    gaps = [d for d in damaged if d.damage == "missing" and d.full_band]
+    gaps = sorted(
+        (d for d in damaged if d.damage == "missing" and d.full_band), key=lambda d: d.span
+    )
     bands = [d for d in damaged if d.damage == "missing" and not d.full_band]
     events = [d for d in damaged if d.damage == "occluded"]
+    mended = 0
     for group in _near(gaps):
-        yield _mend_gaps(channel, group, gaps, context)
-    for kind, mend in ((bands, _mend_band), (events, _mend_event)):
-        for indices in touching([d.span for d in kind]):
-            group = [kind[i] for i in indices]
-            others = [d.span for d in damaged if d not in gaps]
-            yield mend(channel, group, others, context, options, rng)
+        yield _mend_gaps(channel, group, gaps, mended, context)
+        mended += len(group)
+    unmended = bands
+    for indices in touching([d.span for d in bands]):
+        group = [bands[i] for i in indices]
+        yield _mend_band(channel, group, unmended, context, options)
+        unmended = [d for d in unmended if all(d is not own for own in group)]
+    spans = [d.span for d in bands + events]
+    for indices in touching([d.span for d in events]):
+        group = [events[i] for i in indices]
+        yield _mend_event(channel, group, spans, context, options, rng)
 
 
 def _near(gaps: list[_Damaged]) -> Iterator[list[_Damaged]]:
-    """Group gaps that lie within each other's models, but not too many of them."""
+    """Group gaps, in order, that lie within each other's models, but not too many of them."""
     group: list[_Damaged] = []
-    for gap in sorted(gaps, key=lambda d: d.span):
+    stop = missing = 0
+    for gap in gaps:
+        size = gap.span[1] - gap.span[0]
         if group:
-            stop = max(d.span[1] for d in group)
-            missing = sum(d.span[1] - d.span[0] for d in group)
-            order = model_order(gap.span[1] - gap.span[0])
-            apart = gap.span[0] > stop and missing + gap.span[1] - gap.span[0] > SCATTERED
-            if apart or gap.span[0] > stop + order:
+            apart = gap.span[0] > stop and missing + size > SCATTERED
+            if apart or gap.span[0] > stop + model_order(size):
                 yield group
-                group = []
+                group, stop, missing = [], 0, 0
         group.append(gap)
+        stop, missing = max(stop, gap.span[1]), missing + size
     if group:
         yield group
 
@@ -317,18 +342,18 @@ def _union(group: list[_Damaged]) -> Span:
 
 
 def _mend_gaps(
-    channel: _Channel, group: list[_Damaged], gaps: list[_Damaged], context: int
+    channel: _Channel, group: list[_Damaged], gaps: list[_Damaged], mended: int, context: int
 ) -> Mend:
-    """Fill missing samples; what lies between gaps of a group stays as it is."""
+    """Fill missing samples, the first gaps being mended; what lies between gaps stays as it is."""
     span = _union(group)
     order = model_order(max(d.span[1] - d.span[0] for d in group))
     first, last = channel.around(span, min(context, CONTEXT_ORDERS * order))
     x = channel.samples(first, last)
     missing = np.zeros(x.size, bool)
-    for gap in gaps:
-        mended = any(gap.region in mend.job.regions for mend in channel.mends)
-        if not mended:
-            missing[max(0, gap.span[0] - first) : max(0, gap.span[1] - first)] = True
+    for gap in islice(gaps, mended, None):
+        if gap.span[0] >= last:
+            break
+        missing[gap.span[0] - first : gap.span[1] - first] = True
     status = "done"
     if missing.all():
         raise ParameterError(
@@ -347,20 +372,48 @@ def _mend_gaps(
 def _mend_band(
     channel: _Channel,
     group: list[_Damaged],
-    others: list[Span],
+    unmended: list[_Damaged],
     context: int,
     options: Options,
-    rng: np.random.Generator,
 ) -> Mend:
-    """Predict the missing cells of bands."""
+    """Predict the missing cells of bands, without a look at what is missing there later on."""
     span = _union(group)
-    x, first, stft = _segment(channel, group, span, context, options)
+    shortest = 2 ** round(np.log2(LEAST_BAND_FRAME_S * channel.sr))
+    x, first, stft = _segment(channel, group, span, context, options, shortest)
     y = x
-    for d in group:
-        low, high = d.region.band(sr=channel.sr)
-        y = fill_band(y, d.span[0] - first, d.span[1] - first, low, high, sr=channel.sr, stft=stft)
-    job = _job(channel, group, span, "subband prediction", stft.n_fft)
+    sides = [d.region.band(sr=channel.sr) for d in group]
+    edges = sorted({edge for band in sides for edge in band})
+    needed = stft.n_fft // 2 + 3 * stft.hop_length  # on one side, for the least of models
+    lost = False
+    for low, high in pairwise(edges):
+        inside = [d for d in unmended if _overlaps(d.region.band(sr=channel.sr), (low, high))]
+        holes = _joined([d.span for d in inside])
+        for hole, following in zip(holes, [*holes[1:], None], strict=True):
+            if hole[0] < span[0] or hole[1] > span[1]:
+                continue
+            end = x.size if following is None else min(x.size, following[0] - first)
+            known = y[:end] if end >= stft.n_fft else np.pad(y[:end], (0, stft.n_fft - end))
+            lost |= max(hole[0] - first, end + first - hole[1]) < needed
+            filled = fill_band(
+                known, hole[0] - first, hole[1] - first, low, high, sr=channel.sr, stft=stft
+            )
+            y = np.concatenate([filled[:end], y[end:]])
+    status = "nothing is known of the band: left empty" if lost else "done"
+    job = _job(channel, group, span, "subband prediction", stft.n_fft, status)
     return Mend(job, _faded(x, y, span, first, stft, channel.length))
+
+
+def _overlaps(band: tuple[float, float], other: tuple[float, float]) -> bool:
+    """Tell whether bands share frequencies."""
+    return band[0] < other[1] and other[0] < band[1]
+
+
+def _joined(spans: list[Span]) -> list[Span]:
+    """Join spans that overlap or touch."""
+    return [
+        (min(spans[i][0] for i in group), max(spans[i][1] for i in group))
+        for group in touching(spans)
+    ]
 
 
 def _mend_event(
@@ -371,22 +424,78 @@ def _mend_event(
     options: Options,
     rng: np.random.Generator,
 ) -> Mend:
-    """Take an event away."""
+    """Take an event away, a long one in pieces that overlap, each between the same contexts."""
     span = _union(group)
     x, first, stft = _segment(channel, group, span, context, options)
-    n_frames = stft.n_frames(x.size)
+    heard = _heard(options, stft, channel.sr)
+    y = x.copy()
+    y[span[0] - first : span[1] - first] = 0
+    for piece, weight in _pieces(span, channel.sr, stft):
+        before, after = x[: span[0] - first], x[span[1] - first :]
+        part = np.concatenate([before, x[piece[0] - first : piece[1] - first], after])
+        place = _place(channel, group, piece, others, (first, span, part.size), stft)
+        hidden = place.widened().all(axis=0).any()
+        if heard is None and hidden and not place.intact.any():
+            raise ParameterError(
+                f"region {group[0].region}: nothing intact is around it, in time or frequency: "
+                f"make it smaller, give more context, or a dictionary."
+            )
+        cleaned = remove_event(part, place, stft=stft, exemplars=heard, rng=rng)
+        cleaned = cleaned[before.size : part.size - after.size]
+        y[piece[0] - first : piece[1] - first] += weight * cleaned
+    job = _job(channel, group, span, "semi-supervised NMF", stft.n_fft)
+    return Mend(job, _faded(x, y, span, first, stft, channel.length))
+
+
+def _pieces(span: Span, sr: int, stft: STFT) -> Iterator[tuple[Span, NDArray[np.float64]]]:
+    """Cut a span into pieces with their weights, the sum of which is 1 everywhere."""
+    piece = max(PIECE_S * sr, 16 * stft.n_fft)
+    count = max(1, round((span[1] - span[0]) / piece))
+    edges = np.linspace(*span, count + 1).round().astype(int).tolist()
+    ramp = (np.arange(stft.n_fft) + 0.5) / stft.n_fft
+    for i, (left, right) in enumerate(pairwise(edges)):
+        # A frame and a half on either side, of which the half next to the edge is a cross-fade.
+        half = stft.n_fft // 2
+        start = left - (stft.n_fft + half if i else 0)
+        stop = right + (2 * stft.n_fft - half if i < count - 1 else 0)
+        weight = np.ones(stop - start)
+        if i:
+            weight[: stft.n_fft] = 0
+            weight[stft.n_fft : 2 * stft.n_fft] = ramp
+        if i < count - 1:
+            weight[weight.size - stft.n_fft :] = 0
+            weight[weight.size - 2 * stft.n_fft : weight.size - stft.n_fft] = ramp[::-1]
+        yield (start, stop), weight
+
+
+def _place(
+    channel: _Channel,
+    group: list[_Damaged],
+    piece: Span,
+    others: list[Span],
+    segment: tuple[int, Span, int],
+    stft: STFT,
+) -> Place:
+    """Find the cells of a piece of an event, in a segment where its contexts are next to it."""
+    first, span, size = segment
+    shift = piece[0] - span[0]  # what was left out before the piece
+    n_frames = stft.n_frames(size)
     cells = np.zeros((stft.n_bins, n_frames), bool)
     for d in group:
         low, high = d.region.band(sr=channel.sr)
         bins = slice(int(low * stft.n_fft / channel.sr), int(high * stft.n_fft / channel.sr) + 1)
-        cells[bins, _sees(d.span, first, stft, n_frames)] = True
+        inside = max(d.span[0], piece[0]), min(d.span[1], piece[1])
+        if inside[0] < inside[1]:
+            cells[bins, _sees(inside, first + shift, stft, n_frames)] = True
     intact = np.ones(n_frames, bool)
+    intact[_sees(piece, first + shift, stft, n_frames)] = False
+    cut = shift + span[1] - piece[1]
     for other in others:
-        intact[_sees(other, first, stft, n_frames)] = False
-    place = Place(cells, intact)
-    y = remove_event(x, place, stft=stft, exemplars=_heard(options, stft, channel.sr), rng=rng)
-    job = _job(channel, group, span, "semi-supervised NMF", stft.n_fft)
-    return Mend(job, _faded(x, y, span, first, stft, channel.length))
+        if other[1] <= span[0]:
+            intact[_sees(other, first, stft, n_frames)] = False
+        elif other[0] >= span[1]:
+            intact[_sees(other, first + cut, stft, n_frames)] = False
+    return Place(cells, intact)
 
 
 def _heard(options: Options, stft: STFT, sr: int) -> NDArray[Any] | None:
@@ -409,14 +518,25 @@ def _sees(span: Span, first: int, stft: STFT, n_frames: int) -> slice:
 
 
 def _segment(
-    channel: _Channel, group: list[_Damaged], span: Span, context: int, options: Options
+    channel: _Channel,
+    group: list[_Damaged],
+    span: Span,
+    context: int,
+    options: Options,
+    shortest: int = LEAST_FRAME,
 ) -> tuple[NDArray[np.float64], int, STFT]:
-    """Read regions with their context, and choose a transform."""
-    bands = [d.region.band(sr=channel.sr) for d in group]
-    low, high = min(bands, key=lambda band: band[1] - band[0])
-    trained = [dictionary.stft for dictionary in options.dictionaries]
-    stft = options.stft or (trained[0] if trained else suitable_stft(channel.sr, span, low, high))
+    """Read regions with their context, and choose a transform, of frames not too short."""
     first, last = channel.around(span, context)
+    trained = [dictionary.stft for dictionary in options.dictionaries]
+    if options.stft or trained:
+        stft = options.stft or trained[0]
+    else:
+        bands = [d.region.band(sr=channel.sr) for d in group]
+        low, high = min(bands, key=lambda band: band[1] - band[0])
+        n_fft = max(shortest, suitable_stft(channel.sr, span, low, high).n_fft)
+        while n_fft > max(last - first, LEAST_FRAME):
+            n_fft //= 2
+        stft = STFT(n_fft, n_fft // 4)
     if last - first < stft.n_fft:
         raise ParameterError(
             f"region {group[0].region}: with its context has {last - first} samples, fewer than "
@@ -431,8 +551,8 @@ def _check_finite(x: NDArray[Any], group: list[_Damaged]) -> None:
     """Refuse NaN in what is to be built on."""
     if not np.isfinite(x).all():
         raise ParameterError(
-            f"region {group[0].region}: NaN or infinite samples are around it: mark them as a "
-            f"missing region, too."
+            f"region {group[0].region}: NaN or infinite samples are in it or around it: mark "
+            f"them as a missing region over the whole band."
         )
 
 

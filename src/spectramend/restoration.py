@@ -121,6 +121,8 @@ def repair(
             f"x has shape {recording.shape} and dtype {recording.dtype}: give real samples (n,) or "
             f"(channels, n)."
         )
+    if not (isinstance(sr, int | float | np.number) and np.isfinite(sr) and sr >= 1):
+        raise ParameterError(f"sr={sr!r}: give the sample rate in Hz.")
     voices = (dictionary,) if isinstance(dictionary, Dictionary) else tuple(dictionary or ())
     if isinstance(damaged, Mask):
         if damage not in ("auto", damaged.damage):
@@ -129,6 +131,9 @@ def repair(
             )
         return _repair_cells(recording, sr, damaged, voices, stft, keep_reliable, rng)
     regions = [damaged] if isinstance(damaged, Region) else list(damaged)
+    for region in regions:
+        if not isinstance(region, Region):
+            raise ParameterError(f"damaged holds {region!r}: give regions, such as Region(1, 1.2).")
     options = checked_options(damage, context_s, stft, voices)
     samples = np.array(np.atleast_2d(recording), np.result_type(recording.dtype, np.float32))
     jobs = []
