@@ -1,10 +1,10 @@
-"""Commands that find and repair damage: repair, detect."""
+"""The command that repairs."""
 
 from __future__ import annotations
 
 import json
 import shlex
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ from spectramend.cli.base import (
     stft_options,
     transform,
 )
+from spectramend.cli.detections import count_text, salvage_option
 from spectramend.errors import FileError, ParameterError
 
 if TYPE_CHECKING:
@@ -37,10 +38,6 @@ if TYPE_CHECKING:
     from spectramend.stft import STFT
 
 MANY = 20  # repairs of which each gets a line
-
-salvage_option = click.option(
-    "--salvage", is_flag=True, help="Take what is there of a truncated recording."
-)
 
 
 @command(cli, "repair")
@@ -160,7 +157,7 @@ def repair(
             elif detects:
                 with progress() as show:
                     regions = detect_file(recording, salvage=salvage, progress=show)[1]
-                say(_count(regions))
+                say(count_text(regions))
             damaged = [_prepared(region, info, channel) for region in regions]
         voices = [Dictionary.load(path) for path in dictionaries] or None
         with output_file(output, audio.usual_ending(info)) as target, progress() as show:
@@ -208,74 +205,6 @@ def repair(
         )
 
 
-@command(cli, "detect")
-@click.argument("source", metavar="IN", type=PATH)
-@click.option(
-    "-o",
-    "--output",
-    type=PATH,
-    required=True,
-    help="Region file: .txt for Audacity, .selections.txt for Raven, .csv, .svl, .TextGrid; - is "
-    "Audacity's on stdout.",
-)
-@click.option(
-    "--kind",
-    "kinds",
-    type=click.Choice(["dropout", "click", "clipping"]),
-    multiple=True,
-    help="What to look for; repeat for more. [default: all]",
-)
-@click.option("--dropout-ms", type=float, help="Shortest dropout. [default: 2]")
-@click.option(
-    "--dropout-max-ms", type=float, help="Longest; what is longer is silence. [default: 500]"
-)
-@click.option(
-    "--border-steps", type=float, help="Least level beside a dropout, in steps. [default: 2]"
-)
-@click.option(
-    "--click-db", type=float, help="Least evidence for a click; more finds fewer. [default: 10]"
-)
-@click.option("--clip-run", type=int, help="Samples in a row that make a flat top. [default: 3]")
-@click.option("--clip-tops", type=int, help="Flat tops that make a clipped recording. [default: 3]")
-@salvage_option
-@overwrite_option
-@json_option
-def detect(
-    source: Path,
-    output: Path,
-    kinds: tuple[str, ...],
-    salvage: bool,
-    overwrite: bool,
-    as_json: bool,
-    **thresholds: float | None,
-) -> None:
-    """Find dropouts, clicks and clipped runs, and write them as labels that repair reads."""
-    from spectramend.detection import KINDS, Thresholds
-    from spectramend.file_restoration import detect_file
-    from spectramend.files import check_output
-    from spectramend.formats import write_regions
-
-    if as_json and is_standard(output):
-        raise click.UsageError("--json and -o - both write to stdout: give a file to one of them.")
-    if not is_standard(output):
-        check_output(output, overwrite=overwrite)
-    chosen = Thresholds(**{k: v for k, v in thresholds.items() if v is not None})  # type: ignore[arg-type]
-    with input_file(source) as recording, progress() as show:
-        info, regions = detect_file(
-            recording, thresholds=chosen, kinds=kinds or KINDS, salvage=salvage, progress=show
-        )
-    with output_file(output, ".txt") as target:
-        write_regions(target, regions, sr=info.sr, length_s=info.seconds, overwrite=overwrite)
-    say(f"{source}: {_count(regions)}")
-    if as_json:
-        found = [
-            {"start_s": r.start_s, "end_s": r.end_s, "channel": r.channel, "label": r.label}
-            for r in regions
-        ]
-        values = {field.name: getattr(chosen, field.name) for field in fields(chosen)}
-        click.echo(json.dumps({"output": str(output), "regions": found, "thresholds": values}))
-
-
 def _mask(path: Path, info: FileInfo, stft: STFT | None, damage: str) -> Mask:
     """Read a mask; arrays and pictures need a transform, and to be told the damage."""
     from spectramend.masks import Mask
@@ -311,14 +240,6 @@ def _prepared(region: Region, info: FileInfo, channel: int | None) -> Region:
         say(f"region {region}: is cut at {info.sr / 2:g} Hz, the recording's highest frequency.")
         region = replace(region, f_high_hz=None)
     return region if region.channel is not None else replace(region, channel=channel)
-
-
-def _count(regions: list[Region]) -> str:
-    """Say how much damage was found."""
-    if not regions:
-        return "no damage found."
-    kinds = sorted({region.label for region in regions})
-    return ", ".join(f"{sum(r.label == kind for r in regions)} {kind}" for kind in kinds) + "."
 
 
 def _tell(source: Path, output: Path, done: FileRepair, report: Path | None) -> None:
