@@ -344,3 +344,15 @@ def test_without_a_likelihood_only_a_model_above_its_bound_costs(beta: float) ->
     cost = censored_divergence(V_hat, B, beta)
     assert cost[0] == pytest.approx(0, abs=1e-15)
     assert cost[1] == pytest.approx(reference.cell(2.0, 4.0, beta), rel=1e-13)
+
+
+@pytest.mark.parametrize("beta", [0.0, 1.0, 2.0, 0.5])
+def test_only_the_chosen_atoms_are_updated(beta: float) -> None:
+    rng = np.random.default_rng(3)
+    V, W, H = rng.random((6, 9)) + 0.1, rng.random((6, 4)) + 0.1, rng.random((4, 9)) + 0.1
+    all_of_them = update(V, W, H, beta=beta)
+    some = update(V, W, H, beta=beta, atoms=slice(1, 3))
+    np.testing.assert_allclose(some[1:3], all_of_them[1:3], rtol=1e-14)
+    assert (some[[0, 3]] == H[[0, 3]]).all()
+    weighted = update(V, W, H, np.ones_like(V), beta=beta)
+    np.testing.assert_allclose(all_of_them, weighted, rtol=1e-12)

@@ -55,9 +55,9 @@ def learn_rest(
     >>> learn_rest(V, known, rest, H, beta=1.0, max_iter=50)[1].round(1).tolist()
     [[1.0, 1.0], [0.0, 2.0]]
     """
-    K = W_known.shape[1]
+    rest = slice(W_known.shape[1], None)
     W = np.hstack([W_known, W_rest])
     for _ in range(max_iter):
         H = update(V, W, H, beta=beta)
-        W[:, K:] = update(V.T, H.T, W.T, beta=beta).T[:, K:]
-    return W[:, K:], H
+        W = update(V.T, H.T, W.T, beta=beta, atoms=rest).T
+    return W[:, rest], H

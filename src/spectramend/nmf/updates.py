@@ -17,6 +17,7 @@ from spectramend.errors import ParameterError
 
 Step: TypeAlias = Literal["mm", "heuristic"]
 
+ALL = slice(None)
 BLOCK_BYTES = 1 << 21  # one F x block buffer: a few of them stay in cache
 
 
@@ -67,6 +68,7 @@ def update(
     beta: float = 0.0,
     step: Step = "mm",
     penalty: float | NDArray[Any] = 0.0,
+    atoms: slice = ALL,
 ) -> NDArray[Any]:
     """Update the activations once, given the dictionary.
 
@@ -86,6 +88,8 @@ def update(
         Which exponent, see `exponent`.
     penalty : float or ndarray [shape=(K, 1)]
         Weight of the sum of the activations in the objective.
+    atoms : slice
+        Of which atoms to update the activations; the others stay as they are.
 
     Returns
     -------
@@ -109,21 +113,21 @@ def update(
     [[4.0, 9.0]]
     """
     g = exponent(beta, step)
-    new_H = np.empty_like(H)
+    new_H = H.copy()
     n_frames = H.shape[1]
     width = max(1, BLOCK_BYTES // (V.shape[0] * V.itemsize))
     for start in range(0, n_frames, width):
         block = slice(start, start + width)
         M_block = None if M is None else M[:, block]
-        num, den = gradient_parts(V[:, block], W, H[:, block], M_block, beta=beta)
-        den += penalty
+        num, den = gradient_parts(V[:, block], W, H[:, block], M_block, beta=beta, atoms=atoms)
+        den = den + penalty
         # den == 0: nothing is observed under this column, so that nothing moves it.
         ratio = np.divide(num, den, out=np.ones_like(num), where=den > 0)
         if g == 0.5:
             np.sqrt(ratio, out=ratio)
         elif g != 1:
             np.power(ratio, g, out=ratio)
-        np.multiply(H[:, block], ratio, out=new_H[:, block])
+        new_H[atoms, block] *= ratio
     return new_H
 
 
@@ -134,6 +138,7 @@ def gradient_parts(
     M: NDArray[Any] | None = None,
     *,
     beta: float = 0.0,
+    atoms: slice = ALL,
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Split the gradient of the divergence with respect to the activations.
 
@@ -149,6 +154,8 @@ def gradient_parts(
         Weights.
     beta : float
         Which divergence.
+    atoms : slice
+        With respect to the activations of which atoms.
 
     Returns
     -------
@@ -172,6 +179,11 @@ def gradient_parts(
     # V is a transpose.
     V_hat = np.empty_like(V, dtype=np.result_type(V, W, H))
     np.matmul(W, H, out=V_hat)
+    of_atoms = W[:, atoms].T
+    if beta == 1 and M is None:
+        # V_hat**0 is 1 everywhere, so that the positive part is the sum of each atom.
+        num = of_atoms @ np.divide(V, V_hat, out=V_hat)
+        return num, np.broadcast_to(of_atoms.sum(axis=1, keepdims=True), num.shape)
     if beta == 0:
         positive = np.divide(1, V_hat, out=V_hat)  # V_hat**(beta-1)
         negative = V * positive
@@ -189,4 +201,4 @@ def gradient_parts(
     if M is not None:
         positive *= M
         negative *= M
-    return W.T @ negative, W.T @ positive
+    return of_atoms @ negative, of_atoms @ positive
