@@ -6,8 +6,13 @@ anew, here by Burg's recursion. With ``r`` the autocorrelation of a, minimal ene
 
     sum over missing j  of  r[i - j] * x[j]  =  -sum over known j  of  r[i - j] * x[j]        (1)
 
-for every missing i: for one gap a Toeplitz system, for several one with few diagonals. In the
-middle of a long gap nothing is left of either side: there both are continued, and cross-faded.
+for every missing i: for one gap a Toeplitz system, for several one with few diagonals. The matrix
+of one gap of n samples is ``C.T @ C``, where C is convolution with a, all n + p samples of it: n
+rows L, lower triangular and inverted by recursive filtering, and p rows B. So
+
+    C.T @ C  =  L.T @ L + B.T @ B,                                                          (2)
+
+B being zero but for p columns, and long gaps are solved in linear time by Woodbury's identity.
 """
 
 from __future__ import annotations
@@ -21,7 +26,9 @@ from spectramend.errors import ParameterError
 
 MAX_ORDER = 1024
 CONTEXT_ORDERS = 4  # samples on either side that the model sees, in orders
-LONGEST = 16384  # samples of a gap for which (1) is solved, the cost of which is their square
+LONG = 4096  # samples of a gap from which on (2) is used: as fast as Levinson, and more exact
+DAMPINGS = (0.0, 1e-5, 1e-4, 1e-3)  # of poles, where rounding lets a recursive filter grow
+LOUDEST = 10.0  # that a long gap may become, in units of the loudest known sample
 RIDGES = (1e-12, 1e-9, 1e-6, 1e-3)  # keep the matrix positive where the model is all but perfect
 
 
@@ -86,7 +93,7 @@ def fill_gaps(
     >>> bool(np.abs(fill_gaps(x, gap) - x).max() < 1e-3)
     True
     """
-    lost = np.asarray(missing, bool)
+    lost = np.array(missing, bool)
     given = np.asarray(x, np.float64)
     if given.ndim != 1 or lost.shape != given.shape:
         raise ParameterError(
@@ -101,8 +108,13 @@ def fill_gaps(
     runs = np.split(m, np.flatnonzero(np.diff(m) > 1) + 1)
     longest = max(runs, key=len)
     p = model_order(longest.size) if order is None else order
-    if longest.size > LONGEST:
-        return _continued(filled, lost, int(longest[0]), int(longest[-1]) + 1, p, n_iter)
+    if longest.size > LONG and len(runs) > 1:
+        # What is lost beside a long gap comes first.
+        for side in (slice(0, longest[0]), slice(longest[-1] + 1, None)):
+            if not lost[side].all():
+                filled[side] = fill_gaps(filled[side], lost[side], order=p, n_iter=n_iter)
+                lost[side] = False
+        m, runs = longest, [longest]
     p = max(1, min(p, (filled.size - 1) // 3))
     for _ in range(n_iter):
         filled[m] = _least_residual(filled, lost, runs, burg(filled, p))
@@ -161,6 +173,8 @@ def _least_residual(
     lags = scipy.fft.irfft(power, n_fft)[: min(a.size, x.size)]
     r[: lags.size] = lags
     m = np.concatenate(runs)
+    if len(runs) == 1 and m.size > max(LONG, a.size):
+        return _solve_long(a, right, LOUDEST * np.abs(known).max())
     # Element (i, i + d) of the matrix is zero where the samples are farther apart than the order.
     width = int((np.searchsorted(m, m + a.size) - np.arange(m.size)).max())
     for ridge in RIDGES:
@@ -181,26 +195,41 @@ def _least_residual(
     return np.zeros(m.size)
 
 
-def _continued(
-    x: NDArray[Any], lost: NDArray[np.bool_], start: int, stop: int, p: int, n_iter: int
-) -> NDArray[np.float64]:
-    """Continue both sides of a long gap, and cross-fade."""
+def _solve_long(a: NDArray[Any], right: NDArray[Any], loudest: float) -> NDArray[np.float64]:
+    """Solve (1) for a gap by (2)."""
+    for damping in DAMPINGS:
+        with np.errstate(over="ignore", invalid="ignore"):
+            y = _by_woodbury(a * (1 - damping) ** np.arange(a.size), right)
+        if np.abs(y).max() <= loudest:  # not so if it is NaN
+            return y
+    return np.zeros(right.size)
+
+
+def _by_woodbury(a: NDArray[Any], right: NDArray[Any]) -> NDArray[np.float64]:
+    """Solve ``C.T @ C @ y = right`` for y by (2); there are more samples than coefficients."""
+    from scipy.linalg import solve, toeplitz
     from scipy.signal import lfilter
 
-    filled = x.copy()
-    fade = 0.5 + 0.5 * np.cos(np.pi * (np.arange(stop - start) + 0.5) / (stop - start))
-    heard = []
-    for side, turn in ((slice(0, start), 1), (slice(stop, x.size), -1)):
-        if lost[side].all():
-            continue
-        filled[side] = fill_gaps(x[side], lost[side], order=p, n_iter=n_iter)
-        known = filled[side][::turn]
-        a = burg(known, max(1, min(p, (known.size - 1) // 3)))
-        # The state that a filter of poles has after the known samples.
-        state = np.array([-(a[k + 1 :] @ known[: -(a.size - k) : -1]) for k in range(a.size - 1)])
-        ahead = lfilter([1.0], a, np.zeros(stop - start), zi=state)[0][::turn]
-        heard.append((ahead, fade[::turn]))
-    if len(heard) == 1:
-        heard = [(heard[0][0], np.ones(stop - start))]
-    filled[start:stop] = sum(weight * ahead for ahead, weight in heard)
-    return filled
+    n, p = right.size, a.size - 1
+
+    def inverse(b: NDArray[Any]) -> NDArray[Any]:  # of L.T @ L
+        return lfilter([1.0], a, lfilter([1.0], a, b[::-1])[::-1])
+
+    y = inverse(right)
+    if not p:
+        return y
+    B = np.triu(toeplitz(np.append(a[p], np.zeros(p - 1)), a[:0:-1]))
+    # The last p rows and columns of the inverse: products of impulse responses, along diagonals.
+    h = lfilter([1.0], a, np.append(1.0, np.zeros(n - 1)))
+    start, tail = h[: n - p + 1], h[n - p + 1 :]
+    G = np.empty((p, p))
+    for d in range(p):
+        products = np.append(start @ h[d : d + start.size], tail[: p - 1 - d] * tail[d:])
+        i = np.arange(p - d)
+        G[i, i + d] = G[i + d, i] = np.cumsum(products)
+    w = np.zeros(n)
+    S = np.eye(p) + B @ G @ B.T
+    if not np.isfinite(S).all():
+        return np.full(n, np.nan)
+    w[n - p :] = B.T @ solve(S, B @ y[n - p :], assume_a="sym")
+    return y - inverse(w)
