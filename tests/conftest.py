@@ -7,11 +7,27 @@ from pathlib import Path
 
 import pytest
 
+from commands import Runner
 from spectramend.experiments import thiemann2015, thiemann2015_output
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("SPECTRAMEND_DATA", ROOT.parent / "shared" / "data"))
 VOICES = ROOT / "src" / "spectramend" / "voices"
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Runner:
+    """Run a command."""
+    return Runner(monkeypatch, capsys)
+
+
+@pytest.fixture(scope="session")
+def dev_folder() -> Path:
+    """Real recordings."""
+    folder = DATA / "dev"
+    if not folder.is_dir():
+        pytest.skip("real recordings are absent: set SPECTRAMEND_DATA to their parent folder")
+    return folder
 
 
 @pytest.fixture(scope="session")

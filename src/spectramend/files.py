@@ -14,6 +14,9 @@ from pathlib import Path
 
 from spectramend.errors import FileError
 
+# What tells a folder of results from one of somebody's own: a file, and a key in it.
+RESULTS = {"metrics.json": "experiment", "report.json": "spectramend"}
+
 
 @dataclass(frozen=True)
 class Source:
@@ -153,7 +156,8 @@ def check_folder(path: str | os.PathLike[str], *, overwrite: bool = False) -> Pa
     ----------
     path : path-like
         The folder to be made. One that exists is replaced only if it is empty, or if it may be
-        overwritten and holds the ``metrics.json`` of an experiment.
+        overwritten and holds the ``metrics.json`` of an experiment or the ``report.json`` of a
+        repair.
     overwrite : bool
         Whether it may replace an earlier result.
 
@@ -257,9 +261,12 @@ def _take_place(content: Path, target: Path, old: Path) -> None:
 
 
 def _holds_result(folder: Path) -> bool:
-    """Tell whether a folder was written by an experiment."""
-    try:
-        content = json.loads((folder / "metrics.json").read_text("utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(content, dict) and "experiment" in content
+    """Tell whether a folder was written by an experiment or a repair."""
+    for name, key in RESULTS.items():
+        try:
+            content = json.loads((folder / name).read_text("utf-8"))
+        except (OSError, ValueError):
+            continue
+        if isinstance(content, dict) and key in content:
+            return True
+    return False
