@@ -1,0 +1,40 @@
+"""Janssen's interpolation and Burg's recursion, written from the equations (gaps.py, eq. 1)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vector = NDArray[Any]
+
+
+def least_residual(x: Vector, lost: NDArray[np.bool_], a: Vector) -> Vector:
+    """Minimise the energy of ``a * x`` over missing samples, by dense least squares."""
+    n, p = x.size, a.size - 1
+    convolution = np.zeros((n + p, n))
+    for i in range(n):
+        convolution[i : i + p + 1, i] = a
+    known = convolution[:, ~lost] @ x[~lost]
+    filled = x.copy()
+    filled[lost] = np.linalg.lstsq(convolution[:, lost], -known, rcond=None)[0]
+    return filled
+
+
+def burg(x: Vector, order: int) -> Vector:
+    """Estimate a prediction filter, sample by sample (Kay 1988, eq. 7.34 to 7.38)."""
+    n = x.size
+    forward, backward = [float(v) for v in x], [float(v) for v in x]
+    a = [1.0]
+    for m in range(1, order + 1):
+        num = sum(forward[t] * backward[t - 1] for t in range(m, n))
+        den = sum(forward[t] ** 2 + backward[t - 1] ** 2 for t in range(m, n))
+        k = -2 * num / den
+        a = [u + k * v for u, v in zip([*a, 0.0], [0.0, *a[::-1]], strict=True)]
+        new_f, new_b = forward[:], backward[:]
+        for t in range(m, n):
+            new_f[t] = forward[t] + k * backward[t - 1]
+            new_b[t] = backward[t - 1] + k * forward[t]
+        forward, backward = new_f, new_b
+    return np.array(a)
