@@ -388,10 +388,11 @@ def _mend_band(
     for low, high in pairwise(edges):
         inside = [d for d in unmended if _overlaps(d.region.band(sr=channel.sr), (low, high))]
         holes = _joined([d.span for d in inside])
-        for hole, following in zip(holes, [*holes[1:], None], strict=True):
+        for i, hole in enumerate(holes):
             if hole[0] < span[0] or hole[1] > span[1]:
                 continue
-            end = x.size if following is None else min(x.size, following[0] - first)
+            following = x.size if hole == holes[-1] else holes[i + 1][0] - first
+            end = min(x.size, following)
             known = y[:end] if end >= stft.n_fft else np.pad(y[:end], (0, stft.n_fft - end))
             lost |= max(hole[0] - first, end + first - hole[1]) < needed
             filled = fill_band(

@@ -1,0 +1,317 @@
+"""Jobs: how damage is judged, what shares a job, and that cost stays bounded."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from spectramend import STFT, Region, jobs, repair
+from spectramend.errors import ParameterError
+from spectramend.jobs import suitable_stft
+
+SR = 8000
+N = 3 * SR
+
+
+def scene(seed: int = 0) -> NDArray[Any]:
+    """Tones in a little noise."""
+    t = np.arange(N) / SR
+    tones = sum(np.sin(2 * np.pi * 210 * k * t + k) / k for k in range(1, 9))
+    return np.asarray(0.1 * tones + 0.01 * np.random.default_rng(seed).standard_normal(N))
+
+
+def without_band(x: NDArray[Any], start: int, stop: int, low: float, high: float) -> NDArray[Any]:
+    """Delete a band of some samples by a transform of them alone."""
+    X = np.fft.rfft(x[start:stop])
+    f = np.fft.rfftfreq(stop - start, 1 / SR)
+    X[(f >= low) & (f <= high)] = 0
+    y = x.copy()
+    y[start:stop] = np.fft.irfft(X, stop - start)
+    return y
+
+
+def with_value(value: float, start: int = SR, stop: int = SR + 400) -> NDArray[Any]:
+    x = scene()
+    x[start:stop] = value
+    return x
+
+
+def repeated() -> NDArray[Any]:
+    x = scene()
+    x[SR : SR + 400] = x[SR - 400 : SR]
+    return x
+
+
+# How damage is judged
+
+
+@pytest.mark.parametrize(
+    ("x", "region", "damage", "reason"),
+    [
+        (with_value(0.0), Region(1, 1.05), "missing", "100 % digital silence"),
+        (with_value(0.0), Region(1, 1.08), "missing", "62 % digital silence"),
+        (with_value(np.nan), Region(1, 1.05), "missing", "100 % not finite"),
+        (with_value(0.25), Region(1, 1.05), "missing", "100 % one value"),
+        (repeated(), Region(1, 1.05), "missing", "a copy of what is before it"),
+        (scene(), Region(1, 1.05), "occluded", "there is sound"),
+        (scene(), Region(1, 1.5, 500, 1500), "occluded", "there is sound"),
+        (without_band(scene(), SR // 2, 2 * SR, 450, 1600), Region(0.5, 2, 500, 1500), "missing",
+         "the band is empty"),
+        (scene(), Region(1, 1.05, label="click"), "missing", "labelled click"),
+        (scene(), Region(1, 1.05, label="dropout"), "missing", "labelled dropout"),
+        (scene(), Region(1, 1.05, label="clipping"), "missing", "labelled clipping"),
+        (scene(), Region(1, 1.05, label="cough"), "occluded", "there is sound"),
+        (scene(), Region(1, 1.5, 500, 1500, label="click"), "occluded", "there is sound"),
+    ],
+)  # fmt: skip
+def test_damage_is_judged_and_a_reason_given(
+    x: NDArray[Any], region: Region, damage: str, reason: str
+) -> None:
+    (job,) = repair(x, SR, region, rng=0).jobs
+    assert job.damage == damage
+    assert reason in job.reason
+
+
+@pytest.mark.parametrize("damage", ["missing", "occluded"])
+def test_what_is_told_is_not_judged(damage: Any) -> None:
+    (job,) = repair(scene(), SR, Region(1, 1.05, label="click"), damage=damage, rng=0).jobs
+    assert (job.damage, job.reason) == (damage, "as told")
+
+
+def test_damage_decides_the_method() -> None:
+    for damage, region, method, n_fft in (
+        ("missing", Region(1, 1.05), "autoregression", 1024),
+        ("missing", Region(1, 1.05, 500, 1500), "subband prediction", 512),
+        ("occluded", Region(1, 1.05), "semi-supervised NMF", 512),
+    ):
+        options: dict[str, Any] = {"damage": damage}
+        (job,) = repair(scene(), SR, region, rng=0, **options).jobs
+        assert (job.method, job.n_fft, job.status) == (method, n_fft, "done")
+        assert job.regions == (region,)
+
+
+# What shares a job
+
+
+@pytest.mark.parametrize("damage", ["missing", "occluded"])
+def test_regions_that_overlap_or_touch_share_a_job(damage: Any) -> None:
+    regions = [
+        Region(2, 2.1, 500, 900),
+        Region(1, 1.1, 500, 900),
+        Region(1.1, 1.2, 500, 900),
+        Region(1.05, 1.15, 2000, 2500),
+    ]
+    found = repair(scene(), SR, regions, damage=damage, rng=0).jobs
+    assert [(j.start, j.stop, len(j.regions)) for j in found] == [
+        (SR, SR + 1600, 3),
+        (2 * SR, 2 * SR + 800, 1),
+    ]
+
+
+def test_gaps_within_a_model_share_a_job_and_what_is_between_them_stays() -> None:
+    x = scene()
+    regions = [Region((SR + 40 * i) / SR, (SR + 40 * i + 8) / SR) for i in range(5)]
+    (job,) = repaired = repair(x, SR, regions, damage="missing").jobs
+    assert len(repaired) == 1
+    assert (job.start, job.stop, job.method) == (SR, SR + 168, "autoregression")
+    changed = np.flatnonzero(repair(x, SR, regions, damage="missing").samples != x) - SR
+    assert changed.min() >= 0
+    assert (changed % 40 < 8).all()
+
+
+def test_touching_bands_are_one_hole() -> None:
+    parts = [Region(1, 1.1, 500, 900), Region(1.1, 1.25, 500, 900)]
+    options: dict[str, Any] = {"damage": "missing", "stft": STFT(256, 64)}
+    whole = repair(scene(), SR, Region(1, 1.25, 500, 900), **options)
+    np.testing.assert_array_equal(repair(scene(), SR, parts, **options).samples, whole.samples)
+
+
+def burst(start: int, stop: int, hz: float) -> NDArray[Any]:
+    """Make a tone that fades in and out, and keeps within a band."""
+    x = np.zeros(N)
+    window = np.kaiser(stop - start, 20)
+    x[start:stop] = window * np.sin(2 * np.pi * hz * np.arange(stop - start) / SR)
+    return x
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        [],
+        [Region(1.4, 1.6, 600, 800)],
+        [Region(1.2, 1.6, 600, 800)],
+        [Region(1.15, 1.5, 2000, 2500), Region(1.4, 1.6, 600, 800)],
+    ],
+)
+def test_what_is_missing_in_a_band_is_never_looked_at(others: list[Region]) -> None:
+    x = scene()
+    spoiled = x + burst(SR + 400, SR + 1600, 700)
+    if others:
+        spoiled += burst(round(1.42 * SR), round(1.58 * SR), 700)
+    regions = [Region(1, 1.25, 500, 900), *others]
+    options: dict[str, Any] = {"damage": "missing", "stft": STFT(256, 64)}
+    y, other = (repair(z, SR, regions, **options).samples for z in (x, spoiled))
+    # Fades are the recording's, and so is what the lobes of the window let out of the band.
+    inside = slice(SR + 40, round(1.25 * SR) - 40)
+    assert np.abs(y - other)[inside].max() < 2e-3 * np.abs(spoiled - x).max()
+
+
+def test_missing_samples_are_never_looked_at() -> None:
+    regions = [Region(1, 1.02), Region(1.021, 1.03), Region(2.0, 2.1)]
+    x = scene()
+    y = repair(x, SR, regions, damage="missing").samples
+    for value in (0.0, 1e9, np.nan, np.inf):
+        spoiled = x.copy()
+        for region in regions:
+            spoiled[slice(*region.samples(length=N, sr=SR))] = value
+        np.testing.assert_array_equal(repair(spoiled, SR, regions, damage="missing").samples, y)
+
+
+def test_each_repair_builds_on_what_is_mended() -> None:
+    x = with_value(0.0, SR + 3000, SR + 3200)
+    gap, event = Region(1.375, 1.4), Region(1, 1.2, 500, 1500)
+    both = repair(x, SR, [event, gap], rng=0)
+    assert [job.method for job in both.jobs] == ["autoregression", "semi-supervised NMF"]
+    first = repair(x, SR, gap, rng=0).samples
+    np.testing.assert_array_equal(both.samples, repair(first, SR, event, rng=0).samples)
+
+
+# What cannot be mended, or only in part
+
+
+def test_silence_around_a_gap_is_said() -> None:
+    x = np.zeros(N)
+    x[SR : SR + 400] = scene()[:400]
+    found = repair(x, SR, Region(1, 1.05), damage="missing")
+    assert not found.samples.any()
+    assert found.jobs[0].status == "silence around it: filled with silence"
+
+
+def test_a_band_of_which_nothing_is_known_is_said() -> None:
+    for region in (Region(None, None, 500, 900), Region(0.01, None, 500, 900)):
+        (job,) = repair(scene(), SR, region, damage="missing").jobs
+        assert job.status == "nothing is known of the band: left empty"
+    for region in (Region(1, None, 500, 900), Region(None, 1, 500, 900)):
+        (job,) = repair(scene(), SR, region, damage="missing").jobs
+        assert job.status == "done"
+
+
+@pytest.mark.parametrize("region", [Region(), Region(None, None, 10), Region(0, 2.99)])
+@pytest.mark.parametrize("damage", ["missing", "occluded", "auto"])
+def test_the_whole_band_of_a_whole_recording_is_refused(region: Region, damage: Any) -> None:
+    if damage == "missing" and region != Region():
+        return
+    with pytest.raises(ParameterError, match=r"region .*: nothing intact is around it"):
+        repair(scene(), SR, region, damage=damage, rng=0)
+
+
+def test_nan_that_nobody_marked_is_refused() -> None:
+    x = with_value(np.nan, SR, SR + 10)
+    for region, damage in (
+        (Region(1.01, 1.02), "missing"),
+        (Region(1.1, 1.2, 500, 900), "missing"),
+        (Region(0.9, 1.2, 500, 900), "auto"),
+        (Region(1.1, 1.2), "occluded"),
+    ):
+        options: dict[str, Any] = {"damage": damage}
+        with pytest.raises(ParameterError, match="NaN or infinite samples are in it or around it"):
+            repair(x, SR, region, **options)
+    gap = Region(1, (SR + 10) / SR)
+    assert np.isfinite(repair(x, SR, [Region(1.1, 1.2, 500, 900), gap], rng=0).samples).all()
+
+
+# Transforms
+
+
+def test_a_transform_suits_its_region() -> None:
+    for sr in (8000, 44100, 192000):
+        stft = suitable_stft(sr, (0, sr), 0, sr / 2)
+        assert 0.04 < stft.n_fft / sr < 0.1
+        assert stft.hop_length * 4 == stft.n_fft
+        assert suitable_stft(sr, (0, 30), 0, sr / 2).n_fft == 32
+        hum = suitable_stft(sr, (0, 100 * sr), 49, 51)
+        assert hum.n_fft * 2 / sr >= 2
+
+
+def test_short_recordings_get_short_frames() -> None:
+    x = scene()[:400]
+    (job,) = repair(x, SR, Region(0.01, 0.04, 500, 1500), damage="occluded", rng=0).jobs
+    assert job.n_fft == 256
+    with pytest.raises(ParameterError, match="has 20 samples, fewer than n_fft=32: give more"):
+        repair(x[:20], SR, Region(0, 0.001, 500, 1500), rng=0)
+    with pytest.raises(ParameterError, match="has 400 samples, fewer than n_fft=512"):
+        repair(x, SR, Region(0.01, 0.04), damage="occluded", stft=STFT(512, 128))
+
+
+def test_a_transform_that_is_given_is_used() -> None:
+    for damage in ("missing", "occluded"):
+        options: dict[str, Any] = {"damage": damage, "stft": STFT(128, 32), "rng": 0}
+        assert repair(scene(), SR, Region(1, 1.2, 500, 900), **options).jobs[0].n_fft == 128
+
+
+# Cost
+
+
+def test_thousands_of_gaps_take_seconds() -> None:
+    x = np.tile(scene(), 4)
+    starts = np.arange(SR, x.size - SR, 35)
+    regions = [Region(s / SR, (s + 1 + s % 7) / SR, label="clipping") for s in starts]
+    started = time.process_time()
+    y = repair(x, SR, regions).samples
+    assert len(regions) > 2000
+    assert time.process_time() - started < 10
+    assert np.sum((y - x) ** 2) < 0.1 * np.sum(x**2) * 4 / 35
+
+
+def test_a_sample_of_a_band_takes_no_models_of_hundreds_of_coefficients() -> None:
+    x = np.random.default_rng(0).standard_normal(4 * 44100)
+    started = time.process_time()
+    (job,) = repair(x, 44100, Region(2, 2.00002, 1000, 3000), damage="missing").jobs
+    assert job.n_fft == 512
+    assert time.process_time() - started < 3
+
+
+@pytest.mark.parametrize("band", [(1000.0, 1800.0), (None, None)])
+def test_long_events_are_solved_in_pieces(monkeypatch: pytest.MonkeyPatch, band: Any) -> None:
+    x = scene()
+    mix = x.copy()
+    event = np.random.default_rng(1).standard_normal(N // 2)
+    spectrum = np.fft.rfft(event)
+    f = np.fft.rfftfreq(event.size, 1 / SR)
+    spectrum[(f < 1050) | (f > 1750)] = 0
+    mix[N // 4 : 3 * N // 4] += 0.1 * np.fft.irfft(spectrum)
+    region = Region(0.75, 2.25, *band)
+    options: dict[str, Any] = {"damage": "occluded", "stft": STFT(256, 64), "rng": 0}
+    whole = repair(mix, SR, region, **options).samples
+    seen = []
+    remove_event = jobs.remove_event
+
+    def noted(x: NDArray[Any], *args: Any, **kwargs: Any) -> NDArray[Any]:
+        seen.append(x.size)
+        return remove_event(x, *args, **kwargs)
+
+    monkeypatch.setattr(jobs, "PIECE_S", 0.5)
+    monkeypatch.setattr(jobs, "remove_event", noted)
+    pieces = repair(mix, SR, region, **options).samples
+    assert len(seen) == 3
+    assert max(seen) < 12000 + 4000 + 4 * 256
+    errors = [np.sum((y - x) ** 2) / np.sum((mix - x) ** 2) for y in (whole, pieces)]
+    assert errors[1] < max(1.5 * errors[0], 0.3)
+    outside = np.r_[: N // 4, 3 * N // 4 : N]
+    np.testing.assert_array_equal(pieces[outside], mix[outside])
+
+
+@pytest.mark.parametrize("n_fft", [32, 33])
+def test_weights_of_pieces_sum_to_1(n_fft: int) -> None:
+    span = (100, 12 * SR * 4 + 7)
+    total = np.zeros(span[1])
+    found = list(jobs._pieces(span, SR, STFT(n_fft, 8)))
+    for (start, stop), weight in found:
+        total[start:stop] += weight
+    assert len(found) == 5
+    np.testing.assert_allclose(total[100:], 1)
+    assert not total[:100].any()
