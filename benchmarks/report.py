@@ -3,7 +3,7 @@
 Every number of the report is printed by a program of this folder or by the command line, and the
 table of the README is taken from it. DIR holds the recordings, which do not come with the project:
 ``thiemann2015`` with those of the 2015 notebook, ``dev/speech`` with a folder for each of some
-voices. Without it their tables are left out.
+voices, ``dev/music`` and ``dev/events``. Without it their tables are left out.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import platform
 import re
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -42,11 +44,11 @@ def run(arguments: list[str]) -> str:
     ).stdout
 
 
-def experiment_rows(name: str, data: Path, *options: str) -> list[dict[str, Any]]:
+def experiment(name: str, data: Path, *options: str) -> dict[str, Any]:
     """Run an experiment."""
     arguments = ["experiment", name, "--data", str(data), *options, "--json"]
-    rows: list[dict[str, Any]] = json.loads(run(["-m", "spectramend", *arguments]))["rows"]
-    return rows
+    result: dict[str, Any] = json.loads(run(["-m", "spectramend", *arguments]))
+    return result
 
 
 def gains(rows: list[dict[str, Any]]) -> str:
@@ -75,53 +77,127 @@ def table(rows: list[dict[str, Any]], keys: tuple[str, ...]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, help="folder of the recordings")
-    options = parser.parse_args()
+def update_speed(data: Path) -> str:
+    """Time one update."""
+    return run([str(HERE / "update_speed.py")])
 
-    versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
-    parts = [
-        "# Benchmarks\n",
-        f"Made by `benchmarks/report.py`. {processor()}; Python {platform.python_version()}, "
-        f"{versions}. Times are worth comparing within a table only.\n",
-        "## One update: `benchmarks/update_speed.py`\n",
-        run([str(HERE / "update_speed.py")]),
-        "## Training and inpainting: `benchmarks/inpaint_speed.py`\n",
-        run([str(HERE / "inpaint_speed.py")]),
-    ]
-    if options.data is not None:
-        for mask in ("notebook", "exact"):
-            rows = experiment_rows("thiemann2015", options.data / "thiemann2015", "--mask", mask)
-            keys = ("condition", "transform", *METRICS, "lsd_hidden_db", "seconds")
-            parts += [
-                f"## 2015 experiment: `spectramend experiment thiemann2015 --mask {mask}`\n",
-                "On the notebook's own recordings, seed 0. `seconds` is what the condition took "
-                "with its dictionary at hand.\n",
-                table(rows, keys),
-            ]
+
+def inpaint_speed(data: Path) -> str:
+    """Time training and inpainting."""
+    return run([str(HERE / "inpaint_speed.py")])
+
+
+def repair_speed(data: Path) -> str:
+    """Time repairs of files."""
+    return run([str(HERE / "repair_speed.py")])
+
+
+def notebook(data: Path, mask: str) -> str:
+    """Run the 2015 experiment; its table for exact masks is the README's, too."""
+    rows = experiment("thiemann2015", data / "thiemann2015", "--mask", mask)["rows"]
+    if mask == "exact":
         readme = README.read_text("utf-8")
         start, end = (readme.index(mark) for mark in MARKS)
         filled = readme[: start + len(MARKS[0])] + table(rows, ("condition", *METRICS))
         README.write_text(filled + readme[end:], "utf-8")
-        for option in ((), ("--keep-reliable",)):
-            rows = experiment_rows("voices", options.data / "dev" / "speech", *option)
-            shown = ("condition", "si_sdr_db", "estoi", "pesq_wb", "lsd_hidden_db", "seconds")
-            parts += [
-                f"## Voices: `{' '.join(('spectramend experiment voices', *option))}`\n",
-                "Means over the pairs of `dev/speech`, seed 0.\n",
-                table(rows, shown),
-                gains(rows),
-            ]
-        parts += [
-            "## What each part brings: `benchmarks/ablation.py`\n",
-            "Our default on the pairs of `dev/speech` without one part at a time: means above "
-            "`ibm_only`, the least gain of any pair in PESQ, and seconds of inpainting. "
-            "`other utterances` are the second ones of each voice, under the voice after the "
-            "next.\n",
-            run([str(HERE / "ablation.py"), str(options.data / "dev" / "speech")]),
-        ]
+    return (
+        "On the notebook's own recordings, seed 0. `seconds` is what the condition took with its "
+        "dictionary at hand.\n\n"
+        + table(rows, ("condition", "transform", *METRICS, "lsd_hidden_db", "seconds"))
+    )
+
+
+def voices(data: Path, *options: str) -> str:
+    """Run the experiment on voices."""
+    rows = experiment("voices", data / "dev" / "speech", *options)["rows"]
+    shown = ("condition", "si_sdr_db", "estoi", "pesq_wb", "lsd_hidden_db", "seconds")
+    return f"Means over the pairs of `dev/speech`, seed 0.\n\n{table(rows, shown)}\n{gains(rows)}"
+
+
+def occlusion(data: Path, damage: str) -> str:
+    """Run the experiment on occlusion."""
+    result = experiment("occlusion", data / "dev", "--damage", damage)
+    shown = ("condition", "snr_db", "lsd_db", "residual_db", "pesq_wb", "seconds")
+    parts = [f"Means over {len(result['scenes'])} scenes of `dev`, seed 0.\n"]
+    for kind in ("speech", "music"):
+        keys = [key for key in shown if result[kind][0][key] is not None]
+        parts.append(f"{kind}:\n\n{table(result[kind], tuple(keys))}")
+    return "\n".join(parts)
+
+
+def detection(data: Path) -> str:
+    """Measure what is found of damage."""
+    return "Recordings of `dev`, damaged by the program itself, which says how.\n\n" + run(
+        [str(HERE / "detection.py"), "--data", str(data / "dev")]
+    )
+
+
+def ablation(data: Path) -> str:
+    """Leave out one part at a time."""
+    return (
+        "Our default on the pairs of `dev/speech` without one part at a time: means above "
+        "`ibm_only`, the least gain of any pair in PESQ, and seconds of inpainting. "
+        "`other utterances` are the second ones of each voice, under the voice after the "
+        "next.\n\n" + run([str(HERE / "ablation.py"), str(data / "dev" / "speech")])
+    )
+
+
+# Sections by their headings, with what makes them, and whether that needs recordings.
+Section = tuple[Callable[[Path], str], bool]
+SECTIONS: dict[str, Section] = {
+    "One update: `benchmarks/update_speed.py`": (update_speed, False),
+    "Training and inpainting: `benchmarks/inpaint_speed.py`": (inpaint_speed, False),
+    "Repair of files: `benchmarks/repair_speed.py`": (repair_speed, False),
+    "2015 experiment: `spectramend experiment thiemann2015 --mask notebook`": (
+        partial(notebook, mask="notebook"),
+        True,
+    ),
+    "2015 experiment: `spectramend experiment thiemann2015 --mask exact`": (
+        partial(notebook, mask="exact"),
+        True,
+    ),
+    "Voices: `spectramend experiment voices`": (voices, True),
+    "Voices: `spectramend experiment voices --keep-reliable`": (
+        lambda data: voices(data, "--keep-reliable"),
+        True,
+    ),
+    "What each part brings: `benchmarks/ablation.py`": (ablation, True),
+    "Occlusion: `spectramend experiment occlusion`": (
+        partial(occlusion, damage="occluded"),
+        True,
+    ),
+    "Occlusion: `spectramend experiment occlusion --damage missing`": (
+        partial(occlusion, damage="missing"),
+        True,
+    ),
+    "Detection: `benchmarks/detection.py`": (detection, True),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, help="folder of the recordings")
+    parser.add_argument("--only", help="make only sections with this in their heading; keep others")
+    options = parser.parse_args()
+
+    versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    parts = [
+        "# Benchmarks\n\n"
+        f"Made by `benchmarks/report.py`. {processor()}; Python {platform.python_version()}, "
+        f"{versions}. Times are worth comparing within a table only.\n",
+    ]
     report = HERE / "report.md"
+    kept = dict(re.findall(r"^## (.*)\n\n((?:(?!## ).*\n)*)", report.read_text("utf-8"), re.M))
+    for heading, (make, needs_data) in SECTIONS.items():
+        wanted = options.only is None or options.only in heading
+        if wanted and (options.data is not None or not needs_data):
+            content = make(options.data)
+        elif options.only is not None and heading in kept:
+            content = kept[heading]
+        else:
+            continue
+        parts.append(f"## {heading}\n\n{content.strip()}\n")
+        print(f"{heading}: {'made' if wanted else 'kept'}.", flush=True)
     report.write_text("\n".join(parts), "utf-8")
     print(f"{report}: written.")
 
