@@ -1,13 +1,22 @@
-"""Missing cells of a band, predicted bin by bin from both sides.
+"""Missing cells of a band, predicted from both sides and told from the other bands.
 
 Along time a bin of the transform is a narrow-band complex signal, and a tone in it a rotating
 phasor, which a few coefficients predict. With the models of both sides, a_L forwards in time and
-a_R backwards, and their residual powers e_L and e_R, the missing cells z minimise
+a_R backwards, and their residual powers e_L and e_R, missing cells z cost
 
-    sum_t  w(t) * |(a_L * z)(t)|**2 / e_L  +  (1 - w(t)) * |(a_R * z)(t)|**2 / e_R,     (1)
+    sum_t  w(t) * |(a_L * z)(t)|**2 / e_L  +  (1 - w(t)) * |(a_R * z)(t)|**2 / e_R,           (1)
 
 the weight w falling from 1 to 0 across the hole: each side is believed near itself. What cannot be
 predicted fades to zero, its mean. All bins are solved at once.
+
+Prediction reaches some hundredths of a second into a voice. Farther from the edges only the other
+bands know what sounds, which go on through the hole; `spectramend.crossband` gives the mean m of
+what they tell, the power P of the bin, and the part g of it that they explain. From there on (1)
+is the cost of ``z - s*m`` instead, the share s rising from 0 at the edges to 1, and
+
+    RHO * sum_t  g / (1 - g) * |z(t) - m(t)|**2 / P(t)                                        (2)
+
+is added: where bands tell nothing, (1) remains, and where sides predict nothing, m does.
 
 References: autoregressive interpolation, A. J. E. M. Janssen, R. N. J. Veldhuis and L. B. Vries,
 IEEE Trans. ASSP 34(2), 1986; models of both sides, W. Etter, IEEE Trans. Signal Processing 44(5),
@@ -21,11 +30,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from spectramend.crossband import Told, tell, view
 from spectramend.stft import STFT
 
-ORDER_S = 0.064  # how far back a model looks
-MEMORY_S = 0.64  # of which the model is estimated; what is farther away counts ever less
+FRAME_S = 0.008  # of the transform, unless one is given
+ORDER_S = 0.032  # how far back a model looks
+MEMORY_S = 0.1  # of which the model is estimated; what is farther away counts ever less
 RIDGE = 1e-2  # added to the diagonal of the covariance, in units of its mean
+RHO = 3.0  # weight of (2); above 1, as models claim to know more than they do
+REACH_S = 0.05  # from the edges, where s of (2) has risen to 1 - 1/e
+MAX_SHARE = 0.99  # g of (2)
+BINS = 16  # solved at once, to bound memory
 
 
 class Model(NamedTuple):
@@ -36,7 +51,14 @@ class Model(NamedTuple):
 
 
 def fill_band(
-    x: NDArray[Any], start: int, stop: int, low: float, high: float, *, sr: int, stft: STFT
+    x: NDArray[Any],
+    start: int,
+    stop: int,
+    low: float,
+    high: float,
+    *,
+    sr: int,
+    stft: STFT | None = None,
 ) -> NDArray[np.float64]:
     """Fill a band of some samples.
 
@@ -50,29 +72,82 @@ def fill_band(
         Its band in Hz.
     sr : int
         Sample rate in Hz.
-    stft : STFT
-        The transform.
+    stft : STFT, optional
+        The transform; frames of about 8 ms if None, so short that hardly any frame is lost at the
+        edges.
 
     Returns
     -------
     ndarray [shape=(n,)]
         The signal; meant to be used in the hole.
+
+    Examples
+    --------
+    >>> x = np.sin(0.5 * np.arange(8000))
+    >>> damaged = np.concatenate([x[:4000], np.zeros(160), x[4160:]])
+    >>> y = fill_band(damaged, 4000, 4160, 0, 4000, sr=8000)
+    >>> bool(np.abs(y - x)[4000:4160].max() < 0.05)
+    True
     """
-    Z = stft.forward(x)
+    stft = stft or short_frames(sr)
+    Z = stft.forward(np.asarray(x, np.float64))
     pad = stft.n_fft // 2
     center = np.arange(Z.shape[1]) * stft.hop_length
-    seen = np.flatnonzero((center + pad > start) & (center - pad < stop))
+    lost = (center + pad > start) & (center - pad < stop)
+    first, end = int(np.argmax(lost)), Z.shape[1] - int(np.argmax(lost[::-1]))
     bins = slice(int(low * stft.n_fft / sr), int(high * stft.n_fft / sr) + 2)
-    order = max(2, round(ORDER_S * sr / stft.hop_length))
-    memory = MEMORY_S * sr / stft.hop_length
-    Z[bins] = fill_frames(Z[bins], int(seen[0]), int(seen[-1]) + 1, order, memory)
+    frames_per_s = sr / stft.hop_length
+    order = max(2, round(ORDER_S * frames_per_s))
+    band = Z[bins]
+    seen = view(x, center, low, high, sr=sr)
+    told = tell(seen, band, ~lost, slice(first, end), frames_per_s)
+    for b in range(0, band.shape[0], BINS):
+        some = slice(b, b + BINS)
+        band[some] = fill_frames(
+            band[some],
+            first,
+            end,
+            order,
+            MEMORY_S * frames_per_s,
+            told=told.take(some),
+            reach=REACH_S * frames_per_s,
+        )
     return stft.inverse(Z, length=x.size)
 
 
+def short_frames(sr: int) -> STFT:
+    """Choose the transform of which bins are predicted.
+
+    Parameters
+    ----------
+    sr : int
+        Sample rate in Hz.
+
+    Returns
+    -------
+    STFT
+        Frames of about 8 ms.
+
+    Examples
+    --------
+    >>> [short_frames(sr).n_fft for sr in (8000, 16000, 44100)]
+    [64, 128, 256]
+    """
+    n_fft = 2 ** round(np.log2(FRAME_S * sr))
+    return STFT(n_fft, n_fft // 4)
+
+
 def fill_frames(
-    Z: NDArray[Any], first: int, stop: int, order: int, memory: float
+    Z: NDArray[Any],
+    first: int,
+    stop: int,
+    order: int,
+    memory: float,
+    *,
+    told: Told | None = None,
+    reach: float = 1.0,
 ) -> NDArray[np.complex128]:
-    """Predict missing frames by (1).
+    """Fill missing frames by (1) and (2).
 
     Parameters
     ----------
@@ -84,11 +159,15 @@ def fill_frames(
         Order of the models, where there are frames enough.
     memory : float
         Frames after which what is known counts 1/e.
+    told : Told, optional
+        What other bands tell about the missing frames.
+    reach : float
+        Frames after which prediction leaves the field to them.
 
     Returns
     -------
     ndarray [shape=(F, N)]
-        Bins with all frames; zero where no side has a few frames.
+        Bins with all frames; zero where no side has a few frames and nothing is told.
 
     Examples
     --------
@@ -96,6 +175,25 @@ def fill_frames(
     >>> bool(np.abs(fill_frames(Z, 28, 32, order=2, memory=20) - Z).max() < 0.05)
     True
     """
+    n = stop - first
+    bands, right = _both_sides(Z, first, stop, order, memory)
+    base: Any = 0
+    if told is not None:
+        g = np.clip(told.share, 0, MAX_SHARE)[:, None]
+        weight = RHO * g / (1 - g) / (told.power + np.finfo(np.float64).tiny)
+        edge = np.minimum(np.arange(n), np.arange(n)[::-1]) + 0.5
+        base = (1 - np.exp(-edge / reach)) * told.mean
+        bands[:, 0] += weight
+        right += weight * (told.mean - base)
+    filled = Z.astype(complex)
+    filled[:, first:stop] = base + _solve_banded(bands, right)
+    return filled
+
+
+def _both_sides(
+    Z: NDArray[Any], first: int, stop: int, order: int, memory: float
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Set up (1): diagonals [shape=(F, order + 1, n)] and right-hand side [shape=(F, n)]."""
     n = stop - first
     bands = np.zeros((Z.shape[0], order + 1, n), complex)
     right = np.zeros((Z.shape[0], n), complex)
@@ -113,9 +211,7 @@ def fill_frames(
             b = b[:, ::-1].conj()
         bands[:, : p + 1] += A.swapaxes(0, 1)
         right += b
-    filled = Z.astype(complex)
-    filled[:, first:stop] = _solve_banded(bands, right)
-    return filled
+    return bands, right
 
 
 def _predictor(known: NDArray[Any], p: int, memory: float) -> Model:
@@ -138,8 +234,9 @@ def _predictor(known: NDArray[Any], p: int, memory: float) -> Model:
     tiny = np.finfo(np.float64).tiny
     G = G + (RIDGE * trace + tiny)[:, None, None] * np.eye(p)
     a = np.linalg.solve(G, c[..., None])[..., 0]
-    # Residual energy of a ridge solution; all over the sum of the weights, which is the same.
-    e = power - np.einsum("fi,fi->f", a.conj(), c).real
+    # Residual energy of a ridge solution, over the sum of the weights.
+    power = power / (2 * w.sum())
+    e = power - np.einsum("fi,fi->f", a.conj(), c).real / (2 * w.sum())
     return Model(
         np.concatenate([np.ones((len(a), 1)), -a], axis=1), np.maximum(e, 1e-9 * power + tiny)
     )

@@ -27,7 +27,7 @@ LAYERS = [
     {"formats"},
     {"masks", "region_metrics"},
     {"nmf"},
-    {"dictionary", "phase"},
+    {"dictionary", "phase", "crossband"},
     {"gaps", "subbands", "events"},
     {"posterior"},
     {"chain", "synthesis"},
