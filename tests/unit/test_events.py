@@ -125,6 +125,20 @@ def test_levels_beside_the_band_tell_where_nothing_is_intact() -> None:
     np.testing.assert_allclose(target_share(A, place, rng=rng), 1, rtol=1e-5)
 
 
+def test_shares_compare_powers_in_the_band_of_each_frame() -> None:
+    # The event adds 2 to magnitudes of 1, so that the share is 1 of 1 + 4.
+    A = np.ones((257, 60))
+    cells = np.zeros(A.shape, bool)
+    cells[60:100, 20:40] = True
+    cells[160:200, 30:40] = True
+    A[cells] = 3
+    place = Place(cells, ~cells.any(axis=0))
+    share = target_share(A, place, rng=np.random.default_rng(0))
+    hidden = cells[:, place.frames]
+    assert share[hidden].mean() == pytest.approx(0.2, abs=0.04)
+    assert (share[~place.widened()] == 1).all()
+
+
 def test_a_place_is_widened_in_frequency_only() -> None:
     cells = np.zeros((40, 9), bool)
     cells[20, 3:5] = True
