@@ -60,7 +60,7 @@ class Place:
 
     @property
     def frames(self) -> slice:
-        """Frames from the first that sees it to the last."""
+        """The frames from the first that sees it to the last."""
         seen = np.flatnonzero(self.cells.any(axis=0))
         return slice(int(seen[0]), int(seen[-1]) + 1)
 

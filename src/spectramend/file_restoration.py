@@ -110,8 +110,16 @@ def repair_file(
         The file to be written, which may be the recording itself; its ending chooses the container.
     damaged : Mask, Region or sequence of Region
         What to restore. A mask needs the whole recording in memory, regions their context only.
-    damage, dictionary, stft, context_s, keep_reliable
-        See `spectramend.repair`.
+    damage : {"auto", "missing", "occluded"}
+        What is wrong, see `spectramend.repair`.
+    dictionary : Dictionary or sequence of Dictionary, optional
+        How the target sounds.
+    stft : STFT, optional
+        The transform.
+    context_s : float, > 0
+        How much of the recording on either side of a region to look at, in seconds.
+    keep_reliable : bool
+        Keep the reliable cells of a mask exactly.
     subtype : str, optional
         How to code samples, in libsndfile's words; as they are if None.
     allow_lossy : bool
