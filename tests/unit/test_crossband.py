@@ -161,3 +161,54 @@ def test_a_band_of_everything_leaves_nothing_to_see() -> None:
     )
     assert not seen.wave.any()
     assert not seen.envelope.any()
+
+
+def test_waveforms_are_partly_whitened() -> None:
+    t = np.arange(16000) / 16000
+    x = np.cos(2 * np.pi * 500 * t) + 0.01 * np.cos(2 * np.pi * 4000 * t)
+    p = view(x, np.array([8000]), 1000, 2000, sr=16000).wave[0]
+    X = np.abs(np.fft.rfft(p * np.hanning(p.size), 1600))
+    # The loudest partial has been at FLOOR*1e4 of the other one's power: their levels are halved.
+    assert X[400] / X[50] == pytest.approx(0.01**0.5, rel=0.2)
+
+
+def test_what_is_too_weak_to_be_heard_has_no_envelope() -> None:
+    """Noise 70 dB under a tone would fluctuate, if it were made as loud."""
+    rng = np.random.default_rng(0)
+    t = np.arange(16000) / 16000
+    tone = np.cos(2 * np.pi * 500 * t)
+    centers = np.arange(4000, 12000, 500)
+    alone = view(tone, centers, 1000, 2000, sr=16000).envelope
+    seen = view(tone + 1e-5 * rng.standard_normal(t.size), centers, 1000, 2000, sr=16000).envelope
+    np.testing.assert_allclose(seen, alone, atol=0.01)
+
+
+@pytest.mark.parametrize("sr", [8000, 32000])
+def test_patches_are_centred(sr: int) -> None:
+    x = np.zeros(sr)
+    x[sr // 2] = 1
+    seen = view(x, np.array([sr // 2]), 0, 500, sr=sr)
+    # About a pulse the envelope, and the square of the waveform, are even.
+    np.testing.assert_allclose(seen.envelope[0, 1:], seen.envelope[0, :0:-1], atol=0.02)
+    square = seen.wave[0] ** 2
+    assert square @ np.arange(square.size) / square.sum() == pytest.approx(
+        square.size // 2, abs=0.3
+    )
+
+
+def test_blocks_keep_their_length_where_frames_are_thinned(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen = noise_view()
+    known = np.arange(60) < 40
+    monkeypatch.setattr(crossband, "MOST", 20)
+    sizes = []
+    original = crossband._left_out
+
+    def spy(G: Array, weights: Array, block: int) -> Array:
+        sizes.append(block)
+        return original(G, weights, block)
+
+    monkeypatch.setattr(crossband, "_left_out", spy)
+    tell(seen, cells(seen), known, slice(40, 60), frames_per_s=40)
+    assert sizes == [5]

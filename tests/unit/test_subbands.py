@@ -196,6 +196,9 @@ def test_a_transform_can_be_given() -> None:
     for stft in (STFT(256, 64), STFT(512, 128)):
         y = fill_band(broken, 8000, 8400, 0, 8000, sr=SR, stft=stft)
         assert decibels(x[8000:8400], y[8000:8400]) > 15
+    longer = fill_band(broken, 8000, 8400, 0, 8000, sr=SR, stft=STFT(1024, 256))
+    changed = np.flatnonzero(np.abs(longer - broken) > 1e-9)
+    assert changed[0] < 8000 - 256  # frames of 1024 samples that see the hole reach so far
     same = fill_band(broken, 8000, 8400, 0, 8000, sr=SR, stft=short_frames(SR))
     np.testing.assert_array_equal(same, fill_band(broken, 8000, 8400, 0, 8000, sr=SR))
 
@@ -211,3 +214,26 @@ def test_bins_are_solved_in_groups(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_any_band(low: float, high: float) -> None:
     y = fill_band(voice(0.5), 3000, 4000, low, high, sr=SR)
     assert np.isfinite(y).all()
+
+
+def test_a_band_told_completely_is_still_a_finite_cost() -> None:
+    Z = rotating(1, 60)
+    told = Told(Z[:, 30:35], np.ones((1, 5)), np.ones(1))
+    y = fill_frames(Z, 30, 35, 4, 20.0, told=told)
+    np.testing.assert_allclose(y, Z, atol=0.1)
+
+
+def test_prediction_reaches_as_far_whatever_the_transform(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reaches = []
+    original = subbands.fill_frames
+
+    def spy(*args: Any, **options: Any) -> Array:
+        reaches.append(options["reach"])
+        return original(*args, **options)
+
+    monkeypatch.setattr(subbands, "fill_frames", spy)
+    for hop in (32, 64):
+        fill_band(voice(1.0), 7000, 8000, 500, 900, sr=SR, stft=STFT(4 * hop, hop))
+    assert reaches == pytest.approx([subbands.REACH_S * SR / 32, subbands.REACH_S * SR / 64])
