@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from spectramend import STFT, Region, jobs, repair
+from spectramend import STFT, Dictionary, Region, jobs, repair
 from spectramend.errors import ParameterError
 from spectramend.jobs import suitable_stft
 
@@ -195,6 +195,9 @@ def test_a_band_of_which_nothing_is_known_is_said() -> None:
     for region in (Region(None, None, 500, 900), Region(0.01, None, 500, 900)):
         (job,) = repair(scene(), SR, region, damage="missing").jobs
         assert job.status == "nothing is known of the band: left empty"
+    both = [Region(None, None, 500, 900), Region(1, 1.2, 2000, 2500)]
+    (job,) = repair(scene(), SR, both, damage="missing").jobs
+    assert job.status == "nothing is known of the band: left empty"
     for region in (Region(1, None, 500, 900), Region(None, 1, 500, 900)):
         (job,) = repair(scene(), SR, region, damage="missing").jobs
         assert job.status == "done"
@@ -315,3 +318,88 @@ def test_weights_of_pieces_sum_to_1(n_fft: int) -> None:
     assert len(found) == 5
     np.testing.assert_allclose(total[100:], 1)
     assert not total[:100].any()
+
+
+# Parts
+
+
+def job_of(start: int, stop: int) -> jobs.Job:
+    return jobs.Job(1, start, stop, (Region(),), "missing", "", "", 32)
+
+
+def damaged_of(*spans: tuple[int, int]) -> list[jobs._Damaged]:
+    return [jobs._Damaged(Region(), span, "missing", "", True) for span in spans]
+
+
+def test_a_channel_is_read_as_it_was_mended_last() -> None:
+    x = np.arange(200.0).reshape(2, 100)
+    channel = jobs._Channel(lambda start, stop: x[:, start:stop], 2, 100, SR)
+    expected = x[1].copy()
+    for start, stop, value in ((10, 60, -1.0), (5, 20, -2.0), (90, 100, -3.0), (15, 17, -4.0)):
+        channel.add(jobs.Mend(job_of(start, stop), np.full(stop - start, value)))
+        expected[start:stop] = value
+    for start, stop in ((0, 100), (30, 40), (16, 95), (0, 5), (60, 90)):
+        np.testing.assert_array_equal(channel.samples(start, stop), expected[start:stop])
+
+
+def test_gaps_are_grouped_by_the_reach_of_their_models() -> None:
+    def groups(*spans: tuple[int, int]) -> list[int]:
+        return [len(group) for group in jobs._near(damaged_of(*spans))]
+
+    assert groups((0, 5), (37, 40), (73, 80)) == [2, 1]
+    assert groups((0, 500), (10, 20), (510, 511)) == [3]
+    assert groups((0, 700), (800, 1200)) == [1, 1]
+    assert groups((0, 700), (700, 1200)) == [2]
+    assert groups((0, 300), (400, 700), (800, 1100), (1200, 1500), (1530, 1540)) == [3, 2]
+
+
+def test_repairs_fade_in_and_out_but_not_at_the_ends_of_the_recording() -> None:
+    stft, x, y = STFT(64, 16), np.zeros(100), np.ones(100)
+    middle = jobs._faded(x, y, (20, 60), 0, stft, 100)
+    np.testing.assert_allclose(middle, middle[::-1])
+    assert (np.diff(middle[:9]) >= 0).all()
+    assert 0 < middle[0] < 0.05
+    assert (middle[8:32] == 1).all()
+    start, end = (jobs._faded(x, y, span, 0, stft, 100) for span in ((0, 40), (60, 100)))
+    np.testing.assert_array_equal(start, np.where(np.arange(40) < 20, 1, middle))
+    np.testing.assert_array_equal(end, np.where(np.arange(40) < 20, middle, 1))
+    assert jobs._faded(x, y, (20, 23), 0, stft, 100).tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("piece", [(8000, 9000), (9000, 10500), (10000, 12000), (8000, 12000)])
+def test_frames_of_a_piece_are_intact_where_no_damage_is_seen(piece: tuple[int, int]) -> None:
+    stft, first, last = STFT(256, 64), 4000, 16000
+    channel = jobs._Channel(lambda start, stop: np.zeros((1, stop - start)), 1, 20000, SR)
+    others = [(5000, 5300), (8000, 12000), (13000, 13010), (15900, 17000), (3000, 4100)]
+    span = (8000, 12000)
+    region = Region(1, 1.5, 1000, 2000)
+    group = [jobs._Damaged(region, span, "occluded", "", False)]
+    samples = np.r_[first : span[0], piece[0] : piece[1], span[1] : last]
+    place = jobs._place(channel, group, piece, others, (first, span, samples.size), stft)
+    bad = np.zeros(last, bool)
+    for start, stop in others:
+        bad[start:stop] = True
+    damaged, inside = bad[samples], (samples >= span[0]) & (samples < span[1])
+    for n, (intact, cells) in enumerate(zip(place.intact, place.cells.T, strict=True)):
+        seen = slice(max(0, 64 * n - 128), 64 * n + 128)
+        assert intact == (not damaged[seen].any()), n
+        assert cells.any() == inside[seen].any(), n
+        assert not cells.any() or np.flatnonzero(cells).tolist() == list(range(32, 65))
+
+
+def test_pieces_are_cross_faded(monkeypatch: pytest.MonkeyPatch) -> None:
+    levels = iter((1.0, 2.0, 3.0))
+    monkeypatch.setattr(jobs, "PIECE_S", 0.5)
+    monkeypatch.setattr(jobs, "remove_event", lambda x, *_, **__: np.full(x.size, next(levels)))
+    options: dict[str, Any] = {"damage": "occluded", "stft": STFT(256, 64)}
+    y = repair(scene(), SR, Region(0.75, 2.25, 1000, 1800), **options).samples
+    solved = y[round(0.76 * SR) : round(2.24 * SR)]
+    assert set(solved[::1000]) >= {1.0, 2.0, 3.0}
+    np.testing.assert_allclose(np.diff(solved).max(), 1 / 256)
+    assert np.diff(solved).min() >= -1e-12
+
+
+def test_a_dictionary_is_something_to_build_on() -> None:
+    voice = Dictionary.train([scene()], sr=SR, stft=STFT(256, 64), n_components=3, rng=0)
+    (job,) = repair(scene(), SR, Region(), damage="occluded", dictionary=voice, rng=0).jobs
+    assert (job.status, job.n_fft) == ("done", 256)
