@@ -23,7 +23,9 @@ consistency, J. Le Roux and E. Vincent, IEEE Signal Processing Letters 20(3), 20
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -37,6 +39,7 @@ from spectramend.stft import STFT
 KULLBACK_LEIBLER = 1.0
 MODELS = ((1, 4), (5, 8))  # frames stacked, and free atoms
 MAX_ITER = 30
+PIECE_S = 10.0  # of an event that is solved at once, at least 16 frames; bounds memory
 MARGIN_BINS = 8  # an event reaches beyond the band that was drawn, at least by its window's lobes
 RELIABLE_VARIANCE = 0.03  # of the power of a cell: the least that is uncertain
 SILENCE = 1e-200  # power of cells, where the loudest sample is about 1
@@ -171,6 +174,71 @@ def target_share(
     if not shares:
         shares = [_share_by_surroundings(A[:, place.frames].astype(np.float64), place)]
     return np.where(place.widened(), np.mean(shares, axis=0), 1.0)
+
+
+def pieces(
+    span: tuple[int, int], sr: int, stft: STFT
+) -> Iterator[tuple[tuple[int, int], NDArray[np.float64]]]:
+    """Cut the span of a long event into pieces that overlap.
+
+    Parameters
+    ----------
+    span : tuple of int
+        First sample and the one after the last.
+    sr : int
+        Sample rate in Hz.
+    stft : STFT
+        The transform.
+
+    Yields
+    ------
+    piece : tuple of int
+        Its first sample and the one after the last.
+    weight : ndarray [shape=(n,)]
+        How much each sample counts; the sum over pieces is 1.
+    """
+    piece = max(PIECE_S * sr, 16 * stft.n_fft)
+    count = max(1, round((span[1] - span[0]) / piece))
+    edges = np.linspace(*span, count + 1).round().astype(int).tolist()
+    ramp = (np.arange(stft.n_fft) + 0.5) / stft.n_fft
+    for i, (left, right) in enumerate(pairwise(edges)):
+        # A frame and a half on either side, of which the half next to the edge is a cross-fade.
+        half = stft.n_fft // 2
+        start = left - (stft.n_fft + half if i else 0)
+        stop = right + (2 * stft.n_fft - half if i < count - 1 else 0)
+        weight = np.ones(stop - start)
+        if i:
+            weight[: stft.n_fft] = 0
+            weight[stft.n_fft : 2 * stft.n_fft] = ramp
+        if i < count - 1:
+            weight[weight.size - stft.n_fft :] = 0
+            weight[weight.size - 2 * stft.n_fft : weight.size - stft.n_fft] = ramp[::-1]
+        yield (start, stop), weight
+
+
+def sees(span: tuple[int, int], first: int, stft: STFT, n_frames: int) -> slice:
+    """Find the frames that see a span of samples.
+
+    Parameters
+    ----------
+    span : tuple of int
+        First sample and the one after the last.
+    first : int
+        The first sample of the segment that was transformed.
+    stft : STFT
+        The transform.
+    n_frames : int
+        Its frames.
+
+    Returns
+    -------
+    slice
+        The frames, none if no one sees them.
+    """
+    pad = stft.n_fft // 2
+    start = max(0, -(-(span[0] - first - pad + 1) // stft.hop_length))
+    stop = min(n_frames, -(-(span[1] - first + pad) // stft.hop_length))
+    return slice(start, max(start, stop))
 
 
 def _exemplars(

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from spectramend.detection import damage_kind
 from spectramend.dictionary import Dictionary
 from spectramend.errors import ParameterError
-from spectramend.events import Place, remove_event
+from spectramend.events import Place, pieces, remove_event, sees
 from spectramend.gaps import CONTEXT_ORDERS, fill_gaps, model_order
 from spectramend.masks import Damage
 from spectramend.regions import Region, of_channel, touching
@@ -41,7 +41,6 @@ LEAST_FRAME = 32
 LEAST_BAND_FRAME_S = 0.016  # so that few coefficients predict a missing band
 LEAST_BINS = 8  # in a band
 FADE = 8  # part of a frame in which a repair fades in and out
-PIECE_S = 10.0  # of an event that is solved at once, at least 16 frames; bounds memory
 SCATTERED = 1000  # missing samples at most that share a job, unless they are one gap
 
 
@@ -431,7 +430,7 @@ def _mend_event(
     heard = _heard(options, stft, channel.sr)
     y = x.copy()
     y[span[0] - first : span[1] - first] = 0
-    for piece, weight in _pieces(span, channel.sr, stft):
+    for piece, weight in pieces(span, channel.sr, stft):
         before, after = x[: span[0] - first], x[span[1] - first :]
         part = np.concatenate([before, x[piece[0] - first : piece[1] - first], after])
         place = _place(channel, group, piece, others, (first, span, part.size), stft)
@@ -446,27 +445,6 @@ def _mend_event(
         y[piece[0] - first : piece[1] - first] += weight * cleaned
     job = _job(channel, group, span, "semi-supervised NMF", stft.n_fft)
     return Mend(job, _faded(x, y, span, first, stft, channel.length))
-
-
-def _pieces(span: Span, sr: int, stft: STFT) -> Iterator[tuple[Span, NDArray[np.float64]]]:
-    """Cut a span into pieces with their weights, the sum of which is 1 everywhere."""
-    piece = max(PIECE_S * sr, 16 * stft.n_fft)
-    count = max(1, round((span[1] - span[0]) / piece))
-    edges = np.linspace(*span, count + 1).round().astype(int).tolist()
-    ramp = (np.arange(stft.n_fft) + 0.5) / stft.n_fft
-    for i, (left, right) in enumerate(pairwise(edges)):
-        # A frame and a half on either side, of which the half next to the edge is a cross-fade.
-        half = stft.n_fft // 2
-        start = left - (stft.n_fft + half if i else 0)
-        stop = right + (2 * stft.n_fft - half if i < count - 1 else 0)
-        weight = np.ones(stop - start)
-        if i:
-            weight[: stft.n_fft] = 0
-            weight[stft.n_fft : 2 * stft.n_fft] = ramp
-        if i < count - 1:
-            weight[weight.size - stft.n_fft :] = 0
-            weight[weight.size - 2 * stft.n_fft : weight.size - stft.n_fft] = ramp[::-1]
-        yield (start, stop), weight
 
 
 def _place(
@@ -487,15 +465,15 @@ def _place(
         bins = slice(int(low * stft.n_fft / channel.sr), int(high * stft.n_fft / channel.sr) + 1)
         inside = max(d.span[0], piece[0]), min(d.span[1], piece[1])
         if inside[0] < inside[1]:
-            cells[bins, _sees(inside, first + shift, stft, n_frames)] = True
+            cells[bins, sees(inside, first + shift, stft, n_frames)] = True
     intact = np.ones(n_frames, bool)
-    intact[_sees(piece, first + shift, stft, n_frames)] = False
+    intact[sees(piece, first + shift, stft, n_frames)] = False
     cut = shift + span[1] - piece[1]
     for other in others:
         if other[1] <= span[0]:
-            intact[_sees(other, first, stft, n_frames)] = False
+            intact[sees(other, first, stft, n_frames)] = False
         elif other[0] >= span[1]:
-            intact[_sees(other, first + cut, stft, n_frames)] = False
+            intact[sees(other, first + cut, stft, n_frames)] = False
     return Place(cells, intact)
 
 
@@ -508,14 +486,6 @@ def _heard(options: Options, stft: STFT, sr: int) -> NDArray[Any] | None:
         magnitudes = dictionary.quantity == "magnitude" and dictionary.exemplars is None
         spectra.append(W**2 if magnitudes else W)
     return np.hstack(spectra) if spectra else None
-
-
-def _sees(span: Span, first: int, stft: STFT, n_frames: int) -> slice:
-    """Find the frames that see a span of samples, in a segment that begins at `first`."""
-    pad = stft.n_fft // 2
-    start = max(0, -(-(span[0] - first - pad + 1) // stft.hop_length))
-    stop = min(n_frames, -(-(span[1] - first + pad) // stft.hop_length))
-    return slice(start, max(start, stop))
 
 
 def _segment(

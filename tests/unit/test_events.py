@@ -132,7 +132,7 @@ def test_shares_compare_powers_in_the_band_of_each_frame() -> None:
     cells[60:100, 20:40] = True
     cells[160:200, 30:40] = True
     A[cells] = 3
-    place = Place(cells, ~cells.any(axis=0))
+    place = Place(cells, np.logical_not(cells.any(axis=0)))
     share = target_share(A, place, rng=np.random.default_rng(0))
     hidden = cells[:, place.frames]
     assert share[hidden].mean() == pytest.approx(0.2, abs=0.04)
@@ -142,7 +142,7 @@ def test_shares_compare_powers_in_the_band_of_each_frame() -> None:
 def test_a_place_is_widened_in_frequency_only() -> None:
     cells = np.zeros((40, 9), bool)
     cells[20, 3:5] = True
-    place = Place(cells, ~cells.any(axis=0))
+    place = Place(cells, np.logical_not(cells.any(axis=0)))
     assert place.frames == slice(3, 5)
     wide = place.widened()
     assert wide.shape == (40, 2)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from spectramend import STFT, Dictionary, Region, jobs, repair
+from spectramend import STFT, Dictionary, Region, events, jobs, repair
 from spectramend.errors import ParameterError
 from spectramend.jobs import suitable_stft
 
@@ -291,13 +291,13 @@ def test_long_events_are_solved_in_pieces(monkeypatch: pytest.MonkeyPatch, band:
     options: dict[str, Any] = {"damage": "occluded", "stft": STFT(256, 64), "rng": 0}
     whole = repair(mix, SR, region, **options).samples
     seen = []
-    remove_event = jobs.remove_event
+    remove_event = events.remove_event
 
     def noted(x: NDArray[Any], *args: Any, **kwargs: Any) -> NDArray[Any]:
         seen.append(x.size)
         return remove_event(x, *args, **kwargs)
 
-    monkeypatch.setattr(jobs, "PIECE_S", 0.5)
+    monkeypatch.setattr(events, "PIECE_S", 0.5)
     monkeypatch.setattr(jobs, "remove_event", noted)
     pieces = repair(mix, SR, region, **options).samples
     assert len(seen) == 3
@@ -312,7 +312,7 @@ def test_long_events_are_solved_in_pieces(monkeypatch: pytest.MonkeyPatch, band:
 def test_weights_of_pieces_sum_to_1(n_fft: int) -> None:
     span = (100, 12 * SR * 4 + 7)
     total = np.zeros(span[1])
-    found = list(jobs._pieces(span, SR, STFT(n_fft, 8)))
+    found = list(events.pieces(span, SR, STFT(n_fft, 8)))
     for (start, stop), weight in found:
         total[start:stop] += weight
     assert len(found) == 5
@@ -389,7 +389,7 @@ def test_frames_of_a_piece_are_intact_where_no_damage_is_seen(piece: tuple[int, 
 
 def test_pieces_are_cross_faded(monkeypatch: pytest.MonkeyPatch) -> None:
     levels = iter((1.0, 2.0, 3.0))
-    monkeypatch.setattr(jobs, "PIECE_S", 0.5)
+    monkeypatch.setattr(events, "PIECE_S", 0.5)
     monkeypatch.setattr(jobs, "remove_event", lambda x, *_, **__: np.full(x.size, next(levels)))
     options: dict[str, Any] = {"damage": "occluded", "stft": STFT(256, 64)}
     y = repair(scene(), SR, Region(0.75, 2.25, 1000, 1800), **options).samples

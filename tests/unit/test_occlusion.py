@@ -134,7 +134,7 @@ def test_magnitudes_and_phases_of_a_steady_tone_are_interpolated() -> None:
         options: dict[str, Any] = {"damage": damage}
         scene = lay(steady, EVENT, **options)
         X = scene.stft.forward(scene.mix)
-        y = occlusion.interpolated(scene, X, damage)  # type: ignore[arg-type]
+        y = occlusion.interpolated(scene, X, damage)
         found = row(scene, y)["snr_db"]
         # What the event has outside its box remains, in the frames at its sides, too.
         assert found > row(scene, scene.mix)["snr_db"] + (5 if damage == "occluded" else 30)
@@ -194,7 +194,7 @@ def test_a_run_has_all_scenes_and_rows(folder: Path, damage: Any) -> None:
     assert len(result.scenes) == total
     assert seen[-1] == ("done", total, total)
     for kind in (None, "speech", "music"):
-        rows = result.rows(kind)  # type: ignore[arg-type]
+        rows = result.rows(kind)
         assert [r["condition"] for r in rows] == [
             n for n in CONDITIONS if (n, damage) != ("wiener", "missing")
         ]
