@@ -12,34 +12,34 @@ No sample outside a region changes; fades lie inside.
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice, pairwise
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramend.detection import damage_kind
 from spectramend.dictionary import Dictionary
 from spectramend.errors import ParameterError
 from spectramend.events import Place, pieces, remove_event, sees
 from spectramend.gaps import CONTEXT_ORDERS, fill_gaps, model_order
+from spectramend.judging import (
+    FRAME_S,
+    LEAST_FRAME,
+    Channel,
+    Damaged,
+    Read,
+    Span,
+    judge,
+    suitable_stft,
+)
 from spectramend.masks import Damage
 from spectramend.regions import Region, of_channel, touching
 from spectramend.stft import STFT
 from spectramend.subbands import fill_band
 
-Read: TypeAlias = Callable[[int, int], NDArray[Any]]
-Span: TypeAlias = tuple[int, int]
-
-MISSING_LABELS = ("dropout", "click", "clipping")  # what `detect` finds leaves nothing to build on
-EMPTY_BAND = 1e-5  # power over that of the context, under which a band was deleted
-FRAME_S = 0.064  # of the transform, rounded to a power of two
-LEAST_FRAME = 32
 LEAST_BAND_FRAME_S = 0.016  # so that few coefficients predict a missing band
-LEAST_BINS = 8  # in a band
 FADE = 8  # part of a frame in which a repair fades in and out
 SCATTERED = 1000  # missing samples at most that share a job, unless they are one gap
 
@@ -119,54 +119,6 @@ class Mend:
     samples: NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class _Damaged:
-    """A region of one channel, as samples, and what is wrong with it."""
-
-    region: Region
-    span: Span
-    damage: Damage
-    reason: str
-    full_band: bool
-
-
-@dataclass
-class _Channel:
-    """A channel of a recording, with what has been mended so far."""
-
-    read: Read
-    number: int
-    length: int
-    sr: int
-    mends: list[Mend] = field(default_factory=list)
-    _starts: list[tuple[int, int]] = field(default_factory=list)  # first sample, index of the mend
-    _longest: int = 0
-
-    def add(self, mend: Mend) -> None:
-        """Note what has been mended."""
-        insort(self._starts, (mend.job.start, len(self.mends)))
-        self.mends.append(mend)
-        self._longest = max(self._longest, mend.samples.size)
-
-    def samples(self, start: int, stop: int) -> NDArray[np.float64]:
-        """Read samples, mended where they are."""
-        x = np.array(self.read(start, stop)[self.number - 1], np.float64)
-        first_near = bisect_left(self._starts, (start - self._longest, 0))
-        near = self._starts[first_near : bisect_left(self._starts, (stop, 0))]
-        for _, i in sorted(near, key=lambda pair: pair[1]):
-            offset, last = self.mends[i].job.start, min(stop, self.mends[i].job.stop)
-            first = max(start, offset)
-            if first < last:
-                x[first - start : last - start] = self.mends[i].samples[
-                    first - offset : last - offset
-                ]
-        return x
-
-    def around(self, span: Span, context: int) -> Span:
-        """Widen a span by its context."""
-        return max(0, span[0] - context), min(self.length, span[1] + context)
-
-
 def mend_regions(
     read: Read,
     regions: Sequence[Region],
@@ -217,82 +169,16 @@ def mend_regions(
             )
     context = round(options.context_s * sr)
     for number in range(1, channels + 1):
-        channel = _Channel(read, number, length, sr)
-        damaged = [_judge(channel, r, options.damage, context) for r in of_channel(regions, number)]
+        channel = Channel(read, number, length, sr)
+        damaged = [judge(channel, r, options.damage, context) for r in of_channel(regions, number)]
         for mend in _mend_channel(channel, damaged, context, options, rng):
-            channel.add(mend)
+            channel.add(mend.job.start, mend.samples)
             yield mend
 
 
-def suitable_stft(sr: int, span: Span, low: float, high: float) -> STFT:
-    """Choose a transform that suits a region.
-
-    Parameters
-    ----------
-    sr : int
-        Sample rate in Hz.
-    span : tuple of int
-        First sample and the one after the last.
-    low, high : float
-        The band in Hz.
-
-    Returns
-    -------
-    STFT
-        Frames of about 64 ms; shorter where the region is shorter, longer where the band is so
-        narrow that it would have hardly a bin, and the region long.
-
-    Examples
-    --------
-    >>> [suitable_stft(16000, (0, samples), 0, 8000).n_fft for samples in (16000, 100)]
-    [1024, 128]
-    """
-    n_fft = 2 ** round(np.log2(FRAME_S * sr))
-    samples = span[1] - span[0]
-    while n_fft > 2 * samples and n_fft > LEAST_FRAME:
-        n_fft //= 2
-    while (high - low) * n_fft / sr < LEAST_BINS and 8 * n_fft <= samples and n_fft < sr:
-        n_fft *= 2
-    return STFT(n_fft, n_fft // 4)
-
-
-def _judge(
-    channel: _Channel, region: Region, damage: Literal["auto", "missing", "occluded"], context: int
-) -> _Damaged:
-    """Decide what is wrong with a region."""
-    span = region.samples(length=channel.length, sr=channel.sr)
-    full = region.is_full_band(channel.sr)
-    if damage != "auto":
-        return _Damaged(region, span, damage, "as told", full)
-    if region.label in MISSING_LABELS and full:
-        return _Damaged(region, span, "missing", f"labelled {region.label}", full)
-    first, last = channel.around(span, context)
-    x = channel.samples(first, last)
-    kind, reason = damage_kind(x[: span[1] - first], span[0] - first, span[1] - first)
-    if kind == "occluded" and not full and _is_band_empty(x, span, first, region, channel.sr):
-        kind, reason = "missing", "the band is empty"
-    return _Damaged(region, span, kind, reason, full)
-
-
-def _is_band_empty(x: NDArray[Any], span: Span, first: int, region: Region, sr: int) -> bool:
-    """Tell whether a band has hardly any power within a region, against its context."""
-    low, high = region.band(sr=sr)
-    stft = suitable_stft(sr, span, low, high)
-    if x.size < stft.n_fft or not np.isfinite(x).all():
-        return False
-    frequencies = stft.frequencies(sr)
-    power = (np.abs(stft.forward(x)) ** 2)[(frequencies > low) & (frequencies < high)]
-    center = np.arange(power.shape[1]) * stft.hop_length + first
-    inside = (center - stft.n_fft // 2 >= span[0]) & (center + stft.n_fft // 2 <= span[1])
-    outside = (center + stft.n_fft // 2 <= span[0]) | (center - stft.n_fft // 2 >= span[1])
-    if not (power.size and inside.any() and outside.any()):
-        return False
-    return bool(power[:, inside].mean() < EMPTY_BAND * power[:, outside].mean())
-
-
 def _mend_channel(
-    channel: _Channel,
-    damaged: list[_Damaged],
+    channel: Channel,
+    damaged: list[Damaged],
     context: int,
     options: Options,
     rng: np.random.Generator,
@@ -318,9 +204,9 @@ def _mend_channel(
         yield _mend_event(channel, group, spans, context, options, rng)
 
 
-def _near(gaps: list[_Damaged]) -> Iterator[list[_Damaged]]:
+def _near(gaps: list[Damaged]) -> Iterator[list[Damaged]]:
     """Group gaps, in order, that lie within each other's models, but not too many of them."""
-    group: list[_Damaged] = []
+    group: list[Damaged] = []
     stop = missing = 0
     for gap in gaps:
         size = gap.span[1] - gap.span[0]
@@ -335,13 +221,13 @@ def _near(gaps: list[_Damaged]) -> Iterator[list[_Damaged]]:
         yield group
 
 
-def _union(group: list[_Damaged]) -> Span:
+def _union(group: list[Damaged]) -> Span:
     """Give the span of several regions."""
     return min(d.span[0] for d in group), max(d.span[1] for d in group)
 
 
 def _mend_gaps(
-    channel: _Channel, group: list[_Damaged], gaps: list[_Damaged], mended: int, context: int
+    channel: Channel, group: list[Damaged], gaps: list[Damaged], mended: int, context: int
 ) -> Mend:
     """Fill missing samples, the first gaps being mended; what lies between gaps stays as it is."""
     span = _union(group)
@@ -369,9 +255,9 @@ def _mend_gaps(
 
 
 def _mend_band(
-    channel: _Channel,
-    group: list[_Damaged],
-    unmended: list[_Damaged],
+    channel: Channel,
+    group: list[Damaged],
+    unmended: list[Damaged],
     context: int,
     options: Options,
 ) -> Mend:
@@ -417,8 +303,8 @@ def _joined(spans: list[Span]) -> list[Span]:
 
 
 def _mend_event(
-    channel: _Channel,
-    group: list[_Damaged],
+    channel: Channel,
+    group: list[Damaged],
     others: list[Span],
     context: int,
     options: Options,
@@ -448,8 +334,8 @@ def _mend_event(
 
 
 def _place(
-    channel: _Channel,
-    group: list[_Damaged],
+    channel: Channel,
+    group: list[Damaged],
     piece: Span,
     others: list[Span],
     segment: tuple[int, Span, int],
@@ -489,8 +375,8 @@ def _heard(options: Options, stft: STFT, sr: int) -> NDArray[Any] | None:
 
 
 def _segment(
-    channel: _Channel,
-    group: list[_Damaged],
+    channel: Channel,
+    group: list[Damaged],
     span: Span,
     context: int,
     options: Options,
@@ -523,7 +409,7 @@ def _segment(
     return x, first, stft
 
 
-def _check_finite(x: NDArray[Any], group: list[_Damaged]) -> None:
+def _check_finite(x: NDArray[Any], group: list[Damaged]) -> None:
     """Refuse NaN in what is to be built on."""
     if not np.isfinite(x).all():
         raise ParameterError(
@@ -549,8 +435,8 @@ def _faded(
 
 
 def _job(
-    channel: _Channel,
-    group: list[_Damaged],
+    channel: Channel,
+    group: list[Damaged],
     span: Span,
     method: str,
     n_fft: int,

@@ -34,6 +34,7 @@ LAYERS = [
     {"model", "separation"},
     {"inpainting"},
     {"detection"},
+    {"judging"},
     {"jobs"},
     {"restoration"},
     {"file_restoration"},

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from spectramend import STFT, Dictionary, Region, events, jobs, repair
 from spectramend.errors import ParameterError
-from spectramend.jobs import suitable_stft
+from spectramend.judging import Channel, Damaged, suitable_stft
 
 SR = 8000
 N = 3 * SR
@@ -323,20 +323,16 @@ def test_weights_of_pieces_sum_to_1(n_fft: int) -> None:
 # Parts
 
 
-def job_of(start: int, stop: int) -> jobs.Job:
-    return jobs.Job(1, start, stop, (Region(),), "missing", "", "", 32)
-
-
-def damaged_of(*spans: tuple[int, int]) -> list[jobs._Damaged]:
-    return [jobs._Damaged(Region(), span, "missing", "", True) for span in spans]
+def damaged_of(*spans: tuple[int, int]) -> list[Damaged]:
+    return [Damaged(Region(), span, "missing", "", True) for span in spans]
 
 
 def test_a_channel_is_read_as_it_was_mended_last() -> None:
     x = np.arange(200.0).reshape(2, 100)
-    channel = jobs._Channel(lambda start, stop: x[:, start:stop], 2, 100, SR)
+    channel = Channel(lambda start, stop: x[:, start:stop], 2, 100, SR)
     expected = x[1].copy()
     for start, stop, value in ((10, 60, -1.0), (5, 20, -2.0), (90, 100, -3.0), (15, 17, -4.0)):
-        channel.add(jobs.Mend(job_of(start, stop), np.full(stop - start, value)))
+        channel.add(start, np.full(stop - start, value))
         expected[start:stop] = value
     for start, stop in ((0, 100), (30, 40), (16, 95), (0, 5), (60, 90)):
         np.testing.assert_array_equal(channel.samples(start, stop), expected[start:stop])
@@ -369,11 +365,11 @@ def test_repairs_fade_in_and_out_but_not_at_the_ends_of_the_recording() -> None:
 @pytest.mark.parametrize("piece", [(8000, 9000), (9000, 10500), (10000, 12000), (8000, 12000)])
 def test_frames_of_a_piece_are_intact_where_no_damage_is_seen(piece: tuple[int, int]) -> None:
     stft, first, last = STFT(256, 64), 4000, 16000
-    channel = jobs._Channel(lambda start, stop: np.zeros((1, stop - start)), 1, 20000, SR)
+    channel = Channel(lambda start, stop: np.zeros((1, stop - start)), 1, 20000, SR)
     others = [(5000, 5300), (8000, 12000), (13000, 13010), (15900, 17000), (3000, 4100)]
     span = (8000, 12000)
     region = Region(1, 1.5, 1000, 2000)
-    group = [jobs._Damaged(region, span, "occluded", "", False)]
+    group = [Damaged(region, span, "occluded", "", False)]
     samples = np.r_[first : span[0], piece[0] : piece[1], span[1] : last]
     place = jobs._place(channel, group, piece, others, (first, span, samples.size), stft)
     bad = np.zeros(last, bool)

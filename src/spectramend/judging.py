@@ -1,0 +1,212 @@
+"""What is wrong with a region: samples read with what is mended, and judged."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectramend.detection import damage_kind
+from spectramend.masks import Damage
+from spectramend.regions import Region
+from spectramend.stft import STFT
+
+Read: TypeAlias = Callable[[int, int], NDArray[Any]]
+Span: TypeAlias = tuple[int, int]
+
+MISSING_LABELS = ("dropout", "click", "clipping")  # what `detect` finds leaves nothing to build on
+EMPTY_BAND = 1e-5  # power over that of the context, under which a band was deleted
+FRAME_S = 0.064  # of the transform, rounded to a power of two
+LEAST_FRAME = 32
+LEAST_BINS = 8  # in a band
+
+
+@dataclass(frozen=True)
+class Damaged:
+    """A region of one channel, as samples, and what is wrong with it.
+
+    Parameters
+    ----------
+    region : Region
+        The region.
+    span : tuple of int
+        Its first sample and the one after its last.
+    damage : {"missing", "occluded"}
+        What is wrong with it.
+    reason : str
+        Why it is taken for that.
+    full_band : bool
+        Whether it leaves no frequency out.
+    """
+
+    region: Region
+    span: Span
+    damage: Damage
+    reason: str
+    full_band: bool
+
+
+@dataclass
+class Channel:
+    """A channel of a recording, with what has been mended so far.
+
+    Parameters
+    ----------
+    read : callable
+        ``read(start, stop)`` gives samples [shape=(channels, stop - start)].
+    number : int
+        The channel, the first being 1.
+    length : int
+        Samples of the recording.
+    sr : int
+        Sample rate in Hz.
+    """
+
+    read: Read
+    number: int
+    length: int
+    sr: int
+    _mends: list[NDArray[np.float64]] = field(default_factory=list, init=False)
+    _starts: list[tuple[int, int]] = field(default_factory=list, init=False)  # first sample, index
+    _longest: int = field(default=0, init=False)
+
+    def add(self, start: int, samples: NDArray[np.float64]) -> None:
+        """Note what has been mended.
+
+        Parameters
+        ----------
+        start : int
+            The first sample.
+        samples : ndarray [shape=(n,)]
+            What to read there from now on.
+        """
+        insort(self._starts, (start, len(self._mends)))
+        self._mends.append(samples)
+        self._longest = max(self._longest, samples.size)
+
+    def samples(self, start: int, stop: int) -> NDArray[np.float64]:
+        """Read samples, mended where they are.
+
+        Parameters
+        ----------
+        start, stop : int
+            The first sample and the one after the last.
+
+        Returns
+        -------
+        ndarray [shape=(stop - start,)]
+            Samples; a later repair covers an earlier one.
+        """
+        x = np.array(self.read(start, stop)[self.number - 1], np.float64)
+        first_near = bisect_left(self._starts, (start - self._longest, 0))
+        near = self._starts[first_near : bisect_left(self._starts, (stop, 0))]
+        for offset, i in sorted(near, key=lambda pair: pair[1]):
+            mend = self._mends[i]
+            first, last = max(start, offset), min(stop, offset + mend.size)
+            if first < last:
+                x[first - start : last - start] = mend[first - offset : last - offset]
+        return x
+
+    def around(self, span: Span, context: int) -> Span:
+        """Widen a span by its context.
+
+        Parameters
+        ----------
+        span : tuple of int
+            First sample and the one after the last.
+        context : int
+            Samples on either side.
+
+        Returns
+        -------
+        tuple of int
+            The span, within the recording.
+        """
+        return max(0, span[0] - context), min(self.length, span[1] + context)
+
+
+def suitable_stft(sr: int, span: Span, low: float, high: float) -> STFT:
+    """Choose a transform that suits a region.
+
+    Parameters
+    ----------
+    sr : int
+        Sample rate in Hz.
+    span : tuple of int
+        First sample and the one after the last.
+    low, high : float
+        The band in Hz.
+
+    Returns
+    -------
+    STFT
+        Frames of about 64 ms; shorter where the region is shorter, longer where the band is so
+        narrow that it would have hardly a bin, and the region long.
+
+    Examples
+    --------
+    >>> [suitable_stft(16000, (0, samples), 0, 8000).n_fft for samples in (16000, 100)]
+    [1024, 128]
+    """
+    n_fft = 2 ** round(np.log2(FRAME_S * sr))
+    samples = span[1] - span[0]
+    while n_fft > 2 * samples and n_fft > LEAST_FRAME:
+        n_fft //= 2
+    while (high - low) * n_fft / sr < LEAST_BINS and 8 * n_fft <= samples and n_fft < sr:
+        n_fft *= 2
+    return STFT(n_fft, n_fft // 4)
+
+
+def judge(
+    channel: Channel, region: Region, damage: Literal["auto", "missing", "occluded"], context: int
+) -> Damaged:
+    """Decide what is wrong with a region.
+
+    Parameters
+    ----------
+    channel : Channel
+        The channel.
+    region : Region
+        The region.
+    damage : {"auto", "missing", "occluded"}
+        What is known of it.
+    context : int
+        Samples on either side to look at.
+
+    Returns
+    -------
+    Damaged
+        The region, and what is wrong with it.
+    """
+    span = region.samples(length=channel.length, sr=channel.sr)
+    full = region.is_full_band(channel.sr)
+    if damage != "auto":
+        return Damaged(region, span, damage, "as told", full)
+    if region.label in MISSING_LABELS and full:
+        return Damaged(region, span, "missing", f"labelled {region.label}", full)
+    first, last = channel.around(span, context)
+    x = channel.samples(first, last)
+    kind, reason = damage_kind(x[: span[1] - first], span[0] - first, span[1] - first)
+    if kind == "occluded" and not full and _is_band_empty(x, span, first, region, channel.sr):
+        kind, reason = "missing", "the band is empty"
+    return Damaged(region, span, kind, reason, full)
+
+
+def _is_band_empty(x: NDArray[Any], span: Span, first: int, region: Region, sr: int) -> bool:
+    """Tell whether a band has hardly any power within a region, against its context."""
+    low, high = region.band(sr=sr)
+    stft = suitable_stft(sr, span, low, high)
+    if x.size < stft.n_fft or not np.isfinite(x).all():
+        return False
+    frequencies = stft.frequencies(sr)
+    power = (np.abs(stft.forward(x)) ** 2)[(frequencies > low) & (frequencies < high)]
+    center = np.arange(power.shape[1]) * stft.hop_length + first
+    inside = (center - stft.n_fft // 2 >= span[0]) & (center + stft.n_fft // 2 <= span[1])
+    outside = (center + stft.n_fft // 2 <= span[0]) | (center - stft.n_fft // 2 >= span[1])
+    if not (power.size and inside.any() and outside.any()):
+        return False
+    return bool(power[:, inside].mean() < EMPTY_BAND * power[:, outside].mean())
