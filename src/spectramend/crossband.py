@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 
 RATE = 16000.0  # Hz, of patches of the waveform: the other bands are seen up to half of it
 ENVELOPE_RATE = 4000.0  # Hz
-PATCH_S = 0.016
+PATCH_S = 0.01
 MARGIN = 20.0  # Hz beside the band that are not looked at
 WHITENING = 0.5  # the power of amplitudes that is divided out of the waveform
 SMOOTHING = 60.0  # Hz to either side, of the spectrum that whitens
@@ -96,7 +96,7 @@ def view(x: NDArray[Any], centers: NDArray[Any], low: float, high: float, *, sr:
     >>> x = np.random.default_rng(0).standard_normal(8000)
     >>> seen = view(x, np.arange(0, 8000, 100), 500, 900, sr=8000)
     >>> seen.wave.shape, seen.envelope.shape
-    ((80, 128), (80, 64))
+    ((80, 80), (80, 40))
     """
     import scipy.fft
     from scipy.ndimage import uniform_filter1d
@@ -109,12 +109,11 @@ def view(x: NDArray[Any], centers: NDArray[Any], low: float, high: float, *, sr:
     X[(f > low - MARGIN) & (f < high + MARGIN)] = 0
     power = uniform_filter1d(np.abs(X) ** 2, 2 * int(SMOOTHING / bin_hz) + 1, mode="constant")
     loudest = power.max() + TINY
-    heard = power > FLOOR * loudest
     power = np.maximum(power, 0) + FLOOR * loudest
     wave = scipy.fft.irfft(X * power ** (-WHITENING / 2), length)
     return View(
         _patches(wave, centers * (length / n), length * bin_hz),
-        _fluctuations(np.where(heard, X / np.sqrt(power), 0), centers, n, sr),
+        _fluctuations(X / np.sqrt(power), centers, n, sr),
     )
 
 

@@ -173,7 +173,7 @@ def test_waveforms_are_partly_whitened() -> None:
 
 
 def test_what_is_too_weak_to_be_heard_has_no_envelope() -> None:
-    """Noise 70 dB under a tone would fluctuate, if it were made as loud."""
+    """Noise 100 dB under a tone would fluctuate, if it were made as loud."""
     rng = np.random.default_rng(0)
     t = np.arange(16000) / 16000
     tone = np.cos(2 * np.pi * 500 * t)
