@@ -83,14 +83,15 @@ def test_what_is_told_is_not_judged(damage: Any) -> None:
 
 
 def test_damage_decides_the_method() -> None:
-    for damage, region, method, n_fft in (
-        ("missing", Region(1, 1.05), "autoregression", 1024),
-        ("missing", Region(1, 1.05, 500, 1500), "subband prediction", 512),
-        ("occluded", Region(1, 1.05), "semi-supervised NMF", 512),
+    for damage, region, method, least, most in (
+        ("missing", Region(1, 1.05), "autoregression", 1024, 1024),
+        ("missing", Region(1, 1.05, 500, 1500), "subband prediction", 64, 512),
+        ("occluded", Region(1, 1.05), "semi-supervised NMF", 512, 512),
     ):
         options: dict[str, Any] = {"damage": damage}
         (job,) = repair(scene(), SR, region, rng=0, **options).jobs
-        assert (job.method, job.n_fft, job.status) == (method, n_fft, "done")
+        assert (job.method, job.status) == (method, "done")
+        assert least <= job.n_fft <= most
         assert job.regions == (region,)
 
 
@@ -192,7 +193,7 @@ def test_silence_around_a_gap_is_said() -> None:
 
 
 def test_a_band_of_which_nothing_is_known_is_said() -> None:
-    for region in (Region(None, None, 500, 900), Region(0.01, None, 500, 900)):
+    for region in (Region(None, None, 500, 900), Region(0.001, None, 500, 900)):
         (job,) = repair(scene(), SR, region, damage="missing").jobs
         assert job.status == "nothing is known of the band: left empty"
     both = [Region(None, None, 500, 900), Region(1, 1.2, 2000, 2500)]
@@ -274,7 +275,7 @@ def test_a_sample_of_a_band_takes_no_models_of_hundreds_of_coefficients() -> Non
     x = np.random.default_rng(0).standard_normal(4 * 44100)
     started = time.process_time()
     (job,) = repair(x, 44100, Region(2, 2.00002, 1000, 3000), damage="missing").jobs
-    assert job.n_fft == 512
+    assert job.n_fft >= 256
     assert time.process_time() - started < 3
 
 
@@ -399,3 +400,18 @@ def test_a_dictionary_is_something_to_build_on() -> None:
     voice = Dictionary.train([scene()], sr=SR, stft=STFT(256, 64), n_components=3, rng=0)
     (job,) = repair(scene(), SR, Region(), damage="occluded", dictionary=voice, rng=0).jobs
     assert (job.status, job.n_fft) == ("done", 256)
+
+
+def test_other_events_are_no_exemplars(monkeypatch: pytest.MonkeyPatch) -> None:
+    places = []
+
+    def noted(x: NDArray[Any], place: Any, **_: Any) -> NDArray[Any]:
+        places.append(place)
+        return x
+
+    monkeypatch.setattr(jobs, "remove_event", noted)
+    both = [Region(1, 1.1, 500, 900), Region(2, 2.1, 1500, 1900)]
+    repair(scene(), SR, both, damage="occluded", stft=STFT(256, 64))
+    seen = [place.cells.any(axis=0) for place in places]
+    for place in places:
+        np.testing.assert_array_equal(place.intact, ~(seen[0] | seen[1]))

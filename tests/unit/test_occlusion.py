@@ -127,9 +127,9 @@ def test_doing_nothing_leaves_all_of_the_event() -> None:
 
 
 def test_magnitudes_and_phases_of_a_steady_tone_are_interpolated() -> None:
-    # On a bin, and of a whole number of periods in a hop, so that phases advance exactly.
+    # On a bin, so that phases advance exactly, by a quarter of a turn a hop.
     t = np.arange(4 * SR)
-    steady = Sound("tone", np.cos(2 * np.pi * 128 / 512 * t), SR, "music")
+    steady = Sound("tone", np.cos(2 * np.pi * 129 / 512 * t), SR, "music")
     for damage in ("occluded", "missing"):
         options: dict[str, Any] = {"damage": damage}
         scene = lay(steady, EVENT, **options)
