@@ -37,9 +37,8 @@ from spectramend.judging import (
 from spectramend.masks import Damage
 from spectramend.regions import Region, of_channel, touching
 from spectramend.stft import STFT
-from spectramend.subbands import fill_band
+from spectramend.subbands import fill_band, frames_for_band
 
-LEAST_BAND_FRAME_S = 0.016  # so that few coefficients predict a missing band
 FADE = 8  # part of a frame in which a repair fades in and out
 SCATTERED = 1000  # missing samples at most that share a job, unless they are one gap
 
@@ -263,10 +262,14 @@ def _mend_band(
 ) -> Mend:
     """Predict the missing cells of bands, without a look at what is missing there later on."""
     span = _union(group)
-    shortest = 2 ** round(np.log2(LEAST_BAND_FRAME_S * channel.sr))
-    x, first, stft = _segment(channel, group, span, context, options, shortest, frames=1.25)
-    y = x
     sides = [d.region.band(sr=channel.sr) for d in group]
+    narrowest = min(high - low for low, high in sides)
+    stft = options.stft or frames_for_band(channel.sr, span[1] - span[0], narrowest)
+    first, last = channel.around(span, context)
+    _check_length(last - first, stft, group)
+    x = channel.samples(first, last)
+    _check_finite(x, group)
+    y = x
     edges = sorted({edge for band in sides for edge in band})
     needed = stft.n_fft // 2 + 3 * stft.hop_length  # on one side, for the least of models
     lost = False
@@ -380,8 +383,6 @@ def _segment(
     span: Span,
     context: int,
     options: Options,
-    shortest: int = LEAST_FRAME,
-    frames: float = 0.5,
 ) -> tuple[NDArray[np.float64], int, STFT]:
     """Read regions with their context, and choose a transform with some frames on one side."""
     first, last = channel.around(span, context)
@@ -391,22 +392,27 @@ def _segment(
     else:
         bands = [d.region.band(sr=channel.sr) for d in group]
         low, high = min(bands, key=lambda band: band[1] - band[0])
-        n_fft = max(shortest, suitable_stft(channel.sr, span, low, high).n_fft)
+        n_fft = suitable_stft(channel.sr, span, low, high).n_fft
         side = max(span[0] - first, last - span[1])
         usual = 2 ** round(np.log2(FRAME_S * channel.sr))
         while n_fft > max(last - first, LEAST_FRAME) or (
-            usual >= n_fft > shortest and n_fft * frames > side > 0
+            usual >= n_fft > LEAST_FRAME and n_fft / 2 > side > 0
         ):
             n_fft //= 2
         stft = STFT(n_fft, n_fft // 4)
-    if last - first < stft.n_fft:
-        raise ParameterError(
-            f"region {group[0].region}: with its context has {last - first} samples, fewer than "
-            f"n_fft={stft.n_fft}: give more context or a smaller n_fft."
-        )
+    _check_length(last - first, stft, group)
     x = channel.samples(first, last)
     _check_finite(x, group)
     return x, first, stft
+
+
+def _check_length(length: int, stft: STFT, group: list[Damaged]) -> None:
+    """Refuse what has not one frame."""
+    if length < stft.n_fft:
+        raise ParameterError(
+            f"region {group[0].region}: with its context has {length} samples, fewer than "
+            f"n_fft={stft.n_fft}: give more context or a smaller n_fft."
+        )
 
 
 def _check_finite(x: NDArray[Any], group: list[Damaged]) -> None:

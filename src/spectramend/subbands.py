@@ -34,6 +34,7 @@ from spectramend.crossband import Told, tell, view
 from spectramend.stft import STFT
 
 FRAME_S = 0.008  # of the transform, unless one is given
+LEAST_BINS = 2  # of a band
 ORDER_S = 0.032  # how far back a model looks
 MEMORY_S = 0.1  # of which the model is estimated; what is farther away counts ever less
 RIDGE = 1e-2  # added to the diagonal of the covariance, in units of its mean
@@ -73,8 +74,7 @@ def fill_band(
     sr : int
         Sample rate in Hz.
     stft : STFT, optional
-        The transform; frames of about 8 ms if None, so short that hardly any frame is lost at the
-        edges.
+        The transform; see `frames_for_band` if None.
 
     Returns
     -------
@@ -89,7 +89,7 @@ def fill_band(
     >>> bool(np.abs(y - x)[4000:4160].max() < 0.05)
     True
     """
-    stft = stft or short_frames(sr)
+    stft = stft or frames_for_band(sr, stop - start, high - low)
     Z = stft.forward(np.asarray(x, np.float64))
     pad = stft.n_fft // 2
     center = np.arange(Z.shape[1]) * stft.hop_length
@@ -115,25 +115,34 @@ def fill_band(
     return stft.inverse(Z, length=x.size)
 
 
-def short_frames(sr: int) -> STFT:
+def frames_for_band(sr: int, samples: int, width_hz: float) -> STFT:
     """Choose the transform of which bins are predicted.
 
     Parameters
     ----------
     sr : int
         Sample rate in Hz.
+    samples : int
+        Samples of the hole.
+    width_hz : float
+        Width of its band in Hz.
 
     Returns
     -------
     STFT
-        Frames of about 8 ms.
+        Frames of about 8 ms, so short that hardly any frame is lost at the edges; longer where the
+        band is narrower than two bins, whose neighbours would go with it, and the hole is long.
 
     Examples
     --------
-    >>> [short_frames(sr).n_fft for sr in (8000, 16000, 44100)]
+    >>> [frames_for_band(sr, sr, 1000.0).n_fft for sr in (8000, 16000, 44100)]
     [64, 128, 256]
+    >>> frames_for_band(16000, 160000, 2.0).n_fft
+    16384
     """
     n_fft = 2 ** round(np.log2(FRAME_S * sr))
+    while width_hz * n_fft / sr < LEAST_BINS and 8 * n_fft <= samples:
+        n_fft *= 2
     return STFT(n_fft, n_fft // 4)
 
 

@@ -10,7 +10,7 @@ from reference import subbands as reference
 from spectramend import subbands
 from spectramend.crossband import Told
 from spectramend.stft import STFT
-from spectramend.subbands import RIDGE, fill_band, fill_frames, short_frames
+from spectramend.subbands import RIDGE, fill_band, fill_frames, frames_for_band
 
 Array = NDArray[Any]
 SR = 16000
@@ -199,7 +199,7 @@ def test_a_transform_can_be_given() -> None:
     longer = fill_band(broken, 8000, 8400, 0, 8000, sr=SR, stft=STFT(1024, 256))
     changed = np.flatnonzero(np.abs(longer - broken) > 1e-9)
     assert changed[0] < 8000 - 256  # frames of 1024 samples that see the hole reach so far
-    same = fill_band(broken, 8000, 8400, 0, 8000, sr=SR, stft=short_frames(SR))
+    same = fill_band(broken, 8000, 8400, 0, 8000, sr=SR, stft=frames_for_band(SR, SR, 1000))
     np.testing.assert_array_equal(same, fill_band(broken, 8000, 8400, 0, 8000, sr=SR))
 
 
