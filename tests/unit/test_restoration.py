@@ -287,7 +287,7 @@ def test_a_sentence_says_what_was_done() -> None:
         "channel 1, 0.1-0.101 and 1 more: missing (as told), autoregression, order 32."
     )
     (job,) = repair(X, SR, Region(f_high_hz=900), damage="missing").jobs
-    assert job_text(job).endswith("n_fft 512: nothing is known of the band: left empty.")
+    assert job_text(job).endswith(": nothing is known of the band: left empty.")
     assert "channel 1, 0.1-0.101" in repair(X, SR, gaps)._repr_html_()
 
 
