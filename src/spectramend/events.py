@@ -30,7 +30,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from spectramend.nmf import learn_rest
 from spectramend.phase import consistent_mean
@@ -273,16 +272,14 @@ def _share(
     # Exemplars begin no louder than the target was heard; the rest is the event's.
     H_T = np.tile(np.minimum(total, level or np.inf) / K, (K, 1))
     H_N = np.tile(event.sum(axis=0) / n_free, (n_free, 1))
-    # The matrices are small: beside other processes, a second thread waits more than it works.
-    with threadpool_limits(1):
-        W_N, H = learn_rest(
-            V,
-            W_T,
-            start / start.sum(axis=0),
-            np.vstack([H_T, H_N]).astype(np.float32),
-            beta=KULLBACK_LEIBLER,
-            max_iter=MAX_ITER,
-        )
+    W_N, H = learn_rest(
+        V,
+        W_T,
+        start / start.sum(axis=0),
+        np.vstack([H_T, H_N]).astype(np.float32),
+        beta=KULLBACK_LEIBLER,
+        max_iter=MAX_ITER,
+    )
     lam_T = _unstack(W_T @ H[:K], stacked) ** 2
     lam_N = _unstack(W_N @ H[K:], stacked) ** 2
     return lam_T / (lam_T + lam_N)

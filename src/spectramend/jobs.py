@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from spectramend.dictionary import Dictionary
 from spectramend.errors import ParameterError
@@ -36,10 +37,10 @@ from spectramend.judging import (
 )
 from spectramend.masks import Damage
 from spectramend.regions import Region, of_channel, touching
+from spectramend.splicing import faded
 from spectramend.stft import STFT
 from spectramend.subbands import fill_band, frames_for_band
 
-FADE = 8  # part of a frame in which a repair fades in and out
 SCATTERED = 1000  # missing samples at most that share a job, unless they are one gap
 
 
@@ -167,10 +168,17 @@ def mend_regions(
                 f"region {region}: names channel {region.channel}, the recording has {channels}."
             )
     context = round(options.context_s * sr)
-    for number in range(1, channels + 1):
+    # A source of its own for each channel: what is damaged in one changes nothing in another.
+    for number, source in enumerate(rng.spawn(channels), 1):
         channel = Channel(read, number, length, sr)
         damaged = [judge(channel, r, options.damage, context) for r in of_channel(regions, number)]
-        for mend in _mend_channel(channel, damaged, context, options, rng):
+        mends = _mend_channel(channel, damaged, context, options, source)
+        while True:
+            # Matrices are small: beside other processes, a second thread waits more than it works.
+            with threadpool_limits(1):
+                mend = next(mends, None)
+            if mend is None:
+                break
             channel.add(mend.job.start, mend.samples)
             yield mend
 
@@ -289,7 +297,7 @@ def _mend_band(
             y = np.concatenate([filled[:end], y[end:]])
     status = "nothing is known of the band: left empty" if lost else "done"
     job = _job(channel, group, span, "subband prediction", stft.n_fft, status)
-    return Mend(job, _faded(x, y, span, first, stft, channel.length))
+    return Mend(job, faded(x, y, span, first, stft, channel.length))
 
 
 def _overlaps(band: tuple[float, float], other: tuple[float, float]) -> bool:
@@ -333,7 +341,7 @@ def _mend_event(
         cleaned = cleaned[before.size : part.size - after.size]
         y[piece[0] - first : piece[1] - first] += weight * cleaned
     job = _job(channel, group, span, "semi-supervised NMF", stft.n_fft)
-    return Mend(job, _faded(x, y, span, first, stft, channel.length))
+    return Mend(job, faded(x, y, span, first, stft, channel.length))
 
 
 def _place(
@@ -422,22 +430,6 @@ def _check_finite(x: NDArray[Any], group: list[Damaged]) -> None:
             f"region {group[0].region}: NaN or infinite samples are in it or around it: mark "
             f"them as a missing region over the whole band."
         )
-
-
-def _faded(
-    x: NDArray[Any], y: NDArray[Any], span: Span, first: int, stft: STFT, length: int
-) -> NDArray[np.float64]:
-    """Cross-fade from the recording to its repair and back, within a span."""
-    inside = slice(span[0] - first, span[1] - first)
-    n = span[1] - span[0]
-    fade = min(stft.n_fft // FADE, n // 4)
-    weight = np.ones(n)
-    ramp = 0.5 - 0.5 * np.cos(np.pi * (np.arange(fade) + 0.5) / max(fade, 1))
-    if span[0] > 0:
-        weight[:fade] = ramp
-    if span[1] < length:
-        weight[n - fade :] = ramp[::-1]
-    return (1 - weight) * x[inside] + weight * y[inside]
 
 
 def _job(

@@ -28,7 +28,7 @@ LAYERS = [
     {"masks", "region_metrics"},
     {"nmf"},
     {"dictionary", "phase", "crossband"},
-    {"gaps", "subbands", "events"},
+    {"gaps", "subbands", "events", "splicing"},
     {"posterior"},
     {"chain", "synthesis"},
     {"model", "separation"},

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from spectramend import STFT, Dictionary, Region, events, jobs, repair
 from spectramend.errors import ParameterError
 from spectramend.judging import Channel, Damaged, suitable_stft
+from spectramend.splicing import faded
 
 SR = 8000
 N = 3 * SR
@@ -352,15 +353,15 @@ def test_gaps_are_grouped_by_the_reach_of_their_models() -> None:
 
 def test_repairs_fade_in_and_out_but_not_at_the_ends_of_the_recording() -> None:
     stft, x, y = STFT(64, 16), np.zeros(100), np.ones(100)
-    middle = jobs._faded(x, y, (20, 60), 0, stft, 100)
+    middle = faded(x, y, (20, 60), 0, stft, 100)
     np.testing.assert_allclose(middle, middle[::-1])
     assert (np.diff(middle[:9]) >= 0).all()
     assert 0 < middle[0] < 0.05
     assert (middle[8:32] == 1).all()
-    start, end = (jobs._faded(x, y, span, 0, stft, 100) for span in ((0, 40), (60, 100)))
+    start, end = (faded(x, y, span, 0, stft, 100) for span in ((0, 40), (60, 100)))
     np.testing.assert_array_equal(start, np.where(np.arange(40) < 20, 1, middle))
     np.testing.assert_array_equal(end, np.where(np.arange(40) < 20, middle, 1))
-    assert jobs._faded(x, y, (20, 23), 0, stft, 100).tolist() == [1, 1, 1]
+    assert faded(x, y, (20, 23), 0, stft, 100).tolist() == [1, 1, 1]
 
 
 @pytest.mark.parametrize("piece", [(8000, 9000), (9000, 10500), (10000, 12000), (8000, 12000)])
