@@ -16,8 +16,12 @@ if TYPE_CHECKING:
     from spectramend import metrics as metrics
     from spectramend import nmf as nmf
     from spectramend.audio import Audio as Audio
+    from spectramend.detection import detect as detect
     from spectramend.dictionary import Dictionary as Dictionary
     from spectramend.errors import SpectramendError as SpectramendError
+    from spectramend.file_restoration import repair_file as repair_file
+    from spectramend.formats import read_regions as read_regions
+    from spectramend.formats import write_regions as write_regions
     from spectramend.inpainting import Inpainting as Inpainting
     from spectramend.inpainting import inpaint as inpaint
     from spectramend.masks import Mask as Mask
@@ -39,10 +43,14 @@ _HOMES = {
     "Repair": "restoration",
     "STFT": "stft",
     "SpectramendError": "errors",
+    "detect": "detection",
     "evaluate": "metrics",
     "griffin_lim": "phase",
     "inpaint": "inpainting",
+    "read_regions": "formats",
     "repair": "restoration",
+    "repair_file": "file_restoration",
+    "write_regions": "formats",
 }
 
 _MODULES = ("audio", "metrics", "nmf")
