@@ -1,4 +1,4 @@
-"""Janssen's interpolation and Burg's recursion, written from the equations (gaps.py, eq. 1)."""
+"""Janssen's interpolation and Burg's recursion, written from the equations (gaps.autoregression, eq. 1)."""
 
 from __future__ import annotations
 

@@ -9,9 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from reference import gaps as reference
-from spectramend import gaps
 from spectramend.errors import ParameterError
-from spectramend.gaps import burg, fill_gaps
+from spectramend.gaps import autoregression, burg, fill_gaps
 
 SR = 16000
 
@@ -97,7 +96,7 @@ def test_long_gaps_are_solved_as_short_ones_are(
         if (start, stop) != longest:
             x[side] = fill_gaps(x[side], missing[side], order=12)
     short = fill_gaps(x, lost(700, longest), order=12)
-    monkeypatch.setattr(gaps, "LONG", 50)
+    monkeypatch.setattr(autoregression, "LONG", 50)
     marked = missing.copy()
     np.testing.assert_allclose(fill_gaps(x, missing, order=12), short, atol=1e-5)
     np.testing.assert_array_equal(missing, marked)

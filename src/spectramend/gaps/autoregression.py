@@ -1,4 +1,4 @@
-"""Missing samples from an autoregressive model of those around them.
+"""Missing samples from one autoregressive model of those around them.
 
 With the prediction filter a, the residual ``e = a * x`` of the model is white. Janssen's method
 alternates: given a, the missing samples minimise the energy of e; given the samples, a is estimated
@@ -20,52 +20,27 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from spectramend.errors import ParameterError
-
-MAX_ORDER = 1024
-CONTEXT_ORDERS = 4  # samples on either side that the model sees, in orders
 LONG = 4096  # samples of a gap from which on (2) is used: as fast as Levinson, and more exact
 DAMPINGS = (0.0, 1e-5, 1e-4, 1e-3)  # of poles, where rounding lets a recursive filter grow
 LOUDEST = 10.0  # that a long gap may become, in units of the loudest known sample
 RIDGES = (1e-12, 1e-9, 1e-6, 1e-3)  # keep the matrix positive where the model is all but perfect
 
 
-def model_order(missing: int) -> int:
-    """Choose an order for a gap.
-
-    Parameters
-    ----------
-    missing : int
-        Samples of the gap.
-
-    Returns
-    -------
-    int
-        Four times as much, from 32 to 1024.
-
-    Examples
-    --------
-    >>> model_order(3), model_order(100), model_order(5000)
-    (32, 400, 1024)
-    """
-    return int(np.clip(4 * missing, 32, MAX_ORDER))
-
-
-def fill_gaps(
-    x: ArrayLike, missing: ArrayLike, *, order: int | None = None, n_iter: int = 3
+def janssen(
+    x: NDArray[Any], missing: NDArray[np.bool_], *, order: int, n_iter: int = 3
 ) -> NDArray[np.float64]:
     """Fill missing samples by Janssen's method.
 
     Parameters
     ----------
-    x : array_like [shape=(n,), real]
+    x : ndarray [shape=(n,), real]
         The gaps with their context; what stands in missing samples is never looked at.
-    missing : array_like [shape=(n,), bool]
-        Which samples are missing.
-    order : int, optional
-        Order of the model; after the longest gap if None, see `model_order`.
+    missing : ndarray [shape=(n,), bool]
+        Which samples are missing; not all are.
+    order : int
+        Order of the model; a third of the samples at most is taken.
     n_iter : int, >= 1
         How often the model is estimated.
 
@@ -73,11 +48,6 @@ def fill_gaps(
     -------
     ndarray [shape=(n,)]
         The signal without gaps; known samples as they were. Silence around a gap leaves silence.
-
-    Raises
-    ------
-    ParameterError
-        If nothing is known, or the shapes differ.
 
     References
     ----------
@@ -87,38 +57,51 @@ def fill_gaps(
 
     Examples
     --------
-    >>> x = np.sin(0.1 * np.arange(2000))
-    >>> gap = np.zeros(2000, bool)
-    >>> gap[990:1010] = True
-    >>> bool(np.abs(fill_gaps(x, gap) - x).max() < 1e-3)
+    >>> x = 0.5 ** np.arange(40.0)
+    >>> gap = np.arange(40) == 20
+    >>> bool(abs(janssen(x, gap, order=2)[20] - x[20]) < 1e-3)
     True
     """
-    lost = np.array(missing, bool)
-    given = np.asarray(x, np.float64)
-    if given.ndim != 1 or lost.shape != given.shape:
-        raise ParameterError(
-            f"x has shape {given.shape}, missing {lost.shape}: give two equal vectors."
-        )
-    if lost.all():
-        raise ParameterError("every sample is missing: nothing is left to build on.")
-    filled = np.where(lost, 0.0, given)
+    lost = missing.copy()
+    filled = np.where(lost, 0.0, x)
     m = np.flatnonzero(lost)
     if not m.size or not filled.any():
         return filled
-    runs = np.split(m, np.flatnonzero(np.diff(m) > 1) + 1)
+    runs = runs_of(lost)
     longest = max(runs, key=len)
-    p = model_order(longest.size) if order is None else order
     if longest.size > LONG and len(runs) > 1:
         # What is lost beside a long gap comes first.
         for side in (slice(0, longest[0]), slice(longest[-1] + 1, None)):
             if not lost[side].all():
-                filled[side] = fill_gaps(filled[side], lost[side], order=p, n_iter=n_iter)
+                filled[side] = janssen(filled[side], lost[side], order=order, n_iter=n_iter)
                 lost[side] = False
         m, runs = longest, [longest]
-    p = max(1, min(p, (filled.size - 1) // 3))
+    p = max(1, min(order, (filled.size - 1) // 3))
     for _ in range(n_iter):
         filled[m] = _least_residual(filled, lost, runs, burg(filled, p))
     return filled
+
+
+def runs_of(missing: NDArray[np.bool_]) -> list[NDArray[np.intp]]:
+    """Find the gaps.
+
+    Parameters
+    ----------
+    missing : ndarray [shape=(n,), bool]
+        Which samples are missing; some are.
+
+    Returns
+    -------
+    list of ndarray
+        The indices of each gap, in order.
+
+    Examples
+    --------
+    >>> [run.tolist() for run in runs_of(np.array([True, True, False, True]))]
+    [[0, 1], [3]]
+    """
+    m = np.flatnonzero(missing)
+    return np.split(m, np.flatnonzero(np.diff(m) > 1) + 1)
 
 
 def burg(x: NDArray[Any], order: int) -> NDArray[np.float64]:
