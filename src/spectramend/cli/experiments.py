@@ -142,6 +142,63 @@ def experiment_occlusion(
         say(f"Tables and figures: {output.absolute()}")
 
 
+def _numbers(context: click.Context, option: click.Parameter, text: str | None) -> list[int] | None:
+    """Read whole numbers with commas between them."""
+    try:
+        return None if text is None else [int(number) for number in text.split(",")]
+    except ValueError:
+        raise click.BadParameter(f"{text!r}: give whole numbers, such as 20,40,80.") from None
+
+
+@command(experiment_group, "gaps")
+@click.option("--data", type=PATH, required=True, help="Folder of recordings of 3 s or more.")
+@click.option(
+    "--gap-ms", callback=_numbers, help="Lengths of gaps, such as 20,40,80. [default: 20,30,...,80]"
+)
+@click.option("--methods", help="Which methods, such as janssen,spectramend. [default: all]")
+@click.option("-o", "--output", type=PATH, help="Folder for the tables.")
+@seed_option
+@overwrite_option
+@json_option
+def experiment_gaps(
+    data: Path,
+    gap_ms: list[int] | None,
+    methods: str | None,
+    output: Path | None,
+    seed: int,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Cut ten gaps into every recording and fill them.
+
+    Where the recordings are those of published results, these stand beside ours.
+    """
+    from spectramend.experiments import gaps, gaps_output
+    from spectramend.files import check_folder, whole_folder
+
+    if output is not None:
+        check_folder(output, overwrite=overwrite)
+    recordings = gaps.load(data)
+    with progress() as show:
+        result = gaps.run(
+            recordings,
+            gap_ms=gap_ms or gaps.GAP_MS,
+            methods=None if methods is None else methods.split(","),
+            seed=seed,
+            progress=show,
+        )
+    if output is not None:
+        with whole_folder(output, overwrite=overwrite) as folder:
+            gaps_output.write(folder, result)
+    if as_json:
+        click.echo(json.dumps(finite(gaps_output.as_json(result))))
+    else:
+        columns, rows = gaps_output.table(result)
+        print_table(columns, rows)
+    if output is not None:
+        say(f"Tables: {output.absolute()}")
+
+
 @command(cli, "demo")
 @click.option(
     "-o",

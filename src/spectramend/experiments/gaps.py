@@ -1,0 +1,308 @@
+"""Missing samples: recordings with gaps of tens of milliseconds, filled.
+
+Ten gaps are cut into each recording at random places, of every length in turn, as in the protocol
+of Mokrý, Magron, Oberlin and Févotte ("Algorithms for audio inpainting based on probabilistic
+nonnegative matrix factorization", Signal Processing 206, 2023). Methods know where the gaps are,
+and see zeros there. Results are the signal-to-noise ratio over the missing samples of a recording,
+its mean over recordings, and what the authors published where their recordings are given.
+"""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectramend import audio
+from spectramend.errors import FileError, ParameterError
+from spectramend.experiments.conditions import Progress
+from spectramend.gaps import fill_gaps
+from spectramend.metrics import snr
+from spectramend.regions import Region
+from spectramend.restoration import repair
+
+Method: TypeAlias = Callable[[NDArray[Any], int, Sequence[tuple[int, int]], int], NDArray[Any]]
+
+GAP_MS = (20, 30, 40, 50, 60, 70, 80)
+GAPS = 10  # of a recording
+MARGIN_S = 0.25  # without gaps at both ends
+LEAST_SLOT_S = 0.5  # a gap of a recording that is short has at least so much for itself
+LEAST_S = 3.0  # shorter recordings are left out
+SLOT_MARGIN = 2048  # samples between a gap and the ends of its slot
+ORDER, CONTEXT, ITERATIONS = 1024, 4096, 10  # of the baseline
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A recording of one channel.
+
+    Parameters
+    ----------
+    name : str
+        Name of its file.
+    samples : ndarray [shape=(n,)]
+        Samples.
+    sr : int
+        Sample rate in Hz.
+    """
+
+    name: str
+    samples: NDArray[Any]
+    sr: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a method made of the gaps of one recording.
+
+    Parameters
+    ----------
+    condition : str
+        Name of the method.
+    signal : str
+        Name of the recording.
+    gap_ms : int
+        Length of the gaps in milliseconds.
+    positions : tuple of int
+        Their first samples.
+    snr_db : float
+        Signal-to-noise ratio over the missing samples, in dB.
+    seconds : float
+        How long it took.
+    """
+
+    condition: str
+    signal: str
+    gap_ms: int
+    positions: tuple[int, ...]
+    snr_db: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """All outcomes, and what was published of the same recordings.
+
+    Parameters
+    ----------
+    outcomes : tuple of Outcome
+        The outcomes.
+    published : tuple of dict
+        ``method, signal, gap_ms, snr_db`` each.
+    """
+
+    outcomes: tuple[Outcome, ...]
+    published: tuple[dict[str, Any], ...]
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """A dict for each method: ``condition, snr_db`` by length, ``signals, seconds``."""
+        measured = [(o.condition, o.signal, o.gap_ms, o.snr_db, o.seconds) for o in self.outcomes]
+        others = [
+            (f"published {p['method']}", p["signal"], p["gap_ms"], p["snr_db"], None)
+            for p in self.published
+        ]
+        rows = []
+        for name in dict.fromkeys(item[0] for item in measured + others):
+            own = [item for item in measured + others if item[0] == name]
+            times = [item[4] for item in own if item[4] is not None]
+            lengths = dict.fromkeys(item[2] for item in own)
+            rows.append(
+                {
+                    "condition": name,
+                    "snr_db": {
+                        str(ms): float(np.mean([item[3] for item in own if item[2] == ms]))
+                        for ms in lengths
+                    },
+                    "signals": len({item[1] for item in own}),
+                    "seconds": float(np.mean(times)) if times else None,
+                }
+            )
+        return rows
+
+
+def load(folder: Path) -> list[Recording]:
+    """Read the recordings of a folder that are long enough, the first channel of each.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds recordings.
+
+    Returns
+    -------
+    list of Recording
+        Those of at least 3 s, sorted by name.
+
+    Raises
+    ------
+    FileError
+        If there is no such folder, or none is long enough.
+    AudioError
+        If a recording is not usable.
+    """
+    if not folder.is_dir():
+        raise FileError(f"{folder}: no such folder of recordings.")
+    found = []
+    for path in audio.recordings_in(folder):
+        sound = audio.read(path)
+        samples = np.atleast_2d(sound.samples)[0]
+        if samples.size >= LEAST_S * sound.sr and samples.any():
+            found.append(Recording(path.stem, samples, sound.sr))
+    if not found:
+        raise FileError(f"{folder}: has no recording of {LEAST_S:g} s or more.")
+    return found
+
+
+def run(
+    recordings: list[Recording],
+    *,
+    gap_ms: Collection[int] = GAP_MS,
+    methods: Collection[str] | None = None,
+    seed: int = 0,
+    progress: Progress = lambda name, done, total: None,
+) -> Result:
+    """Cut gaps into every recording and fill them by every method.
+
+    Parameters
+    ----------
+    recordings : list of Recording
+        Recordings.
+    gap_ms : collection of int
+        Lengths of the gaps in milliseconds.
+    methods : collection of str, optional
+        Which of `METHODS`; all if None.
+    seed : int
+        Fixes the places of the gaps, and random starts.
+    progress : callable
+        Called with what is being done, the number of recordings done, and of all.
+
+    Returns
+    -------
+    Result
+        All outcomes.
+
+    Raises
+    ------
+    ParameterError
+        If a method is unknown, or a gap does not fit into its slot.
+    """
+    names = [name for name in METHODS if methods is None or name in methods]
+    unknown = [name for name in methods or () if name not in METHODS]
+    if unknown:
+        raise ParameterError(f"methods has {unknown[0]!r}: give some of {', '.join(METHODS)}.")
+    total = len(recordings) * len(gap_ms)
+    outcomes: list[Outcome] = []
+    done = 0
+    for number, recording in enumerate(recordings):
+        for ms in gap_ms:
+            progress(f"{recording.name}, {ms} ms", done, total)
+            rng = np.random.default_rng((seed, number, ms))
+            gaps = places(recording, ms, rng)
+            outcomes += [_outcome(recording, ms, gaps, name, seed) for name in names]
+            done += 1
+    progress("done", total, total)
+    given = {recording.name for recording in recordings}
+    known = [p for p in published() if p["signal"] in given and p["gap_ms"] in gap_ms]
+    return Result(tuple(outcomes), tuple(known))
+
+
+def places(recording: Recording, ms: int, rng: np.random.Generator) -> list[tuple[int, int]]:
+    """Draw the places of the gaps.
+
+    Parameters
+    ----------
+    recording : Recording
+        The recording.
+    ms : int
+        Length of the gaps in milliseconds.
+    rng : Generator
+        Source of the places.
+
+    Returns
+    -------
+    list of (start, stop)
+        A gap in each of equal slots, uniformly at least 2048 samples from the slot's ends; ten, or
+        one for each half second of a recording that is shorter than 5.5 s.
+
+    Raises
+    ------
+    ParameterError
+        If a gap does not fit.
+    """
+    n, sr = recording.samples.size, recording.sr
+    margin, length = round(MARGIN_S * sr), round(ms * sr / 1000)
+    count = min(GAPS, int((n / sr - 2 * MARGIN_S) / LEAST_SLOT_S))
+    slot = (n - 2 * margin) / max(count, 1)
+    free = int(slot) - 2 * SLOT_MARGIN - length
+    if length < 1 or free < 0:
+        raise ParameterError(
+            f"gap_ms={ms}: does not fit into a slot of {slot / sr:.2f} s of {recording.name}: give "
+            f"a length between one sample and {max(0, int(slot) - 2 * SLOT_MARGIN)} samples."
+        )
+    starts = [
+        margin + int(i * slot) + SLOT_MARGIN + int(rng.integers(free + 1)) for i in range(count)
+    ]
+    return [(start, start + length) for start in starts]
+
+
+def published() -> list[dict[str, Any]]:
+    """Give the results that the authors of the protocol stored, final iterations.
+
+    Returns
+    -------
+    list of dict
+        ``method, signal, gap_ms, snr_db`` each.
+    """
+    file = resources.files("spectramend.experiments").joinpath("published", "time_gaps.csv")
+    table = csv.DictReader(file.read_text(encoding="utf-8").splitlines())
+    return [{**row, "gap_ms": int(row["gap_ms"]), "snr_db": float(row["snr_db"])} for row in table]
+
+
+def _outcome(
+    recording: Recording, ms: int, gaps: Sequence[tuple[int, int]], name: str, seed: int
+) -> Outcome:
+    """Fill the gaps of a recording by one method."""
+    x = recording.samples
+    missing = np.zeros(x.size, bool)
+    for start, stop in gaps:
+        missing[start:stop] = True
+    started = time.perf_counter()
+    y = METHODS[name](np.where(missing, 0.0, x), recording.sr, gaps, seed)
+    seconds = time.perf_counter() - started
+    ratio = snr(x[missing], y[missing]) if x[missing].any() else float("inf")
+    return Outcome(name, recording.name, ms, tuple(start for start, _ in gaps), ratio, seconds)
+
+
+def _zero(x: NDArray[Any], sr: int, gaps: Sequence[tuple[int, int]], seed: int) -> NDArray[Any]:
+    """Leave the gaps silent."""
+    return x
+
+
+def _janssen(x: NDArray[Any], sr: int, gaps: Sequence[tuple[int, int]], seed: int) -> NDArray[Any]:
+    """Fill gap by gap with one autoregressive model of high order."""
+    y = x.copy()
+    for start, stop in gaps:
+        first, last = max(0, start - CONTEXT), min(x.size, stop + CONTEXT)
+        missing = np.zeros(last - first, bool)
+        missing[start - first : stop - first] = True
+        y[first:last] = fill_gaps(x[first:last], missing, order=ORDER, n_iter=ITERATIONS)
+    return y
+
+
+def _spectramend(
+    x: NDArray[Any], sr: int, gaps: Sequence[tuple[int, int]], seed: int
+) -> NDArray[Any]:
+    """Repair the gaps by default."""
+    regions = [Region(start / sr, stop / sr) for start, stop in gaps]
+    return repair(x, sr, regions, damage="missing", rng=seed).samples
+
+
+METHODS: dict[str, Method] = {"zero": _zero, "janssen": _janssen, "spectramend": _spectramend}
