@@ -1,4 +1,4 @@
-"""Janssen's interpolation and Burg's recursion, written from the equations (gaps.autoregression, eq. 1)."""
+"""Models of missing samples, written from the equations in the modules of the same package."""
 
 from __future__ import annotations
 
@@ -38,3 +38,22 @@ def burg(x: Vector, order: int) -> Vector:
             new_b[t] = backward[t - 1] + k * forward[t]
         forward, backward = new_f, new_b
     return np.array(a)
+
+
+def weighted_fill(
+    x: Vector, start: int, h: int, filters: list[Vector], weights: list[Vector]
+) -> Vector:
+    """Minimise the energy of residuals, each of h + order times its weight, by dense matrices."""
+    matrix, right = np.zeros((h, h)), np.zeros(h)
+    for a, weight in zip(filters, weights, strict=True):
+        convolution = np.zeros((weight.size, x.size))  # residuals from the first missing sample on
+        for row in range(weight.size):
+            for lag, coefficient in enumerate(a):
+                if 0 <= start + row - lag < x.size:
+                    convolution[row, start + row - lag] = coefficient
+        known = x.copy()
+        known[start : start + h] = 0
+        missing = convolution[:, start : start + h]
+        matrix += missing.T @ (weight[:, None] * missing)
+        right -= missing.T @ (weight * (convolution @ known))
+    return np.linalg.solve(matrix, right)

@@ -17,6 +17,8 @@ B being zero but for p columns, and long gaps are solved in linear time by Woodb
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,8 +26,30 @@ from numpy.typing import NDArray
 
 LONG = 4096  # samples of a gap from which on (2) is used: as fast as Levinson, and more exact
 DAMPINGS = (0.0, 1e-5, 1e-4, 1e-3)  # of poles, where rounding lets a recursive filter grow
+LEAST_ERROR = 1e-12  # power of the residual that a model may claim, relative to the signal
 LOUDEST = 10.0  # that a long gap may become, in units of the loudest known sample
 RIDGES = (1e-12, 1e-9, 1e-6, 1e-3)  # keep the matrix positive where the model is all but perfect
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """An autoregressive model.
+
+    Parameters
+    ----------
+    a : ndarray [shape=(order + 1,)]
+        The prediction filter; ``a[0]`` is 1.
+    error : float
+        Power of its residual.
+    """
+
+    a: NDArray[np.float64]
+    error: float
+
+    @property
+    def order(self) -> int:
+        """How many samples it looks back."""
+        return self.a.size - 1
 
 
 def janssen(
@@ -128,17 +152,59 @@ def burg(x: NDArray[Any], order: int) -> NDArray[np.float64]:
     >>> burg(0.5 ** np.arange(40.0), 1).round(2).tolist()
     [1.0, -0.8]
     """
+    return predictor([x], order).a
+
+
+def predictor(segments: Sequence[NDArray[Any]], order: int) -> Prediction:
+    """Estimate one autoregressive model of several segments by Burg's recursion.
+
+    Parameters
+    ----------
+    segments : sequence of ndarray [shape=(n_i,)]
+        Pieces of a signal; each is longer than the order, or counts for less of it.
+    order : int
+        Order of the model; less is taken where less predicts wholly.
+
+    Returns
+    -------
+    Prediction
+        The model; its reflections minimise the sum of what Burg's minimise for each segment.
+
+    References
+    ----------
+    .. [1] S. M. Kay, Modern Spectral Estimation, 1988, sec. 7.5.
+
+    Examples
+    --------
+    >>> decay = 0.5 ** np.arange(40.0)
+    >>> model = predictor([decay, decay[:20]], 1)
+    >>> model.a.round(2).tolist(), round(model.error / float(np.mean(decay[:30] ** 2)), 2)
+    ([1.0, -0.8], 0.36)
+    """
     a = np.ones(1)
-    forward, backward = x[1:].astype(np.float64), x[:-1].astype(np.float64)
+    power = sum(float(x @ x) for x in segments) / sum(x.size for x in segments)
+    error = power
+    residuals = [(x[1:].astype(np.float64), x[:-1].astype(np.float64)) for x in segments]
     for _ in range(order):
-        energy = forward @ forward + backward @ backward
+        energy = sum(f @ f + b @ b for f, b in residuals)
         if not energy > 0:
             break
-        k = -2 * (forward @ backward) / energy
+        k = -2 * float(sum(f @ b for f, b in residuals) / energy)
         a = np.append(a, 0.0)
         a = a + k * a[::-1]
-        forward, backward = (forward + k * backward)[1:], (backward + k * forward)[:-1]
-    return a
+        error *= 1 - k**2
+        residuals = [_reflected(f, b, k) for f, b in residuals]
+    return Prediction(a, max(error, LEAST_ERROR * power))
+
+
+def _reflected(
+    forward: NDArray[np.float64], backward: NDArray[np.float64], k: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Raise the order of both residuals by one; they may be overwritten."""
+    advanced = forward + k * backward
+    forward *= k
+    backward += forward
+    return advanced[1:], backward[:-1]
 
 
 def _least_residual(

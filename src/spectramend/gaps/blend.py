@@ -1,0 +1,351 @@
+"""One gap between models of what is before it, which count at its start, and of what is after it.
+
+Autoregressive models of several orders are summed as precisions: with the prediction filter ``a_i``
+and the power ``e_i`` of the residual of each, the samples x of a Gaussian signal minimise
+
+    sum_i  sum_n  (a_i * x)(n)**2 / e_i,                                                      (1)
+
+a Toeplitz system whose lags are ``sum_i r_i[d] / e_i``, r being the autocorrelation of a. But
+sounds change in a gap. So each order has a model L of what is before and R of what is after, and
+one gives way to the other: minimal is
+
+    sum_i  sum_n  w_i(n) (a_Li * x)(n)**2 / e_Li  +  (1 - w_i(n)) (a_Ri * x)(n)**2 / e_Ri,    (2)
+
+n counting from the first of h missing samples, and ``w_i(n) = 1 - n / (h + p_i)``: for order p_i it
+falls from 1 to 0 over all residuals that depend on a missing sample. For a weight ``c0 + c1 n`` and
+a filter a, element (i, j) of the matrix is, with ``d = |i - j|`` and ``n = q + min(i, j)``,
+
+    sum_n (c0 + c1 n) a[n - max(i, j)] a[n - min(i, j)]  =  c0 r[d] + c1 s[d] + c1 min(i, j) r[d],
+    s[d]  =  sum_q q a[q] a[q - d],                                                           (3)
+
+so that two Toeplitz matrices, one of them times min(i, j), hold all models.
+
+Before all this the segment is divided by an exponential that makes both sides equally loud: no
+stationary model decays. Then (1), with models of both sides that do not look into the gap, fills it
+for the first time, and once more with models that do. L and R are estimated from a side and this
+fill: models of a side alone do not agree on phases (20 and 40 ms of music: 0.6 and 1.1 dB less).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectramend.gaps.autoregression import Prediction, predictor
+
+ORDERS = (3 / 8, 3 / 4, 3 / 2)  # of the models, in orders as they are asked for
+CONTEXTS = (2, 4, 6)  # samples on either side that each of them sees, in the same
+SLOPE_CONTEXT = 4  # samples on either side that tell the slope, in the same
+STEEPEST = 12.0  # nepers between the sides
+DITHER = 1e-12  # power, relative to that of the context
+GOLDEN = (1 + 5**0.5) / 2
+# What models see: the context begins at edge 0, the gap at 1; it ends at 2, the context at 3.
+APART, WHOLE, BEFORE, AFTER = [(0, 1), (2, 3)], [(0, 3)], [(0, 2)], [(1, 3)]
+RIDGES = (1e-12, 1e-9, 1e-6, 1e-3)  # keep the matrix positive where a model is all but perfect
+
+
+@dataclass(frozen=True)
+class Term:
+    """A model in the sum, and how much its residuals weigh.
+
+    Parameters
+    ----------
+    model : Prediction
+        The model.
+    c0 : float
+        Weight of the residual at the first missing sample.
+    c1 : float
+        What it grows by from sample to sample.
+    """
+
+    model: Prediction
+    c0: float = 1.0
+    c1: float = 0.0
+
+
+def fill_gap(x: NDArray[Any], start: int, stop: int, *, order: int) -> NDArray[np.float64]:
+    """Fill one gap between models of what is before and after it.
+
+    Parameters
+    ----------
+    x : ndarray [shape=(n,), real]
+        The gap with its context on both sides, of which six orders are looked at; what stands in
+        the gap is not. Neither side is silent.
+    start : int
+        First missing sample.
+    stop : int
+        One after the last.
+    order : int
+        There are three models on either side, of 3/8, 3/4 and 3/2 of it.
+
+    Returns
+    -------
+    ndarray [shape=(stop - start,)]
+        The missing samples.
+
+    References
+    ----------
+    .. [1] W. Etter, "Restoration of a discrete-time signal segment by interpolation based on the
+       left-sided and right-sided autoregressive parameters", IEEE Trans. Signal Processing 44(5),
+       1996: one model on either side. The sum over orders, the weights that fall through the gap
+       and the slope are not in it.
+
+    Examples
+    --------
+    >>> t = np.arange(4000)
+    >>> x = np.exp(-t / 2000) * np.sin(0.1 * t)
+    >>> gap = slice(2000, 2100)
+    >>> bool(np.abs(fill_gap(x, 2000, 2100, order=64) - x[gap]).max() < 0.05)
+    True
+    """
+    h, reach = stop - start, max(CONTEXTS) * order
+    first = max(0, start - reach)
+    g = start - first
+    y = x[first : stop + reach].astype(np.float64)
+    level = np.exp(slope(y, g, h, SLOPE_CONTEXT * order) * (np.arange(y.size) - g - h / 2))
+    y /= level
+    gap = slice(g, g + h)
+    noise = dither(y, g, h)
+    for seen in (APART, WHOLE):
+        models = _models(y + noise, g, h, order, seen)
+        y[gap] = joint_fill(y, g, h, [Term(model) for model in models])
+    before = _models(y + noise, g, h, order, BEFORE)
+    after = _models(y + noise, g, h, order, AFTER)
+    y[gap] = weighted_fill(y, g, h, cross_faded(before, after, h))
+    return y[gap] * level[gap]
+
+
+def slope(x: NDArray[Any], start: int, h: int, context: int) -> float:
+    """Tell how loudness grows through a gap.
+
+    Parameters
+    ----------
+    x : ndarray [shape=(n,)]
+        The gap with its context.
+    start : int
+        First missing sample.
+    h : int
+        How many are missing.
+    context : int
+        Samples on either side to look at.
+
+    Returns
+    -------
+    float
+        Nepers a sample.
+
+    Examples
+    --------
+    >>> round(slope(np.exp(0.01 * np.arange(300)), 100, 100, 100), 4)
+    0.01
+    """
+    before, after = x[max(0, start - context) : start], x[start + h : start + h + context]
+    ratio = np.mean(after**2) / np.mean(before**2)
+    distance = (before.size + after.size) / 2 + h
+    return float(np.clip(np.log(ratio) / 2, -STEEPEST, STEEPEST) / distance)
+
+
+def dither(x: NDArray[Any], start: int, h: int) -> NDArray[np.float64]:
+    """Make a little noise for models to see.
+
+    Without it, Burg's recursion ends early on signals that are sums of tones and nothing else, at
+    frequencies that are a little wrong: they were filled with half their energy as error, with it
+    with 1e-9 of it. Recordings have noise enough.
+
+    Parameters
+    ----------
+    x : ndarray [shape=(n,)]
+        The gap with its context.
+    start : int
+        First missing sample.
+    h : int
+        How many are missing.
+
+    Returns
+    -------
+    ndarray [shape=(n,)]
+        A chirp through all frequencies, many times over, 120 dB below the context: always the same.
+
+    Examples
+    --------
+    >>> noise = dither(np.ones(1000), 400, 100)
+    >>> f"{np.sqrt(np.mean(noise**2)):.0e}"
+    '1e-06'
+    """
+    n = np.arange(x.size)
+    power = (np.sum(x[:start] ** 2) + np.sum(x[start + h :] ** 2)) / max(1, x.size - h)
+    return np.sqrt(2 * DITHER * power) * np.cos(np.pi * GOLDEN * n**2)
+
+
+def cross_faded(before: Sequence[Prediction], after: Sequence[Prediction], h: int) -> list[Term]:
+    """Let models of what is before a gap give way to those of what follows, (2).
+
+    Parameters
+    ----------
+    before : sequence of Prediction
+        Models of what is before.
+    after : sequence of Prediction
+        Models of what is after.
+    h : int
+        Missing samples.
+
+    Returns
+    -------
+    list of Term
+        The models with their weights.
+
+    Examples
+    --------
+    >>> model = Prediction(np.array([1.0, -0.9]), 1.0)
+    >>> [(term.c0, term.c1) for term in cross_faded([model], [model], 3)]
+    [(1.0, -0.25), (0.0, 0.25)]
+    """
+    falling = [Term(m, 1.0, -1 / (h + m.order)) for m in before]
+    return falling + [Term(m, 0.0, 1 / (h + m.order)) for m in after]
+
+
+def joint_fill(x: NDArray[Any], start: int, h: int, terms: Sequence[Term]) -> NDArray[np.float64]:
+    """Minimise (1), or any sum of weights that are constant, by Levinson's recursion.
+
+    Parameters
+    ----------
+    x : ndarray [shape=(n,)]
+        The gap with its context.
+    start : int
+        First missing sample.
+    h : int
+        How many are missing.
+    terms : sequence of Term
+        The models; ``c1`` is 0.
+
+    Returns
+    -------
+    ndarray [shape=(h,)]
+        The missing samples.
+    """
+    from scipy.linalg import solve_toeplitz
+
+    T0, _, right = normal_equations(x, start, h, terms)
+    T0[0] *= 1 + RIDGES[0]
+    try:
+        return solve_toeplitz(T0, right)
+    except np.linalg.LinAlgError:
+        return weighted_fill(x, start, h, terms)
+
+
+def weighted_fill(
+    x: NDArray[Any], start: int, h: int, terms: Sequence[Term]
+) -> NDArray[np.float64]:
+    """Minimise (2) by a Cholesky factorisation.
+
+    Parameters
+    ----------
+    x : ndarray [shape=(n,)]
+        The gap with its context.
+    start : int
+        First missing sample.
+    h : int
+        How many are missing.
+    terms : sequence of Term
+        The models.
+
+    Returns
+    -------
+    ndarray [shape=(h,)]
+        The missing samples; zeros where rounding leaves no matrix positive.
+    """
+    from scipy.linalg import cho_factor, cho_solve, toeplitz
+
+    T0, T1, right = normal_equations(x, start, h, terms)
+    i = np.arange(h)
+    for ridge in RIDGES:
+        matrix = toeplitz(T1)
+        matrix *= np.minimum(i[:, None], i)
+        matrix += toeplitz(T0)
+        matrix[i, i] *= 1 + ridge
+        try:
+            factor = cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)
+        except np.linalg.LinAlgError:
+            continue
+        return cho_solve(factor, right, check_finite=False)
+    return np.zeros(h)
+
+
+def normal_equations(
+    x: NDArray[Any], start: int, h: int, terms: Sequence[Term]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Set up the equations of a minimum of (2).
+
+    Parameters
+    ----------
+    x : ndarray [shape=(n,)]
+        The gap with its context; before and after that is silence.
+    start : int
+        First missing sample.
+    h : int
+        How many are missing.
+    terms : sequence of Term
+        The models.
+
+    Returns
+    -------
+    T0 : ndarray [shape=(h,)]
+        Lags of the matrix ``T0[|i - j|] + min(i, j) T1[|i - j|]``, see (3).
+    T1 : ndarray [shape=(h,)]
+        The same.
+    right : ndarray [shape=(h,)]
+        The right side.
+    """
+    T0, T1, right = np.zeros(h), np.zeros(h), np.zeros(h)
+    for term in terms:
+        a, e = term.model.a, term.model.error
+        r, s = _lags(a, a, h), _lags(np.arange(a.size) * a, a, h)
+        T0 += (term.c0 * r + term.c1 * s) / e
+        T1 += term.c1 * r / e
+        right -= _pull(x, start, h, term) / e
+    return T0, T1, right
+
+
+def _models(
+    y: NDArray[Any], g: int, h: int, order: int, seen: Sequence[tuple[int, int]]
+) -> list[Prediction]:
+    """Estimate models of what they see of a gap as it is filled now."""
+    models = []
+    for relative, context in zip(ORDERS, CONTEXTS, strict=True):
+        edges = max(0, g - context * order), g, g + h, min(y.size, g + h + context * order)
+        segments = [y[edges[first] : edges[last]] for first, last in seen]
+        most = max(1, (max(segment.size for segment in segments) - 1) // 3)
+        models.append(predictor(segments, max(1, min(round(relative * order), most))))
+    return models
+
+
+def _lags(u: NDArray[Any], v: NDArray[Any], h: int) -> NDArray[np.float64]:
+    """Correlate: the sums of ``u[q] v[q - d]`` over q, for d from 0 to h - 1."""
+    import scipy.fft
+
+    n_fft = scipy.fft.next_fast_len(2 * u.size, real=True)
+    product = scipy.fft.rfft(u, n_fft) * np.conj(scipy.fft.rfft(v, n_fft))
+    lags = np.zeros(h)
+    kept = min(h, u.size)
+    lags[:kept] = scipy.fft.irfft(product, n_fft)[:kept]
+    return lags
+
+
+def _pull(x: NDArray[Any], g: int, h: int, term: Term) -> NDArray[np.float64]:
+    """Give what known samples contribute: the sums over n of ``w(n) a[n - i] (a * x_known)(n)``."""
+    import scipy.fft
+
+    a, p = term.model.a, term.model.order
+    known = np.zeros(h + 2 * p)
+    head, tail = x[max(0, g - p) : g], x[g + h : g + h + p]
+    known[p - head.size : p] = head
+    known[p + h : p + h + tail.size] = tail
+    n_fft = scipy.fft.next_fast_len(known.size + p, real=True)
+    A = scipy.fft.rfft(a, n_fft)
+    residual = scipy.fft.irfft(A * scipy.fft.rfft(known, n_fft), n_fft)[p : h + 2 * p]
+    residual *= term.c0 + term.c1 * np.arange(h + p)
+    return scipy.fft.irfft(np.conj(A) * scipy.fft.rfft(residual, n_fft), n_fft)[:h]
