@@ -27,7 +27,7 @@ LAYERS = [
     {"formats"},
     {"masks", "region_metrics"},
     {"nmf"},
-    {"dictionary", "phase", "crossband"},
+    {"dictionary", "phase", "crossband", "consistency"},
     {"gaps", "subbands", "events", "splicing"},
     {"posterior"},
     {"chain", "synthesis"},
