@@ -1,6 +1,15 @@
 """Models of missing samples: gaps of the whole band, a few samples to some tenths of a second."""
 
 from spectramend.gaps.autoregression import burg, janssen
+from spectramend.gaps.blend import fill_gap, fill_short_gap
 from spectramend.gaps.filling import CONTEXT_ORDERS, fill_gaps, model_order
 
-__all__ = ["CONTEXT_ORDERS", "burg", "fill_gaps", "janssen", "model_order"]
+__all__ = [
+    "CONTEXT_ORDERS",
+    "burg",
+    "fill_gap",
+    "fill_gaps",
+    "fill_short_gap",
+    "janssen",
+    "model_order",
+]
