@@ -410,7 +410,7 @@ def _solve(
         rz, before = np.sum(r * z, axis=-1), rz
         p = z + np.divide(rz, before, out=np.zeros_like(rz), where=going)[:, None] * p
         n_iter += 1
-    return x, not (rz > least).any(), n_iter
+    return x, bool((rz <= least).all()), n_iter
 
 
 def _twice(stft: STFT) -> NDArray[np.float64]:

@@ -150,6 +150,25 @@ def test_the_threshold_sets_samples_apart_that_only_skirts_see(k: int) -> None:
     assert unknown == [first + 144, first + 14, first + 4, first, first]
 
 
+def test_the_default_threshold_leaves_out_the_skirts_of_longer_windows() -> None:
+    stft = STFT(n_fft=8192, hop_length=2048)  # its outermost samples have a condition of 8e6
+    known, condition = determined_samples(gap(stft, 60000, 12, 3), stft=stft, length=60000)
+    np.testing.assert_array_equal(known, condition <= 1e6)
+    assert np.sum(~known) == 5
+    assert np.sum(np.isinf(condition)) == 1
+
+
+def test_the_threshold_holds_for_recovery_and_samples_beyond_it_are_0() -> None:
+    x = np.random.default_rng(0).standard_normal(40000)
+    observed = gap(HANN, x.size, 30, 4)
+    found = recover(HANN.forward(x), observed, stft=HANN, length=x.size, max_condition=100)
+    known, condition = determined_samples(observed, stft=HANN, length=x.size, max_condition=100)
+    np.testing.assert_array_equal(found.known, known)
+    np.testing.assert_array_equal(found.condition, condition)
+    assert np.sum(~known) == 513 + 144
+    assert (found.samples[~known] == 0).all()
+
+
 @pytest.mark.parametrize("start", [0, 17])
 def test_columns_at_the_ends(start: int) -> None:
     x, X, _ = scene()
@@ -193,7 +212,14 @@ def test_cells_determine_the_samples_outside_the_null_space(scene: Any) -> None:
     np.testing.assert_array_equal(found.known, determined)
     np.testing.assert_allclose(found.samples[found.known], x[found.known], atol=1e-8)
     assert found.status != "max_iter"
-    assert (found.condition >= 1).all()
+    sure = determined_samples(observed, stft=stft, length=length).condition
+    np.testing.assert_array_equal(found.condition[sure <= 10], sure[sure <= 10])
+    # The diagonal of an inverse is at least one over that of the matrix.
+    root = np.sqrt(np.tile((observed * 1.0).ravel(), 2))
+    diagonal = np.sum((root[:, None] * reference.analysis(stft, length)) ** 2, axis=0)
+    most = stft.n_fft * reference.coverage(stft, length, np.ones(observed.shape[1])).max()
+    least = np.sqrt(most / diagonal[diagonal > 0])
+    assert (found.condition[diagonal > 0] >= least * (1 - 1e-9)).all()
 
 
 @laws
@@ -222,6 +248,31 @@ def test_samples_that_whole_frames_tell_do_not_depend_on_damaged_frames() -> Non
     assert np.abs(found.samples - x)[found.known].max() < 1e-9
 
 
+def test_a_low_threshold_moves_no_sample() -> None:
+    _, X, _ = scene()
+    observed = gap(SMALL, LENGTH, 6, 6)
+    observed[::2, 8:10] = True
+    strict, usual = (
+        recover(X, observed, stft=SMALL, length=LENGTH, max_condition=c) for c in (1.5, 1e6)
+    )
+    np.testing.assert_array_equal(strict.samples, usual.samples)
+    np.testing.assert_array_equal(strict.known, usual.condition <= 1.5)
+
+
+def test_free_samples_on_both_sides_of_a_frame_are_solved_together() -> None:
+    stft = STFT(n_fft=16, hop_length=1)
+    observed = gap(stft, LENGTH, 20, 20) & gap(stft, LENGTH, 41, 20)  # frame 40 is whole
+    observed[[1, 4, 6], 39] = observed[[2, 5, 7], 41] = True
+    X = noise(observed.shape)
+    prior = Prior(noise(observed.shape, 1), 1.0, 0.3)
+    found = recover(X, observed, stft=stft, length=LENGTH, prior=prior, max_condition=10)
+    apart = np.diff(np.flatnonzero(~found.known)).max()
+    assert stft.n_fft // 2 < apart < stft.n_fft
+    target, precision = np.where(observed, X, prior.mean), np.where(observed, 1 / 0.3, 1.0)
+    best = reference.minimum(target, precision, found.samples, ~found.known, stft, LENGTH)
+    np.testing.assert_allclose(found.samples, best, atol=1e-10)
+
+
 def test_more_iterations_leave_less_unknown_and_a_loose_tolerance_more() -> None:
     _, X, observed = scene()
     unknown = [
@@ -244,13 +295,25 @@ def test_far_stretches_are_solved_apart() -> None:
     np.testing.assert_array_equal(both.known, one.known & other.known)
     np.testing.assert_allclose(both.samples[:150], one.samples[:150], atol=1e-13)
     np.testing.assert_allclose(both.samples[150:], other.samples[150:], atol=1e-13)
-    assert both.n_iter == max(one.n_iter, other.n_iter) > 0
+    assert both.n_iter == max(one.n_iter, other.n_iter) > other.n_iter > 0
+    n = other.n_iter
+    assert recover(X, far, stft=SMALL, length=400, max_iter=n).status == "converged"
+    assert recover(X, near & far, stft=SMALL, length=400, max_iter=n).status == "max_iter"
+
+
+def test_a_tolerance_of_0_takes_all_iterations() -> None:
+    x, X, observed = scene(0.1)
+    found = recover(X, observed, stft=SMALL, length=LENGTH, tol=0.0, max_iter=40)
+    assert (found.status, found.n_iter) == ("max_iter", 40)
+    np.testing.assert_allclose(found.samples[found.known], x[found.known], atol=1e-8)
 
 
 @pytest.mark.parametrize("damage", ["columns", "cells"])
 @pytest.mark.parametrize("exponent", [-900, -60, 70, 900])
-def test_the_scale_is_of_no_account(damage: str, exponent: int) -> None:
+@pytest.mark.parametrize("turn", [1, 1j])
+def test_the_scale_is_of_no_account(damage: str, exponent: int, turn: complex) -> None:
     _, X, observed = scene()
+    X = turn * X.real
     if damage == "columns":
         observed = gap(SMALL, LENGTH, 5, 4)
     plain = recover(X, observed, stft=SMALL, length=LENGTH)
@@ -348,13 +411,39 @@ def test_no_prior_is_that_of_infinite_variance_and_a_certain_one_is_obeyed() -> 
     np.testing.assert_allclose(plain.samples[plain.known], x[plain.known], atol=1e-8)
 
 
-@pytest.mark.parametrize(("noise_variance", "variance"), [(1e-300, 1e300), (1e300, 1e-300)])
-def test_extreme_beliefs_give_numbers(noise_variance: float, variance: float) -> None:
+@pytest.mark.parametrize("exponent", [-900, 900])
+def test_the_scale_of_beliefs_is_of_no_account(exponent: int) -> None:
+    _, X, observed = scene()
+    mean, variance = noise(X.shape), 1 + np.abs(X)
+    plain, scaled, louder = (
+        recover(spectrum, observed, stft=SMALL, length=LENGTH, prior=prior)
+        for spectrum, prior in (
+            (0 * X, Prior(mean, variance, 0.5)),
+            (0 * X, Prior(mean, variance * 2.0**exponent, 0.5 * 2.0**exponent)),
+            (0 * X, Prior(mean * 2.0**exponent, variance, 0.5)),
+        )
+    )
+    assert_same(plain, scaled)
+    np.testing.assert_array_equal(louder.samples, plain.samples * 2.0**exponent)
+    assert plain.samples.any()
+
+
+@pytest.mark.parametrize(
+    ("eps", "variance"), [(1e-300, 1e300), (1e300, 1e-300), (1.0, 1.0), (5e-324, 5e-324)]
+)
+def test_extreme_beliefs_give_numbers(eps: float, variance: float) -> None:
     _, X, observed = scene()
     for mean in (0, 1e300, 1e-300):
-        prior = Prior(mean, variance, noise_variance)
+        prior = Prior(mean, variance, eps)
         found = recover(X, observed, stft=SMALL, length=LENGTH, prior=prior)
         assert np.isfinite(found.samples).all()
+
+
+def test_iterations_of_both_stages_count() -> None:
+    _, X, observed = scene()
+    plain = recover(X, observed, stft=SMALL, length=LENGTH)
+    found = recover(X, observed, stft=SMALL, length=LENGTH, prior=Prior(0, 1.0, 1.0))
+    assert found.n_iter > plain.n_iter > 0
 
 
 # What is refused
