@@ -24,7 +24,7 @@ from spectramend.cli.base import (
 )
 
 if TYPE_CHECKING:
-    from spectramend.experiments import thiemann2015
+    from spectramend.experiments import gaps_output, thiemann2015
 
 
 mask_kind_option = click.option(
@@ -173,8 +173,8 @@ def experiment_gaps(
 
     Where the recordings are those of published results, these stand beside ours.
     """
-    from spectramend.experiments import gaps, gaps_output
-    from spectramend.files import check_folder, whole_folder
+    from spectramend.experiments import gaps
+    from spectramend.files import check_folder
 
     if output is not None:
         check_folder(output, overwrite=overwrite)
@@ -187,14 +187,62 @@ def experiment_gaps(
             seed=seed,
             progress=show,
         )
+    _finish_gaps(result, output, overwrite, as_json)
+
+
+@command(experiment_group, "columns")
+@click.option("--data", type=PATH, required=True, help="Folder of recordings of 3 s or more.")
+@click.option(
+    "--columns", callback=_numbers, help="Columns of a gap, such as 2,4,6. [default: 1,2,...,6]"
+)
+@click.option("--positions", type=PATH, help="JSON that maps columns to the first frames of gaps.")
+@click.option("-o", "--output", type=PATH, help="Folder for the tables.")
+@seed_option
+@overwrite_option
+@json_option
+def experiment_columns(
+    data: Path,
+    columns: list[int] | None,
+    positions: Path | None,
+    output: Path | None,
+    seed: int,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Lose columns of the spectrum of every recording, and restore its signal."""
+    from spectramend.experiments import columns as experiment
+    from spectramend.experiments import gaps
+    from spectramend.files import check_folder
+
+    if output is not None:
+        check_folder(output, overwrite=overwrite)
+    where = None if positions is None else experiment.read_positions(positions)
+    recordings = gaps.load(data)
+    with progress() as show:
+        result = experiment.run(
+            recordings,
+            columns=columns or list(where or experiment.COLUMNS),
+            positions=where,
+            seed=seed,
+            progress=show,
+        )
+    _finish_gaps(result, output, overwrite, as_json)
+
+
+def _finish_gaps(
+    result: gaps_output.AnyResult, output: Path | None, overwrite: bool, as_json: bool
+) -> None:
+    """Write and print the tables of an experiment on gaps."""
+    from spectramend.experiments import gaps_output
+    from spectramend.files import whole_folder
+
     if output is not None:
         with whole_folder(output, overwrite=overwrite) as folder:
             gaps_output.write(folder, result)
     if as_json:
         click.echo(json.dumps(finite(gaps_output.as_json(result))))
     else:
-        columns, rows = gaps_output.table(result)
-        print_table(columns, rows)
+        print_table(*gaps_output.table(result))
     if output is not None:
         say(f"Tables: {output.absolute()}")
 

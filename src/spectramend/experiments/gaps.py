@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from spectramend import audio
 from spectramend.errors import FileError, ParameterError
 from spectramend.experiments.conditions import Progress
-from spectramend.gaps import fill_gaps
+from spectramend.gaps import janssen
 from spectramend.metrics import snr
 from spectramend.regions import Region
 from spectramend.restoration import repair
@@ -293,7 +293,7 @@ def _janssen(x: NDArray[Any], sr: int, gaps: Sequence[tuple[int, int]], seed: in
         first, last = max(0, start - CONTEXT), min(x.size, stop + CONTEXT)
         missing = np.zeros(last - first, bool)
         missing[start - first : stop - first] = True
-        y[first:last] = fill_gaps(x[first:last], missing, order=ORDER, n_iter=ITERATIONS)
+        y[first:last] = janssen(x[first:last], missing, order=ORDER, n_iter=ITERATIONS)
     return y
 
 

@@ -1,0 +1,244 @@
+"""Missing columns: spectra with some frames lost, and the signal that is left.
+
+Five times a few neighbouring columns of the spectrum of five seconds are lost, as in the protocol
+of U-PHAIN-TF. Given are all others. Overlapping frames say most samples
+twice: what they determine is recovered first, and only the others have to be guessed. Results are
+signal-to-noise ratios of the whole signal.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectramend.consistency import recover
+from spectramend.errors import FileError, ParameterError
+from spectramend.experiments.conditions import Progress
+from spectramend.experiments.gaps import Recording
+from spectramend.files import check_input
+from spectramend.gaps import fill_gaps, janssen
+from spectramend.gaps.autoregression import runs_of
+from spectramend.metrics import snr
+from spectramend.stft import STFT
+
+Method: TypeAlias = Callable[[NDArray[Any], NDArray[np.bool_], int], NDArray[Any]]
+
+COLUMNS = (1, 2, 3, 4, 5, 6)
+SR = 16000  # Hz
+SECONDS = 5
+STFT_OF_PROTOCOL = STFT(n_fft=2048, hop_length=512, window="hann")
+GAPS = 5  # of a signal
+SLOT_MARGIN = 6  # frames between a gap and the ends of its slot
+CONTEXT = 4096  # samples on either side that a model sees
+ORDER, ITERATIONS = 512, 10  # of the baseline
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a method made of one signal.
+
+    Parameters
+    ----------
+    condition : str
+        Name of the method.
+    signal : str
+        Name of the recording.
+    columns : int
+        Columns of each gap.
+    positions : tuple of int
+        First columns of the gaps.
+    snr_db : float
+        Signal-to-noise ratio of the whole signal, in dB.
+    seconds : float
+        How long it took.
+    """
+
+    condition: str
+    signal: str
+    columns: int
+    positions: tuple[int, ...]
+    snr_db: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """All outcomes.
+
+    Parameters
+    ----------
+    outcomes : tuple of Outcome
+        The outcomes.
+    """
+
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """A dict for each method: ``condition, snr_db`` by columns, ``signals, seconds``."""
+        rows = []
+        for name in dict.fromkeys(o.condition for o in self.outcomes):
+            own = [o for o in self.outcomes if o.condition == name]
+            by_columns = {
+                str(k): float(np.mean([o.snr_db for o in own if o.columns == k]))
+                for k in dict.fromkeys(o.columns for o in own)
+            }
+            rows.append(
+                {
+                    "condition": name,
+                    "snr_db": by_columns,
+                    "signals": len({o.signal for o in own}),
+                    "seconds": float(np.mean([o.seconds for o in own])),
+                }
+            )
+        return rows
+
+
+def read_positions(path: Path) -> dict[int, list[int]]:
+    """Read where columns are lost.
+
+    Parameters
+    ----------
+    path : Path
+        JSON that maps a number of columns to the first frames of the gaps.
+
+    Returns
+    -------
+    dict
+        Frames by number of columns.
+
+    Raises
+    ------
+    FileError
+        If it is something else.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "positions.json"
+    ...     _ = file.write_text('{"2": [10, 40]}')
+    ...     read_positions(file)
+    {2: [10, 40]}
+    """
+    try:
+        content = json.loads(check_input(path).read_text("utf-8"))
+        return {int(k): [int(frame) for frame in frames] for k, frames in content.items()}
+    except (ValueError, TypeError, AttributeError):
+        raise FileError(
+            f'{path}: give JSON that maps columns to first frames, such as {{"2": [10, 40]}}.'
+        ) from None
+
+
+def run(
+    recordings: list[Recording],
+    *,
+    columns: Collection[int] = COLUMNS,
+    positions: Mapping[int, list[int]] | None = None,
+    seed: int = 0,
+    progress: Progress = lambda name, done, total: None,
+) -> Result:
+    """Lose columns of every recording, and restore its signal by every method.
+
+    Parameters
+    ----------
+    recordings : list of Recording
+        Recordings, of which the first five seconds are taken at 16 kHz.
+    columns : collection of int
+        Columns of each gap.
+    positions : mapping, optional
+        First columns of the gaps by their number of columns; from the seed if None.
+    seed : int
+        Fixes the places of the gaps.
+    progress : callable
+        Called with what is being done, the number of recordings done, and of all.
+
+    Returns
+    -------
+    Result
+        All outcomes.
+
+    Raises
+    ------
+    ParameterError
+        If a gap does not fit.
+    """
+    total = len(recordings) * len(columns)
+    outcomes: list[Outcome] = []
+    for number, recording in enumerate(recordings):
+        x = _excerpt(recording)
+        X = STFT_OF_PROTOCOL.forward(x)
+        for k in columns:
+            progress(f"{recording.name}, {k} columns", len(outcomes) // len(METHODS), total)
+            rng = np.random.default_rng((seed, number, k))
+            starts = _places(X.shape[1], k, rng) if positions is None else positions.get(k, [])
+            if not starts or min(starts) < 0 or max(starts) + k > X.shape[1]:
+                raise ParameterError(
+                    f"positions of {k} columns are {starts}: give first frames from 0 to "
+                    f"{X.shape[1] - k}."
+                )
+            observed = np.ones(X.shape, bool)
+            for start in starts:
+                observed[:, start : start + k] = False
+            for name, method in METHODS.items():
+                started = time.perf_counter()
+                y = method(np.where(observed, X, np.nan), observed, x.size)
+                seconds = time.perf_counter() - started
+                outcomes.append(Outcome(name, recording.name, k, tuple(starts), snr(x, y), seconds))
+    progress("done", total, total)
+    return Result(tuple(outcomes))
+
+
+def _excerpt(recording: Recording) -> NDArray[np.float64]:
+    """Take the first seconds at the protocol's rate."""
+    x = recording.samples[: SECONDS * recording.sr]
+    if recording.sr == SR:
+        return x
+    import soxr
+
+    return np.asarray(soxr.resample(x, recording.sr, SR), np.float64)
+
+
+def _places(n_frames: int, k: int, rng: np.random.Generator) -> list[int]:
+    """Draw the first column of a gap in each of equal slots."""
+    slot = n_frames // GAPS
+    free = slot - 2 * SLOT_MARGIN - k
+    if k < 1 or free < 0:
+        raise ParameterError(f"columns={k}: give 1 to {max(1, slot - 2 * SLOT_MARGIN)}.")
+    return [i * slot + SLOT_MARGIN + int(rng.integers(free + 1)) for i in range(GAPS)]
+
+
+def _zero(X: NDArray[Any], observed: NDArray[np.bool_], length: int) -> NDArray[Any]:
+    """Take lost columns for silence."""
+    return STFT_OF_PROTOCOL.inverse(np.where(observed, X, 0), length=length)
+
+
+def _consistency_janssen(X: NDArray[Any], observed: NDArray[np.bool_], length: int) -> NDArray[Any]:
+    """Recover what is determined, and fill the rest by one autoregressive model for each gap."""
+    found = recover(X, observed, stft=STFT_OF_PROTOCOL, length=length)
+    y = found.samples.copy()
+    missing = ~found.known
+    for gap in runs_of(missing) if missing.any() else ():
+        part = slice(max(0, gap[0] - CONTEXT), gap[-1] + 1 + CONTEXT)
+        y[part] = janssen(y[part], missing[part], order=ORDER, n_iter=ITERATIONS)
+    return y
+
+
+def _spectramend(X: NDArray[Any], observed: NDArray[np.bool_], length: int) -> NDArray[Any]:
+    """Recover what is determined, and fill the rest by default."""
+    found = recover(X, observed, stft=STFT_OF_PROTOCOL, length=length)
+    return fill_gaps(found.samples, ~found.known)
+
+
+METHODS: dict[str, Method] = {
+    "zero": _zero,
+    "consistency_janssen": _consistency_janssen,
+    "spectramend": _spectramend,
+}

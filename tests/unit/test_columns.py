@@ -1,0 +1,89 @@
+"""The experiment on columns: what is determined comes back, the rest is guessed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+from commands import Runner
+from spectramend.errors import FileError, ParameterError
+from spectramend.experiments import columns
+from spectramend.experiments.columns import METHODS, SR, STFT_OF_PROTOCOL, read_positions
+from spectramend.experiments.gaps import Recording
+
+
+def tones(seconds: float, sr: int) -> NDArray[Any]:
+    n = np.arange(round(seconds * sr))
+    parts = [np.sin(2 * np.pi * f / sr * n + f) for f in (220, 331, 550, 1234)]
+    return 0.2 * np.sum(parts, axis=0) + 1e-3 * np.random.default_rng(0).standard_normal(n.size)
+
+
+def test_two_columns_are_determined_and_more_are_guessed() -> None:
+    result = columns.run([Recording("a", tones(5, SR), SR)], columns=[1, 2, 4])
+    rows = {row["condition"]: row["snr_db"] for row in result.rows}
+    assert list(rows) == list(METHODS)
+    for name in ("consistency_janssen", "spectramend"):
+        assert min(rows[name]["1"], rows[name]["2"]) > 250
+        assert rows[name]["4"] > 30
+    assert rows["zero"]["4"] < rows["zero"]["2"] < rows["zero"]["1"] < 25
+
+
+def test_five_seconds_are_taken_at_the_rate_of_the_protocol() -> None:
+    result = columns.run([Recording("a", tones(9, 44100), 44100)], columns=[2])
+    n_frames = STFT_OF_PROTOCOL.n_frames(5 * SR)
+    for outcome in result.outcomes:
+        assert len(outcome.positions) == 5
+        assert max(outcome.positions) + 2 <= n_frames
+        assert min(np.diff(outcome.positions)) >= 2 * columns.SLOT_MARGIN
+
+
+def test_places_follow_from_the_seed_or_from_a_file(tmp_path: Path) -> None:
+    recording = Recording("a", tones(5, SR), SR)
+    first, again, other = (
+        columns.run([recording], columns=[2], seed=s).outcomes[0].positions for s in (0, 0, 1)
+    )
+    assert first == again != other
+    file = tmp_path / "positions.json"
+    file.write_text('{"2": [20, 60]}')
+    told = columns.run([recording], columns=[2], positions=read_positions(file))
+    assert told.outcomes[0].positions == (20, 60)
+
+
+@pytest.mark.parametrize("content", ["[1, 2]", '{"a": [1]}', '{"2": 3}', "{", '{"2": ["x"]}'])
+def test_positions_of_another_form_are_refused(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "positions.json"
+    file.write_text(content)
+    with pytest.raises(FileError, match="give JSON that maps columns to first frames"):
+        read_positions(file)
+
+
+def test_gaps_that_do_not_fit_are_refused() -> None:
+    recording = Recording("a", tones(5, SR), SR)
+    for k in (0, 99):
+        with pytest.raises(ParameterError, match=f"columns={k}: give 1 to"):
+            columns.run([recording], columns=[k])
+    for starts in ([], [-1], [10**6]):
+        with pytest.raises(ParameterError, match="positions of 2 columns are"):
+            columns.run([recording], columns=[2], positions={2: starts})
+
+
+def test_the_command_prints_and_writes_the_same(run: Runner, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", tones(5, SR), SR)
+    (tmp_path / "positions.json").write_text('{"2": [20, 60]}')
+    out = tmp_path / "out"
+    ended = run("experiment", "columns", "--data", tmp_path, "--positions",
+                tmp_path / "positions.json", "--json", "-o", out)  # fmt: skip
+    assert ended.code == 0
+    printed = json.loads(ended.out)
+    assert printed == json.loads((out / "metrics.json").read_text())
+    assert printed["experiment"] == "columns"
+    assert printed["outcomes"][0]["positions"] == [20, 60]
+    table = run("experiment", "columns", "--data", tmp_path, "--columns", 2)
+    assert "2 columns (dB)" in table.out
+    assert run("experiment", "columns", "--data", tmp_path, "--columns", "x").code == 2
