@@ -56,7 +56,12 @@ def x(rng: np.random.Generator) -> NDArray[Any]:
 
 
 def test_a_gap_on_its_own_is_filled_between_models_of_its_sides(x: NDArray[Any]) -> None:
-    for h, fill, order in ((20, fill_short_gap, 160), (101, fill_gap, 404), (400, fill_gap, 1024)):
+    for h, fill, order in (
+        (20, fill_short_gap, 160),
+        (100, fill_short_gap, 400),
+        (101, fill_gap, 404),
+        (400, fill_gap, 1024),
+    ):
         found = fill_gaps(x, lost((8000, 8000 + h)))
         expected = fill(x, 8000, 8000 + h, order=order)
         np.testing.assert_array_equal(found[8000 : 8000 + h], expected)

@@ -20,6 +20,7 @@ MAX_ORDER = 1024
 CONTEXT_ORDERS = 12  # samples on either side that models may see, in orders
 JANSSEN_ORDERS = 4  # the same, of one model for all gaps
 SHORT = 100  # samples of a gap up to which both sides share their models
+SHORT_ORDER = 384  # of these at most, and twice the order of others: one estimate, of high order
 CLOSE = 0.25  # missing samples within an order of a gap that leave it on its own, in its lengths
 
 
@@ -130,7 +131,7 @@ def _between(x: NDArray[np.float64], start: int, stop: int, order: int) -> NDArr
     """Fill a gap from what is on both sides."""
     if stop - start > SHORT:
         return fill_gap(x, start, stop, order=order)
-    return fill_short_gap(x, start, stop, order=min(2 * order, MAX_ORDER))
+    return fill_short_gap(x, start, stop, order=min(2 * order, max(order, SHORT_ORDER)))
 
 
 def _bound(
