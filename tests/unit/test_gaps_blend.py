@@ -67,7 +67,7 @@ def test_what_stands_in_the_gap_is_never_looked_at(rng: np.random.Generator) -> 
 
 def test_no_more_than_the_context_is_looked_at(rng: np.random.Generator) -> None:
     x = noise(900, rng)
-    reach = max(blend.CONTEXTS) * 16
+    reach = max(context for _, context in blend.SIZES) * 16
     found = fill_gap(x, 400, 430, order=16)
     other = np.full(900, np.nan)
     other[400 - reach : 430 + reach] = x[400 - reach : 430 + reach]
@@ -93,7 +93,7 @@ def test_a_decay_is_continued(monkeypatch: pytest.MonkeyPatch, rng: np.random.Ge
     x = np.exp(-t / 300) * (np.sin(0.2 * t) + 1e-5 * rng.standard_normal(t.size))
     assert slope(x, 1400, 300, 256) == pytest.approx(-1 / 300, rel=0.05)
     assert relative_error(x, 1400, 1700) < 1e-8
-    monkeypatch.setattr(blend, "STEEPEST", 0.0)
+    monkeypatch.setattr(blend, "STEEPEST", (0.0, 0.0))
     assert relative_error(x, 1400, 1700) > 1e-6
 
 
@@ -111,7 +111,12 @@ def test_where_sounds_change_each_side_keeps_its_own(
 
 
 def test_a_slope_of_exponentials_is_told_whatever_the_contexts() -> None:
-    x = np.exp(0.01 * np.arange(300))
+    x = np.exp(-0.01 * np.arange(300))
     for start, context in ((100, 100), (30, 100), (100, 20)):
-        assert slope(x, start, 100, context) == pytest.approx(0.01, rel=0.05)
-    assert slope(np.exp(np.arange(300.0)), 100, 100, 100) == pytest.approx(12 / 200)
+        assert slope(x, start, 100, context) == pytest.approx(-0.01, rel=0.05)
+    assert slope(np.exp(-np.arange(300.0)), 100, 100, 100) == pytest.approx(-12 / 200)
+
+
+def test_what_begins_is_taken_for_an_onset_and_not_for_growth() -> None:
+    assert slope(np.exp(0.001 * np.arange(300)), 100, 100, 100) == pytest.approx(0.001, rel=0.05)
+    assert slope(np.exp(np.arange(300.0)), 100, 100, 100) == pytest.approx(0.35 / 200)

@@ -20,10 +20,11 @@ a filter a, element (i, j) of the matrix is, with ``d = |i - j|`` and ``n = q + 
 
 so that two Toeplitz matrices, one of them times min(i, j), hold all models.
 
-Before all this the segment is divided by an exponential that makes both sides equally loud: no
-stationary model decays. Then (1), with models of both sides that do not look into the gap, fills it
-for the first time, and once more with models that do. L and R are estimated from a side and this
-fill: models of a side alone do not agree on phases (20 and 40 ms of music: 0.6 and 1.1 dB less).
+Before all this the segment is divided by an exponential that makes both sides equally loud, unless
+the second is much louder: no stationary model decays. Then (1), with models of both sides that do
+not look into the gap, fills it for the first time, and once more with models that do; these have a
+part in (2) as well. L and R are estimated from a side and this fill: models of a side alone do not
+agree on phases (20 and 40 ms of music: 0.6 and 1.1 dB less).
 """
 
 from __future__ import annotations
@@ -37,10 +38,11 @@ from numpy.typing import NDArray
 
 from spectramend.gaps.autoregression import Prediction, predictor
 
-ORDERS = (3 / 8, 3 / 4, 3 / 2)  # of the models, in orders as they are asked for
-CONTEXTS = (2, 4, 6)  # samples on either side that each of them sees, in the same
-SLOPE_CONTEXT = 4  # samples on either side that tell the slope, in the same
-STEEPEST = 12.0  # nepers between the sides
+# Orders of the models, and samples on either side that each sees, in orders as they are asked for.
+SIZES = ((1 / 4, 2), (1 / 2, 4), (1, 6), (2, 8))
+SHORT_SIZES = ((3 / 8, 2), (3 / 4, 4), (3 / 2, 6))
+STEEPEST = -12.0, 0.35  # nepers between the sides: sounds decay slowly, but begin at once
+JOINT_WEIGHT = 0.5  # of the models of both sides in (2)
 DITHER = 1e-12  # power, relative to that of the context
 GOLDEN = (1 + 5**0.5) / 2
 # What models see: the context begins at edge 0, the gap at 1; it ends at 2, the context at 3.
@@ -73,14 +75,14 @@ def fill_gap(x: NDArray[Any], start: int, stop: int, *, order: int) -> NDArray[n
     Parameters
     ----------
     x : ndarray [shape=(n,), real]
-        The gap with its context on both sides, of which six orders are looked at; what stands in
-        the gap is not. Neither side is silent.
+        The gap with its context on both sides, of which eight orders are looked at; what stands
+        in the gap is not. Neither side is silent.
     start : int
         First missing sample.
     stop : int
         One after the last.
     order : int
-        There are three models on either side, of 3/8, 3/4 and 3/2 of it.
+        There are four models on either side, of 1/4, 1/2, 1 and 2 of it.
 
     Returns
     -------
@@ -102,16 +104,17 @@ def fill_gap(x: NDArray[Any], start: int, stop: int, *, order: int) -> NDArray[n
     >>> bool(np.abs(fill_gap(x, 2000, 2100, order=64) - x[gap]).max() < 0.05)
     True
     """
-    y, g, level = _levelled(x, start, stop, order)
-    h = stop - start
+    h, sizes = stop - start, _sizes(SIZES, order)
+    y, g, level = _levelled(x, start, stop, sizes)
     gap = slice(g, g + h)
     noise = dither(y, g, h)
     for seen in (APART, WHOLE):
-        models = _models(y + noise, g, h, order, seen)
-        y[gap] = joint_fill(y, g, h, [Term(model) for model in models])
-    before = _models(y + noise, g, h, order, BEFORE)
-    after = _models(y + noise, g, h, order, AFTER)
-    y[gap] = weighted_fill(y, g, h, cross_faded(before, after, h))
+        whole = _models(y + noise, g, h, sizes, seen)
+        y[gap] = joint_fill(y, g, h, [Term(model) for model in whole])
+    before = _models(y + noise, g, h, sizes, BEFORE)
+    after = _models(y + noise, g, h, sizes, AFTER)
+    terms = cross_faded(before, after, h) + [Term(model, JOINT_WEIGHT) for model in whole]
+    y[gap] = weighted_fill(y, g, h, terms)
     return y[gap] * level[gap]
 
 
@@ -121,8 +124,8 @@ def fill_short_gap(x: NDArray[Any], start: int, stop: int, *, order: int) -> NDA
     Parameters
     ----------
     x : ndarray [shape=(n,), real]
-        The gap with its context on both sides, of which six orders are looked at; what stands in
-        the gap is not. Neither side is silent.
+        The gap with its context on both sides, of which eight orders are looked at; what stands
+        in the gap is not. Neither side is silent.
     start : int
         First missing sample.
     stop : int
@@ -141,21 +144,26 @@ def fill_short_gap(x: NDArray[Any], start: int, stop: int, *, order: int) -> NDA
     >>> bool(np.abs(fill_short_gap(x, 200, 220, order=32) - x[200:220]).max() < 1e-4)
     True
     """
-    y, g, level = _levelled(x, start, stop, order)
-    h = stop - start
-    models = _models(y + dither(y, g, h), g, h, order, APART)
+    h, sizes = stop - start, _sizes(SHORT_SIZES, order)
+    y, g, level = _levelled(x, start, stop, sizes)
+    models = _models(y + dither(y, g, h), g, h, sizes, APART)
     return joint_fill(y, g, h, [Term(model) for model in models]) * level[g : g + h]
 
 
+def _sizes(relative: Sequence[tuple[float, int]], order: int) -> list[tuple[int, int]]:
+    """Give orders and contexts in samples."""
+    return [(max(1, round(p * order)), context * order) for p, context in relative]
+
+
 def _levelled(
-    x: NDArray[Any], start: int, stop: int, order: int
+    x: NDArray[Any], start: int, stop: int, sizes: Sequence[tuple[int, int]]
 ) -> tuple[NDArray[np.float64], int, NDArray[np.float64]]:
     """Cut out a gap with its context and make both sides equally loud; tell where, and by what."""
-    first = max(0, start - max(CONTEXTS) * order)
-    y = x[first : stop + max(CONTEXTS) * order].astype(np.float64)
+    reach = max(context for _, context in sizes)
+    first = max(0, start - reach)
+    y = x[first : stop + reach].astype(np.float64)
     g, h = start - first, stop - start
-    growth = slope(y, g, h, SLOPE_CONTEXT * order)
-    level = np.exp(growth * (np.arange(y.size) - g - h / 2))
+    level = np.exp(slope(y, g, h, reach // 2) * (np.arange(y.size) - g - h / 2))
     return y / level, g, level
 
 
@@ -180,13 +188,13 @@ def slope(x: NDArray[Any], start: int, h: int, context: int) -> float:
 
     Examples
     --------
-    >>> round(slope(np.exp(0.01 * np.arange(300)), 100, 100, 100), 4)
-    0.01
+    >>> round(slope(np.exp(-0.01 * np.arange(300)), 100, 100, 100), 4)
+    -0.01
     """
     before, after = x[max(0, start - context) : start], x[start + h : start + h + context]
     ratio = np.mean(after**2) / np.mean(before**2)
     distance = (before.size + after.size) / 2 + h
-    return float(np.clip(np.log(ratio) / 2, -STEEPEST, STEEPEST) / distance)
+    return float(np.clip(np.log(ratio) / 2, *STEEPEST) / distance)
 
 
 def dither(x: NDArray[Any], start: int, h: int) -> NDArray[np.float64]:
@@ -351,15 +359,19 @@ def normal_equations(
 
 
 def _models(
-    y: NDArray[Any], g: int, h: int, order: int, seen: Sequence[tuple[int, int]]
+    y: NDArray[Any],
+    g: int,
+    h: int,
+    sizes: Sequence[tuple[int, int]],
+    seen: Sequence[tuple[int, int]],
 ) -> list[Prediction]:
-    """Estimate models of what they see of a gap as it is filled now."""
+    """Estimate models, given their orders and contexts, of what they see of a gap as it is now."""
     models = []
-    for relative, context in zip(ORDERS, CONTEXTS, strict=True):
-        edges = max(0, g - context * order), g, g + h, min(y.size, g + h + context * order)
+    for order, context in sizes:
+        edges = max(0, g - context), g, g + h, min(y.size, g + h + context)
         segments = [y[edges[first] : edges[last]] for first, last in seen]
         most = max(1, (max(segment.size for segment in segments) - 1) // 3)
-        models.append(predictor(segments, max(1, min(round(relative * order), most))))
+        models.append(predictor(segments, max(1, min(order, most))))
     return models
 
 
