@@ -247,7 +247,7 @@ def test_repaired_samples_over_full_scale_are_limited_and_counted(
                 "--subtype", "FLOAT")  # fmt: skip
     assert ended.code == 0
     y = soundfile.read(tmp_path / "f.wav")[0]
-    assert np.abs(y[SR // 4 : -SR // 4]).max() == pytest.approx(1.2, rel=0.06)
+    assert 1.05 < np.abs(y[SR // 4 : -SR // 4]).max() < 1.25
 
 
 def test_stdin_and_stdout(damaged: Path, tmp_path: Path) -> None:
