@@ -126,6 +126,12 @@ def test_a_gap_at_an_end_is_bounded(x: NDArray[Any], span: tuple[int, int]) -> N
     assert snr_db(x, y, missing) > -6
 
 
+def test_a_side_shorter_than_the_order_is_no_side_of_its_own(x: NDArray[Any]) -> None:
+    missing = lost((300, 400), n=3000)
+    expected = janssen(x[: 400 + 1600], missing[: 400 + 1600], order=400)
+    np.testing.assert_array_equal(fill_gaps(x[:3000], missing)[300:400], expected[300:400])
+
+
 @pytest.mark.parametrize("silent", [slice(0, 8000), slice(8200, N), slice(7000, 9000)])
 def test_digital_silence_around_a_gap(x: NDArray[Any], silent: slice) -> None:
     quiet = x.copy()

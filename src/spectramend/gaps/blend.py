@@ -39,7 +39,7 @@ from numpy.typing import NDArray
 from spectramend.gaps.autoregression import Prediction, predictor
 
 # Orders of the models, and samples on either side that each sees, in orders as they are asked for.
-SIZES = ((1 / 4, 2), (1 / 2, 4), (1, 6), (2, 8))
+SIZES = ((1 / 4, 1), (1 / 2, 2), (1, 4), (2, 8))
 SHORT_SIZES = ((3 / 8, 2), (3 / 4, 4), (3 / 2, 6))
 STEEPEST = -12.0, 0.35  # nepers between the sides: sounds decay slowly, but begin at once
 JOINT_WEIGHT = 0.5  # of the models of both sides in (2)
