@@ -83,7 +83,7 @@ class FileRepair:
 
 
 def repair_file(
-    source: str | os.PathLike[str],
+    source: str | os.PathLike[str] | FileInfo,
     target: str | os.PathLike[str],
     damaged: Mask | Region | Sequence[Region],
     *,
@@ -104,8 +104,8 @@ def repair_file(
 
     Parameters
     ----------
-    source : path-like
-        The recording.
+    source : path-like or FileInfo
+        The recording, or what `spectramend.audio.inspect` found of it.
     target : path-like
         The file to be written, which may be the recording itself; its ending chooses the container.
     damaged : Mask, Region or sequence of Region
@@ -157,7 +157,7 @@ def repair_file(
     uncompressed file every other byte, too. See `spectramend.audio.write_patched`.
     """
     started = time.perf_counter()
-    info = inspect(source, salvage=salvage)
+    info = source if isinstance(source, FileInfo) else inspect(source, salvage=salvage)
     # Before any work is done for it.
     check_output(target, overwrite=overwrite)
     choose_target(info, Path(target), subtype, allow_lossy=allow_lossy)
@@ -198,7 +198,7 @@ def repair_file(
 
 
 def detect_file(
-    source: str | os.PathLike[str],
+    source: str | os.PathLike[str] | FileInfo,
     *,
     thresholds: Thresholds | None = None,
     kinds: Collection[str] = KINDS,
@@ -209,8 +209,8 @@ def detect_file(
 
     Parameters
     ----------
-    source : path-like
-        The recording.
+    source : path-like or FileInfo
+        The recording, or what `spectramend.audio.inspect` found of it.
     thresholds : Thresholds, optional
         What counts as damage.
     kinds : collection of str
@@ -236,7 +236,7 @@ def detect_file(
     FileError
         If it cannot be read.
     """
-    info = inspect(source, salvage=salvage)
+    info = source if isinstance(source, FileInfo) else inspect(source, salvage=salvage)
     passes = 2  # over the recording
     total = round(passes * info.seconds)
 

@@ -3,8 +3,8 @@
 Only a region and its context are read and transformed, so that the cost does not depend on how long
 the recording is. What is done to a region depends on its damage:
 
-- missing over the whole band: samples from an autoregressive model (`gaps`);
-- missing in a band: cells predicted bin by bin from both sides (`subbands`);
+- missing over the whole band: samples from autoregressive models (`gaps`);
+- missing in a band: cells predicted from both sides and told from the other bands (`subbands`);
 - occluded: the event is told from the target by exemplars of the context (`events`).
 
 No sample outside a region changes; fades lie inside.
@@ -38,7 +38,7 @@ from spectramend.judging import (
 from spectramend.masks import Damage
 from spectramend.regions import Region, of_channel, touching
 from spectramend.splicing import faded
-from spectramend.stft import STFT
+from spectramend.stft import STFT, frame_length
 from spectramend.subbands import fill_band, frames_for_band
 
 SCATTERED = 1000  # missing samples at most that share a job, unless they are one gap
@@ -57,7 +57,7 @@ class Options:
     stft : STFT, optional
         The transform; to suit each region if None.
     dictionaries : tuple of Dictionary
-        How the target sounds, besides the context.
+        How the target under an event sounds, besides the context; their transform suits it, too.
     """
 
     damage: Literal["auto", "missing", "occluded"] = "auto"
@@ -402,7 +402,7 @@ def _segment(
         low, high = min(bands, key=lambda band: band[1] - band[0])
         n_fft = suitable_stft(channel.sr, span, low, high).n_fft
         side = max(span[0] - first, last - span[1])
-        usual = 2 ** round(np.log2(FRAME_S * channel.sr))
+        usual = frame_length(FRAME_S, channel.sr)
         while n_fft > max(last - first, LEAST_FRAME) or (
             usual >= n_fft > LEAST_FRAME and n_fft / 2 > side > 0
         ):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from spectramend.detection import damage_kind
 from spectramend.masks import Damage
 from spectramend.regions import Region
-from spectramend.stft import STFT
+from spectramend.stft import STFT, frame_length
 
 Read: TypeAlias = Callable[[int, int], NDArray[Any]]
 Span: TypeAlias = tuple[int, int]
@@ -152,7 +152,7 @@ def suitable_stft(sr: int, span: Span, low: float, high: float) -> STFT:
     >>> [suitable_stft(16000, (0, samples), 0, 8000).n_fft for samples in (16000, 100)]
     [1024, 128]
     """
-    n_fft = 2 ** round(np.log2(FRAME_S * sr))
+    n_fft = frame_length(FRAME_S, sr)
     samples = span[1] - span[0]
     while n_fft > 2 * samples and n_fft > LEAST_FRAME:
         n_fft //= 2

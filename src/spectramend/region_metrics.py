@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from spectramend.errors import MismatchError
 from spectramend.metrics import log_spectral_distance, snr
 from spectramend.regions import Region
-from spectramend.stft import STFT
+from spectramend.stft import STFT, frame_length
 
 FRAME_S = 0.064  # of the transform, rounded to a power of two
 CONTEXT_S = 1.0  # of a region, on either side: what the floor of the distance refers to
@@ -75,7 +75,7 @@ def _measure(
     low, high = region.band(sr=sr)
     context = round(CONTEXT_S * sr)
     first, last = max(0, start - context), min(t.size, stop + context)
-    n_fft = max(2, min(2 ** round(np.log2(FRAME_S * sr)), last - first))
+    n_fft = max(2, min(frame_length(FRAME_S, sr), last - first))
     stft = STFT(n_fft, max(1, n_fft // 4))
     T, Y = (stft.forward(z[first:last]) for z in (t, y))
     center = np.arange(T.shape[1]) * stft.hop_length + first

@@ -21,7 +21,7 @@ from spectramend.file_restoration import Excerpt, FileRepair
 from spectramend.jobs import Job
 from spectramend.regions import Region
 from spectramend.report import Column, Panel, Picture, Sound, listening_page, spectrogram_figure
-from spectramend.stft import STFT
+from spectramend.stft import STFT, frame_length
 
 MAX_EXCERPTS = 12  # that are shown and heard
 CONTEXT_S = 1.0  # of an excerpt, on either side
@@ -235,7 +235,7 @@ def _sounds(excerpts: Sequence[Excerpt], sr: int) -> tuple[list[float], list[Sou
 def _figure(folder: Path, number: int, excerpt: Excerpt, sr: int) -> Picture:
     """Draw an excerpt before and after, with its regions."""
     start, before, after = _cut(excerpt, sr)
-    n_fft = min(2 ** round(np.log2(FRAME_S * sr)), before.size)
+    n_fft = min(frame_length(FRAME_S, sr), before.size)
     stft = STFT(n_fft, max(1, n_fft // 4))
     boxes = []
     for region in excerpt.job.regions:

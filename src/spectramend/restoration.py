@@ -76,10 +76,11 @@ def repair(
         What is wrong with regions. ``"auto"`` looks: digital silence, NaN, one value, a repeated
         buffer and an empty band are missing; everything else is occluded. A mask says it itself.
     dictionary : Dictionary or sequence of Dictionary, optional
-        How the target sounds. None learns it: from the context of a region, or from the reliable
-        cells.
+        How the target sounds, for occluded regions and for masks. None learns it: from the context
+        of a region, or from the reliable cells.
     stft : STFT, optional
-        The transform; that of the dictionary or the mask, or to suit each region, if None.
+        The transform. If None, that of the mask, for occluded regions that of the dictionary, or
+        what suits each region.
     context_s : float, > 0
         How much of the recording on either side of a region to look at, in seconds.
     keep_reliable : bool

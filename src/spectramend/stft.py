@@ -320,6 +320,29 @@ class STFT:
         return (n_frames - 1) * self.hop_length + self.n_fft
 
 
+def frame_length(seconds: float, sr: float) -> int:
+    """Choose the power of two that is nearest to a duration, in the logarithm.
+
+    Parameters
+    ----------
+    seconds : float, > 0
+        The duration.
+    sr : float, > 0
+        Sample rate in Hz.
+
+    Returns
+    -------
+    int
+        Samples of a frame.
+
+    Examples
+    --------
+    >>> frame_length(0.064, 16000), frame_length(0.064, 44100)
+    (1024, 2048)
+    """
+    return int(2 ** round(np.log2(seconds * sr)))
+
+
 def _as_signal(x: ArrayLike) -> NDArray[Any]:
     """Take samples as they come in float32, all others as float64."""
     signal = np.asarray(x)

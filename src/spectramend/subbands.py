@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectramend.crossband import Told, tell, view
-from spectramend.stft import STFT
+from spectramend.stft import STFT, frame_length
 
 FRAME_S = 0.008  # of the transform, unless one is given
 LEAST_BINS = 2  # of a band
@@ -140,7 +140,7 @@ def frames_for_band(sr: int, samples: int, width_hz: float) -> STFT:
     >>> frames_for_band(16000, 160000, 2.0).n_fft
     16384
     """
-    n_fft = 2 ** round(np.log2(FRAME_S * sr))
+    n_fft = frame_length(FRAME_S, sr)
     while width_hz * n_fft / sr < LEAST_BINS and 8 * n_fft <= samples:
         n_fft *= 2
     return STFT(n_fft, n_fft // 4)

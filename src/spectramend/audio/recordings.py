@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramend.audio.reading import is_truncated
+from spectramend.audio.reading import is_truncated, reason
 from spectramend.errors import AudioError, FileError, ParameterError
 from spectramend.files import Source, check_input, whole_file
 
@@ -88,7 +88,7 @@ def read(path: str | os.PathLike[str]) -> Audio:
             promised, sr, subtype = stream.frames, stream.samplerate, stream.subtype
             samples = stream.read(dtype="float64", always_2d=True).T
     except (soundfile.SoundFileError, TypeError) as error:
-        raise AudioError(f"{source}: cannot be read as audio: {_reason(error)}.") from None
+        raise AudioError(f"{source}: cannot be read as audio: {reason(error)}.") from None
     except (ValueError, MemoryError):
         raise AudioError(
             f"{source}: its header does not say how long it is, or longer than fits in memory; "
@@ -164,7 +164,7 @@ def write(
         with whole_file(path, overwrite=overwrite) as temporary:
             soundfile.write(temporary, samples.T, sr, subtype=subtype, format=file_format)
     except (soundfile.SoundFileError, TypeError, ValueError) as error:
-        raise AudioError(f"{path}: cannot be written: {_reason(error)}.") from None
+        raise AudioError(f"{path}: cannot be written: {reason(error)}.") from None
 
 
 def read_same_rate(paths: list[Path]) -> list[Audio]:
@@ -217,8 +217,3 @@ def recordings_in(folder: str | os.PathLike[str]) -> list[Path]:
         for path in Path(folder).iterdir()
         if path.suffix[1:].upper() in endings and path.name[0] != "." and path.is_file()
     )
-
-
-def _reason(error: Exception) -> str:
-    """Give what libsndfile says, without the name of the file."""
-    return str(error).rsplit(": ", 1)[-1].rstrip(".")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 
@@ -22,22 +22,6 @@ from spectramend.cli.base import (
     transform,
 )
 from spectramend.errors import AudioError
-
-
-class Heading(NamedTuple):
-    """A column of a table: its key in the rows, and its heading."""
-
-    key: str
-    heading: str
-
-
-REGION_COLUMNS = (
-    Heading("channel", "Channel"),
-    Heading("region", "Region (s, Hz)"),
-    Heading("label", "Label"),
-    Heading("snr_db", "SNR (dB)"),
-    Heading("lsd_db", "LSD (dB)"),
-)
 
 if TYPE_CHECKING:
     from spectramend.audio import Audio
@@ -228,6 +212,7 @@ def evaluate(reference: Path, estimate: Path, labels: Path | None, as_json: bool
     from spectramend import audio, metrics
     from spectramend.formats import read_regions
     from spectramend.region_metrics import evaluate_regions
+    from spectramend.report import Column
 
     recordings = audio.read_same_rate([reference, estimate])
     sr = recordings[0].sr
@@ -241,6 +226,13 @@ def evaluate(reference: Path, estimate: Path, labels: Path | None, as_json: bool
         for name, value in scores.items():
             click.echo(f"{name:<10} {'-' if value is None else format(value, '.3f')}")
         if inside:
-            print_table(REGION_COLUMNS, inside)
+            columns = (
+                Column("channel", "Channel"),
+                Column("region", "Region (s, Hz)"),
+                Column("label", "Label"),
+                Column("snr_db", "SNR (dB)"),
+                Column("lsd_db", "LSD (dB)"),
+            )
+            print_table(columns, inside)
     for line in metrics.missing_metrics():
         say(line)

@@ -156,13 +156,13 @@ def repair(
                 regions = _labelled(labels, info)
             elif detects:
                 with progress() as show:
-                    regions = detect_file(recording, salvage=salvage, progress=show)[1]
+                    regions = detect_file(info, progress=show)[1]
                 say(count_text(regions))
             damaged = [_prepared(region, info, channel) for region in regions]
         voices = [Dictionary.load(path) for path in dictionaries] or None
         with output_file(output, audio.usual_ending(info)) as target, progress() as show:
             done = repair_file(
-                recording,
+                info,
                 target,
                 damaged,
                 damage=damage,
@@ -172,7 +172,6 @@ def repair(
                 keep_reliable=keep_reliable,
                 subtype=subtype,
                 allow_lossy=lossy,
-                salvage=salvage,
                 overwrite=overwrite,
                 n_excerpts=repair_report.MAX_EXCERPTS if report is not None else 0,
                 progress=show,

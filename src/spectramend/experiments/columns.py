@@ -1,9 +1,9 @@
 """Missing columns: spectra with some frames lost, and the signal that is left.
 
 Five times a few neighbouring columns of the spectrum of five seconds are lost, as in the protocol
-of U-PHAIN-TF. Given are all others. Overlapping frames say most samples
-twice: what they determine is recovered first, and only the others have to be guessed. Results are
-signal-to-noise ratios of the whole signal.
+of U-PHAIN-TF. Given are all others. Overlapping frames say most samples twice: what they determine
+is recovered first, and only the others have to be guessed. Results are signal-to-noise ratios of
+the whole signal.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from spectramend.consistency import recover
 from spectramend.errors import FileError, ParameterError
 from spectramend.experiments.conditions import Progress
-from spectramend.experiments.gaps import Recording
+from spectramend.experiments.gaps import Recording, rows_by_length
 from spectramend.files import check_input
 from spectramend.gaps import fill_gaps, janssen
 from spectramend.gaps.autoregression import runs_of
@@ -83,22 +83,9 @@ class Result:
     @property
     def rows(self) -> list[dict[str, Any]]:
         """A dict for each method: ``condition, snr_db`` by columns, ``signals, seconds``."""
-        rows = []
-        for name in dict.fromkeys(o.condition for o in self.outcomes):
-            own = [o for o in self.outcomes if o.condition == name]
-            by_columns = {
-                str(k): float(np.mean([o.snr_db for o in own if o.columns == k]))
-                for k in dict.fromkeys(o.columns for o in own)
-            }
-            rows.append(
-                {
-                    "condition": name,
-                    "snr_db": by_columns,
-                    "signals": len({o.signal for o in own}),
-                    "seconds": float(np.mean([o.seconds for o in own])),
-                }
-            )
-        return rows
+        return rows_by_length(
+            [(o.condition, o.signal, o.columns, o.snr_db, o.seconds) for o in self.outcomes]
+        )
 
 
 def read_positions(path: Path) -> dict[int, list[int]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -123,6 +123,42 @@ def run_condition(
         "seconds": round(seconds, 2),
     }
     return Condition(name, samples, cells, row)
+
+
+def mean_rows(
+    tables: Sequence[Sequence[Mapping[str, Any]]], keys: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Average tables that have the same conditions.
+
+    Parameters
+    ----------
+    tables : sequence of sequence of mapping
+        The rows of each table, with a ``condition``.
+    keys : sequence of str
+        Fields to average; what a table does not have does not count.
+
+    Returns
+    -------
+    list of dict
+        A row for each condition; none if there are no tables.
+
+    Examples
+    --------
+    >>> mean_rows([[{"condition": "mix", "a": 1.0}], [{"condition": "mix", "a": None}]], ["a"])
+    [{'condition': 'mix', 'a': 1.0}]
+    """
+
+    def mean(values: list[float | None]) -> float | None:
+        known = [value for value in values if value is not None and np.isfinite(value)]
+        return float(np.mean(known)) if known else None
+
+    return [
+        {
+            "condition": rows[0]["condition"],
+            **{key: mean([row[key] for row in rows]) for key in keys},
+        }
+        for rows in zip(*tables, strict=True)
+    ]
 
 
 def fit_as_notebook(

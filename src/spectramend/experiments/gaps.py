@@ -109,23 +109,45 @@ class Result:
             (f"published {p['method']}", p["signal"], p["gap_ms"], p["snr_db"], None)
             for p in self.published
         ]
-        rows = []
-        for name in dict.fromkeys(item[0] for item in measured + others):
-            own = [item for item in measured + others if item[0] == name]
-            times = [item[4] for item in own if item[4] is not None]
-            lengths = dict.fromkeys(item[2] for item in own)
-            rows.append(
-                {
-                    "condition": name,
-                    "snr_db": {
-                        str(ms): float(np.mean([item[3] for item in own if item[2] == ms]))
-                        for ms in lengths
-                    },
-                    "signals": len({item[1] for item in own}),
-                    "seconds": float(np.mean(times)) if times else None,
-                }
-            )
-        return rows
+        return rows_by_length([*measured, *others])
+
+
+def rows_by_length(
+    results: Sequence[tuple[str, str, int, float, float | None]],
+) -> list[dict[str, Any]]:
+    """Average results over signals.
+
+    Parameters
+    ----------
+    results : sequence of (str, str, int, float, float or None)
+        Condition, signal, length of the gaps, SNR in dB, and seconds if they are known, of each.
+
+    Returns
+    -------
+    list of dict
+        A dict for each condition: ``condition, snr_db`` by length, ``signals, seconds``.
+
+    Examples
+    --------
+    >>> rows_by_length([("zero", "a", 20, 0.0, 1.0), ("zero", "b", 20, 2.0, 3.0)])
+    [{'condition': 'zero', 'snr_db': {'20': 1.0}, 'signals': 2, 'seconds': 2.0}]
+    """
+    rows = []
+    for name in dict.fromkeys(condition for condition, *_ in results):
+        own = [result for result in results if result[0] == name]
+        by_length: dict[str, list[float]] = {}
+        for _, _, length, snr_db, _ in own:
+            by_length.setdefault(str(length), []).append(snr_db)
+        times = [seconds for *_, seconds in own if seconds is not None]
+        rows.append(
+            {
+                "condition": name,
+                "snr_db": {length: float(np.mean(found)) for length, found in by_length.items()},
+                "signals": len({signal for _, signal, *_ in own}),
+                "seconds": float(np.mean(times)) if times else None,
+            }
+        )
+    return rows
 
 
 def load(folder: Path) -> list[Recording]:

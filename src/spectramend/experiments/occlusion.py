@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 
 from spectramend import audio
 from spectramend.errors import FileError, ParameterError
-from spectramend.experiments.conditions import Progress
+from spectramend.experiments.conditions import Progress, mean_rows
 from spectramend.metrics import log_spectral_distance, pesq_wb
 from spectramend.regions import Region
 from spectramend.restoration import repair
-from spectramend.stft import STFT
+from spectramend.stft import STFT, frame_length
 
 Kind: TypeAlias = Literal["speech", "music"]
 Damage: TypeAlias = Literal["occluded", "missing"]
@@ -155,16 +155,7 @@ class Result:
             A row for each condition; what a scene does not have does not count.
         """
         tables = [s["rows"] for s in self.scenes if kind in (None, s["kind"])]
-        if not tables:
-            return []
-        names = [row["condition"] for row in tables[0]]
-        return [
-            {
-                "condition": name,
-                **{key: _mean([table[i][key] for table in tables]) for key in MEASURES},
-            }
-            for i, name in enumerate(names)
-        ]
+        return mean_rows(tables, MEASURES)
 
 
 def load(folder: Path) -> tuple[list[Sound], list[Sound]]:
@@ -283,7 +274,7 @@ def lay(recording: Sound, event: Sound, *, damage: Damage = "occluded") -> Scene
         The scene.
     """
     T, sr = recording.samples, recording.sr
-    n_fft = 2 ** round(np.log2(FRAME_S * sr))
+    n_fft = frame_length(FRAME_S, sr)
     stft = STFT(n_fft, n_fft // 4)
     e = loudest_part(_resampled(event, sr), round(EVENT_S * sr))
     start = T.size // 2 - e.size // 2
@@ -549,9 +540,3 @@ def _resampled(event: Sound, sr: int) -> NDArray[Any]:
 def _decibels(signal: float, noise: float) -> float:
     """Compare energies."""
     return float(10 * np.log10(signal / max(noise, 1e-30 * signal)))
-
-
-def _mean(values: list[float | None]) -> float | None:
-    """Take the mean of the values that there are."""
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known else None

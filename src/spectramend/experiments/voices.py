@@ -26,6 +26,7 @@ from spectramend.experiments.conditions import (
     Progress,
     Scene,
     fit_as_notebook,
+    mean_rows,
     run_condition,
 )
 from spectramend.masks import Mask
@@ -165,14 +166,7 @@ class Result:
     @property
     def rows(self) -> list[dict[str, Any]]:
         """The table of means over the pairs; what a pair does not have does not count."""
-        tables = [pair.rows for pair in self.pairs]
-        return [
-            {
-                "condition": name,
-                **{key: _mean([table[i][key] for table in tables]) for key in MEASURES},
-            }
-            for i, name in enumerate(row["condition"] for row in tables[0])
-        ]
+        return mean_rows([pair.rows for pair in self.pairs], MEASURES)
 
 
 @dataclass(frozen=True)
@@ -426,9 +420,3 @@ def _read(path: Path) -> NDArray[Any]:
     if not x.any():
         raise AudioError(f"{path}: is digital silence; remove it.")
     return x
-
-
-def _mean(values: list[float | None]) -> float | None:
-    """Take the mean of the values that there are."""
-    known = [value for value in values if value is not None and np.isfinite(value)]
-    return float(np.mean(known)) if known else None

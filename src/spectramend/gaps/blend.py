@@ -36,7 +36,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramend.gaps.autoregression import Prediction, predictor
+from spectramend.gaps.autoregression import RIDGES, Prediction, predictor
 
 # Orders of the models, and samples on either side that each sees, in orders as they are asked for.
 SIZES = ((1 / 4, 1), (1 / 2, 2), (1, 4), (2, 8))
@@ -47,7 +47,6 @@ DITHER = 1e-12  # power, relative to that of the context
 GOLDEN = (1 + 5**0.5) / 2
 # What models see: the context begins at edge 0, the gap at 1; it ends at 2, the context at 3.
 APART, WHOLE, BEFORE, AFTER = [(0, 1), (2, 3)], [(0, 3)], [(0, 2)], [(1, 3)]
-RIDGES = (1e-12, 1e-9, 1e-6, 1e-3)  # keep the matrix positive where a model is all but perfect
 
 
 @dataclass(frozen=True)
