@@ -398,6 +398,8 @@ def test_interrupt_ends_with_130_and_leaves_nothing(tmp_path: Path) -> None:
         [sys.executable, "-m", "spectramend", "demo", "-o", str(tmp_path / "demo")],
         stderr=subprocess.PIPE,
         text=True,
+        # A job in the background of a shell ignores the signal, and so would the command.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert started.stderr is not None
     assert "mixing" in started.stderr.readline()
