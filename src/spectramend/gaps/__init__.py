@@ -2,11 +2,18 @@
 
 from spectramend.gaps.autoregression import burg, janssen
 from spectramend.gaps.blend import fill_gap, fill_short_gap
+from spectramend.gaps.factorized import Filled, am, am_to_em_tf, em_tf
 from spectramend.gaps.filling import CONTEXT_ORDERS, fill_gaps, model_order
+from spectramend.gaps.variances import Variances
 
 __all__ = [
     "CONTEXT_ORDERS",
+    "Filled",
+    "Variances",
+    "am",
+    "am_to_em_tf",
     "burg",
+    "em_tf",
     "fill_gap",
     "fill_gaps",
     "fill_short_gap",
