@@ -96,14 +96,14 @@ def infer(frames: NDArray[Any], lost: NDArray[np.bool_], V: NDArray[Any]) -> Pos
     log_det[whole] = -bin_counts(L) @ np.log(V[:, whole])
     some = (counts > 0) & ~whole
     one_run = some & (counts == L - lost[:, ::-1].argmax(axis=1) - first)
-    for sizes, way in ((counts, _by_precision), (L - counts, _by_covariance)):
-        rows = np.flatnonzero(one_run & (sizes == np.minimum(counts, L - counts)))
-        one_run[rows] = False
-        some[rows] = False
-        for batch in _batches(rows[np.argsort(-sizes[rows], kind="stable")]):
-            found = way(mean[batch], lost[batch], first[batch], V[:, batch])
-            mean[batch], spread[:, batch], log_det[batch] = found.mean, found.spread, found.log_det
-    for n in np.flatnonzero(some):
+    rows = np.flatnonzero(one_run)
+    rows = rows[np.argsort(np.minimum(counts, L - counts)[rows], kind="stable")]
+    for at in range(0, rows.size, AT_ONCE):
+        batch = rows[at : at + AT_ONCE]
+        mean[batch], spread[:, batch], log_det[batch] = _one_run(
+            mean[batch], lost[batch], first[batch], V[:, batch]
+        )
+    for n in np.flatnonzero(some & ~one_run):
         mean[n], spread[:, n], log_det[n] = _several_runs(mean[n], lost[n], V[:, n])
     return Posterior(mean, spread, log_det)
 
@@ -163,46 +163,30 @@ def bin_counts(n_fft: int) -> NDArray[np.float64]:
     return counts
 
 
-def _batches(rows: NDArray[np.intp]) -> list[NDArray[np.intp]]:
-    """Split rows into those that are worked on together."""
-    return [rows[at : at + AT_ONCE] for at in range(0, rows.size, AT_ONCE)]
-
-
-def _by_precision(
+def _one_run(
     known: NDArray[Any], lost: NDArray[np.bool_], first: NDArray[np.intp], V: NDArray[Any]
-) -> Posterior:
-    """Infer one run of each frame, which begins at `first`, by (2) and (3)."""
-    L, counts = lost.shape[1], lost.sum(axis=1)
-    lags, product = circulant(V, known)
-    h = int(counts.max())
-    run = (first[:, None] + np.arange(h)) % L
-    inverses = invert(lags[:, :h], counts)
-    mean = known.copy()
-    # Solutions are zero beyond the end of a run.
-    mean[np.arange(first.size)[:, None], run] -= inverses.solve(
-        np.take_along_axis(product, run, axis=1)
-    )
-    return Posterior(mean, inverses.spectra(L).T, inverses.log_det)
-
-
-def _by_covariance(
-    known: NDArray[Any], lost: NDArray[np.bool_], first: NDArray[np.intp], V: NDArray[Any]
-) -> Posterior:
-    """Infer one run of each frame, which begins at `first`, by (4) to (6)."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Infer one run of each frame, which begins at `first`: means, spreads, log-determinants."""
     import scipy.fft
 
     L, counts = lost.shape[1], lost.sum(axis=1)
-    h = int(L - counts.min())
-    run = (first[:, None] + counts[:, None] + np.arange(h)) % L
-    inverses = invert(scipy.fft.irfft(V.T, L)[:, :h], L - counts)
-    weights = np.zeros(known.shape)
-    weights[np.arange(first.size)[:, None], run] += inverses.solve(
-        np.take_along_axis(known, run, axis=1)
-    )
-    mean = scipy.fft.irfft(scipy.fft.rfft(weights) * V.T, L)
-    spread = np.maximum(V - V**2 * inverses.spectra(L).T, 0.0)
-    log_det = inverses.log_det - bin_counts(L) @ np.log(V)
-    return Posterior(np.where(lost, mean, known), spread, log_det)
+    of_known = 2 * counts > L  # whether Q is smaller than P
+    lags, product = circulant(V, known)
+    lags[of_known] = scipy.fft.irfft(V.T[of_known], L)
+    sizes = np.where(of_known, L - counts, counts)
+    start = np.where(of_known, first + counts, first)
+    h = int(sizes.max())
+    run = (start[:, None] + np.arange(h)) % L
+    inverses = invert(lags[:, :h], sizes)
+    right = np.take_along_axis(np.where(of_known[:, None], known, -product), run, axis=1)
+    solved = np.zeros(known.shape)
+    np.put_along_axis(solved, run, inverses.solve(right), axis=1)  # zeros beyond the run
+    by_covariance = scipy.fft.irfft(scipy.fft.rfft(solved) * V.T, L)
+    mean = np.where(lost, np.where(of_known[:, None], by_covariance, solved), known)
+    own = inverses.spectra(L).T
+    spread = np.where(of_known, np.maximum(V - V**2 * own, 0.0), own)
+    log_det = inverses.log_det - of_known * (bin_counts(L) @ np.log(V))
+    return mean, spread, log_det
 
 
 def _several_runs(

@@ -190,15 +190,20 @@ def _durbin(
     backwards = np.ascontiguousarray(lags[:, h - 1 :: -1])
     a, product = np.zeros_like(lags), np.empty((count, h))
     a[:, 0] = 1.0
-    error = lags[:, 0].copy()
-    log_det = np.log(error)
-    for k in range(1, h):
-        n = int(np.searchsorted(-sizes, -k))  # matrices with more than k rows
-        short, grown, scratch = a[:n, :k], a[:n, 1 : k + 1], product[:n, :k]
-        residual = np.matmul(short[:, None], backwards[:n, h - 1 - k : h - 1, None])[:, 0, 0]
-        reflection = residual / error[:n]
-        np.multiply(short[:, ::-1], reflection[:, None], out=scratch)
-        grown -= scratch
-        error[:n] *= 1 - reflection**2
-        log_det[:n] += np.log(error[:n])
-    return a, error, log_det
+    errors = np.ones((h, count))
+    errors[0] = lags[:, 0]
+    larger = np.searchsorted(-sizes, -np.arange(h))  # matrices with more than k rows
+    # NumPy 2.4 copies rows that are shorter than its buffer, which takes longer than the work.
+    buffer = np.setbufsize(16)
+    try:
+        for k in range(1, h):
+            n = larger[k]
+            short, grown, scratch = a[:n, :k], a[:n, 1 : k + 1], product[:n, :k]
+            residual = np.matmul(short[:, None], backwards[:n, h - 1 - k : h - 1, None])[:, 0, 0]
+            reflection = residual / errors[k - 1, :n]
+            np.multiply(short[:, ::-1], reflection[:, None], out=scratch)
+            grown -= scratch
+            np.multiply(errors[k - 1, :n], 1 - reflection**2, out=errors[k, :n])
+    finally:
+        np.setbufsize(buffer)
+    return a, errors[sizes - 1, np.arange(count)], np.log(errors).sum(axis=0)
