@@ -171,7 +171,8 @@ def experiment_gaps(
 ) -> None:
     """Cut ten gaps into every recording and fill them.
 
-    Where the recordings are those of published results, these stand beside ours.
+    Where the recordings are those of published results, these stand beside ours. Most of the time
+    goes into em_tf, am and am_to_em_tf; --methods can leave them out.
     """
     from spectramend.experiments import gaps
     from spectramend.files import check_folder

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from spectramend import audio
 from spectramend.errors import FileError, ParameterError
 from spectramend.experiments.conditions import Progress
-from spectramend.gaps import janssen
+from spectramend.gaps import Filled, am, am_to_em_tf, em_tf, janssen
 from spectramend.metrics import snr
 from spectramend.regions import Region
 from spectramend.restoration import repair
@@ -204,7 +204,7 @@ def run(
     seed : int
         Fixes the places of the gaps, and random starts.
     progress : callable
-        Called with what is being done, the number of recordings done, and of all.
+        Called with what is being done, the number of outcomes so far, and of all.
 
     Returns
     -------
@@ -220,16 +220,15 @@ def run(
     unknown = [name for name in methods or () if name not in METHODS]
     if unknown:
         raise ParameterError(f"methods has {unknown[0]!r}: give some of {', '.join(METHODS)}.")
-    total = len(recordings) * len(gap_ms)
+    total = len(recordings) * len(gap_ms) * len(names)
     outcomes: list[Outcome] = []
-    done = 0
     for number, recording in enumerate(recordings):
         for ms in gap_ms:
-            progress(f"{recording.name}, {ms} ms", done, total)
             rng = np.random.default_rng((seed, number, ms))
             gaps = places(recording, ms, rng)
-            outcomes += [_outcome(recording, ms, gaps, name, seed) for name in names]
-            done += 1
+            for name in names:
+                progress(f"{recording.name}, {ms} ms, {name}", len(outcomes), total)
+                outcomes.append(_outcome(recording, ms, gaps, name, seed))
     progress("done", total, total)
     given = {recording.name for recording in recordings}
     known = [p for p in published() if p["signal"] in given and p["gap_ms"] in gap_ms]
@@ -293,14 +292,20 @@ def _outcome(
 ) -> Outcome:
     """Fill the gaps of a recording by one method."""
     x = recording.samples
-    missing = np.zeros(x.size, bool)
-    for start, stop in gaps:
-        missing[start:stop] = True
+    missing = _marked(x, gaps)
     started = time.perf_counter()
     y = METHODS[name](np.where(missing, 0.0, x), recording.sr, gaps, seed)
     seconds = time.perf_counter() - started
     ratio = snr(x[missing], y[missing]) if x[missing].any() else float("inf")
     return Outcome(name, recording.name, ms, tuple(start for start, _ in gaps), ratio, seconds)
+
+
+def _marked(x: NDArray[Any], gaps: Sequence[tuple[int, int]]) -> NDArray[np.bool_]:
+    """Mark the missing samples of a recording."""
+    missing = np.zeros(x.size, bool)
+    for start, stop in gaps:
+        missing[start:stop] = True
+    return missing
 
 
 def _zero(x: NDArray[Any], sr: int, gaps: Sequence[tuple[int, int]], seed: int) -> NDArray[Any]:
@@ -313,10 +318,20 @@ def _janssen(x: NDArray[Any], sr: int, gaps: Sequence[tuple[int, int]], seed: in
     y = x.copy()
     for start, stop in gaps:
         first, last = max(0, start - CONTEXT), min(x.size, stop + CONTEXT)
-        missing = np.zeros(last - first, bool)
-        missing[start - first : stop - first] = True
+        missing = _marked(x, [(start, stop)])[first:last]
         y[first:last] = janssen(x[first:last], missing, order=ORDER, n_iter=ITERATIONS)
     return y
+
+
+def _by_factors(fill: Callable[..., Filled]) -> Method:
+    """Make a method that fills all gaps from nonnegative factors of the recording."""
+
+    def method(
+        x: NDArray[Any], sr: int, gaps: Sequence[tuple[int, int]], seed: int
+    ) -> NDArray[Any]:
+        return fill(x, _marked(x, gaps), rng=seed).samples
+
+    return method
 
 
 def _spectramend(
@@ -327,4 +342,11 @@ def _spectramend(
     return repair(x, sr, regions, damage="missing", rng=seed).samples
 
 
-METHODS: dict[str, Method] = {"zero": _zero, "janssen": _janssen, "spectramend": _spectramend}
+METHODS: dict[str, Method] = {
+    "zero": _zero,
+    "janssen": _janssen,
+    "em_tf": _by_factors(em_tf),
+    "am": _by_factors(am),
+    "am_to_em_tf": _by_factors(am_to_em_tf),
+    "spectramend": _spectramend,
+}
