@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from reference import variances as reference
 from spectramend.errors import ParameterError
-from spectramend.gaps import factorized
-from spectramend.gaps.factorized import LEAST_VARIANCE, Filled, am, am_to_em_tf, em_tf
+from spectramend.gaps import Filled, Variances, alternation, am, am_to_em_tf, em_tf
+from spectramend.gaps.alternation import LEAST_VARIANCE
 from spectramend.gaps.frames import Posterior
 from spectramend.gaps.variances import cut_frames
 from spectramend.stft import STFT
@@ -48,6 +48,16 @@ def test_tones_go_on_and_known_samples_stay(method: Callable[..., Filled]) -> No
     assert found.n_iter == found.trace.size
 
 
+def test_the_model_serves_as_one_of_all_frames_of_the_signal() -> None:
+    x = 1e-3 * tones(3000)
+    found = em_tf(x, GAPS, rng=0, **SMALL)
+    assert found.V is not None
+    model = Variances(found.V, STFT(256, 128, "sine"))
+    y = np.linalg.solve(*model.normal_equations(found.samples, 700, 60))
+    assert np.mean((y - x[700:760]) ** 2) < 0.1 * np.mean(x[700:760] ** 2)
+    assert np.mean(found.V) == pytest.approx(0.5 * np.mean(x**2), rel=0.1)
+
+
 @pytest.mark.parametrize("seed", [0, 1, 2])
 @pytest.mark.parametrize("method", [em_tf, am])
 def test_each_step_lowers_what_it_is_to_lower(method: Callable[..., Filled], seed: int) -> None:
@@ -76,9 +86,11 @@ def test_the_first_step_is_that_of_dense_matrices() -> None:
     for t, frame in enumerate(inferred):
         place = slice(t * L // 2 + L // 2, t * L // 2 + L // 2 + L)
         summed[:, place] += stft.window_samples * [frame.mean, stft.window_samples]
-    expected = (summed[0, L : L + n] / summed[1, L : L + n])[missing]
     found = em_tf(x, missing, n_components=K, n_fft=L, hop_length=L // 2, max_iter=1, rng=5)
+    expected = (summed[0, L : L + n] / summed[1, L : L + n])[missing]
     np.testing.assert_allclose(found.samples[missing], expected, rtol=1e-8, atol=1e-10)
+    assert found.V is not None
+    np.testing.assert_allclose(found.V, V, rtol=1e-12)
     assert found.trace[0] == pytest.approx(sum(frame.minus_twice_log for frame in inferred))
 
 
@@ -166,7 +178,7 @@ def test_a_model_that_goes_astray_is_kept_quiet(
     def loud(frames: NDArray[Any], lost: NDArray[Any], V: NDArray[Any]) -> Posterior:
         return Posterior(np.where(lost, value, frames), np.zeros(V.shape), np.zeros(V.shape[1]))
 
-    monkeypatch.setattr(factorized, "infer", loud)
+    monkeypatch.setattr(alternation, "infer", loud)
     x = tones(3000)
     found = em_tf(x, GAPS, max_iter=1, rng=0, **SMALL).samples
     expected = np.abs(x[~GAPS][400:1800]).max() if value == 1e3 else 0.0
@@ -177,7 +189,7 @@ def test_nothing_missing_returns_the_signal() -> None:
     x = tones(500)
     found = em_tf(x, np.zeros(500, bool))
     np.testing.assert_array_equal(found.samples, x)
-    assert (found.status, found.n_iter, found.trace.size) == ("converged", 0, 0)
+    assert (found.status, found.V, found.n_iter, found.trace.size) == ("converged", None, 0, 0)
 
 
 def test_what_cannot_work_is_refused() -> None:

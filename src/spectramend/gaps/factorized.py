@@ -1,52 +1,25 @@
-"""Gaps filled from a model of all frames whose variances are a product of nonnegative factors.
+"""Gaps filled from nonnegative factors of the power of all frames: checks, scale and bounds.
 
-Bin f of the unitary DFT of windowed frame n is Gaussian with the variance
-
-    V[f, n] = (W @ H)[f, n] + e,                                                              (1)
-
-K atoms and a constant e far below the signal (Mokrý, Magron, Oberlin & Févotte 2023). In turn,
-frames with missing samples are inferred from the model, see `spectramend.gaps.frames`, and the
-model from the power P of all frames, by multiplicative updates of W and of H for the
-Itakura-Saito divergence of V from P. Where P is the mean power given what is known,
-
-    P[f, n] = |mean[f, n]|**2 + spread[f, n],                                                 (2)
-
-this is the EM algorithm for the likelihood of what is known ("EM-tf"). Without the spread, missing
-samples are parameters, too, and each step raises the likelihood of all samples ("AM", alternating
-minimisation): it takes what it filled in for observed. Some steps of AM may start EM-tf. The sum
-
-    sum_n log det P_n  +  sum_fn log V[f, n] + |mean[f, n]|**2 / V[f, n],                     (3)
-
-P_n being the precision of what is missing of frame n, then falls in every step; for AM its second
-part does. That holds as far as the updates, with exponent 1, lower the divergence. In the end each
-missing sample is the mean of what the frames say of it, weighted by the squared window.
-
-We differ from the authors where a result would depend on the scale of the recording: e and the
-start are relative to its power. Frames at its ends see zeros beside it, not its other end.
+The algorithms are in `spectramend.gaps.alternation`. What they find is bounded: it can be silent,
+but not louder, in the mean, than the loudest sample around.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spectramend.errors import ParameterError
+from spectramend.gaps.alternation import Settings, Status, alternate
 from spectramend.gaps.autoregression import runs_of
-from spectramend.gaps.frames import bin_counts, infer
-from spectramend.gaps.variances import cut_frames, frame_starts
-from spectramend.nmf.solve import FACTOR_FLOOR, RngLike
-from spectramend.nmf.updates import update
+from spectramend.nmf.solve import RngLike
 from spectramend.stft import STFT
 
-Status: TypeAlias = Literal["converged", "max_iter", "silence"]
 
-LEAST_VARIANCE = 1e-4  # e in (1), relative to the mean power of known samples
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Filled:
     """A signal without gaps, and how it came about.
 
@@ -54,33 +27,24 @@ class Filled:
     ----------
     samples : ndarray [shape=(n,)]
         The signal.
+    V : ndarray [shape=(F, N), >= 0] or None
+        The model from which missing samples were inferred: the variance of each bin of the unitary
+        DFT of each windowed frame, see `spectramend.gaps.Variances`. None without an iteration.
     status : {"converged", "max_iter", "silence"}
         Why the iteration ended: the missing samples no longer changed, there was no iteration
         left, or all that is known is silence.
     n_iter : int
         How often missing samples were inferred.
     trace : ndarray [shape=(n_iter,)]
-        The sum (3) of the module at each of these.
+        At each of these, minus twice a log-likelihood but for a constant: of known samples, and
+        while minimisation alternates of all.
     """
 
     samples: NDArray[np.float64]
+    V: NDArray[Any] | None
     status: Status
     n_iter: int
     trace: NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class _Settings:
-    """How to iterate."""
-
-    n_components: int
-    n_fft: int
-    hop_length: int
-    max_iter: int
-    am_iter: int
-    nmf_iter: int
-    tol: float
-    rng: RngLike
 
 
 def em_tf(
@@ -142,8 +106,8 @@ def em_tf(
     >>> bool(np.abs(found.samples - x).max() < 0.1)
     True
     """
-    settings = _Settings(n_components, n_fft, hop_length, max_iter, 0, nmf_iter, tol, rng)
-    return _fill(x, missing, settings)
+    settings = Settings(n_components, max_iter, 0, nmf_iter, tol, rng)
+    return _fill(x, missing, STFT(n_fft, hop_length, "sine"), settings)
 
 
 def am(
@@ -205,8 +169,8 @@ def am(
     >>> bool(np.abs(found.samples - x).max() < 0.1)
     True
     """
-    settings = _Settings(n_components, n_fft, hop_length, max_iter, max_iter, nmf_iter, tol, rng)
-    return _fill(x, missing, settings)
+    settings = Settings(n_components, max_iter, max_iter, nmf_iter, tol, rng)
+    return _fill(x, missing, STFT(n_fft, hop_length, "sine"), settings)
 
 
 def am_to_em_tf(
@@ -271,15 +235,14 @@ def am_to_em_tf(
     >>> bool(np.abs(found.samples - x).max() < 0.1)
     True
     """
-    settings = _Settings(n_components, n_fft, hop_length, max_iter, am_iter, nmf_iter, tol, rng)
-    return _fill(x, missing, settings)
+    settings = Settings(n_components, max_iter, am_iter, nmf_iter, tol, rng)
+    return _fill(x, missing, STFT(n_fft, hop_length, "sine"), settings)
 
 
-def _fill(x: ArrayLike, missing: ArrayLike, settings: _Settings) -> Filled:
+def _fill(x: ArrayLike, missing: ArrayLike, stft: STFT, settings: Settings) -> Filled:
     """Check what was given, fill it on a scale of its own, and keep it from being loud."""
     lost = np.asarray(missing, bool)
     known = _known(x, lost)
-    stft = STFT(settings.n_fft, settings.hop_length, "sine")
     for name, least in (("n_components", 1), ("max_iter", 1), ("nmf_iter", 1), ("am_iter", 0)):
         if getattr(settings, name) < least:
             raise ParameterError(f"{name}={getattr(settings, name)}: give at least {least}.")
@@ -287,14 +250,18 @@ def _fill(x: ArrayLike, missing: ArrayLike, settings: _Settings) -> Filled:
         raise ParameterError(f"tol={settings.tol}: give at least 0.")
     peak = np.abs(known).max()
     if not lost.any() or not peak:
-        return Filled(known, "silence" if lost.any() else "converged", 0, np.zeros(0))
+        return Filled(known, None, "silence" if lost.any() else "converged", 0, np.zeros(0))
     # A power of two keeps every digit.
     level = peak * np.sqrt(np.mean((known[~lost] / peak) ** 2))
     unit = 2.0 ** np.round(np.log2(level))
-    samples, status, trace = _iterate(known / unit, lost, stft, settings)
+    found = alternate(known / unit, lost, stft, settings)
+    samples = found.samples.copy()
     for run in runs_of(lost):
-        _bound(samples, lost, run, settings.n_fft)
-    return Filled(np.where(lost, unit * samples, known), status, len(trace), np.array(trace))
+        _bound(samples, lost, run, stft.n_fft)
+    with np.errstate(over="ignore", under="ignore"):
+        V = unit * (unit * found.V)
+    filled = np.where(lost, unit * samples, known)
+    return Filled(filled, V, found.status, len(found.trace), np.array(found.trace))
 
 
 def _known(x: ArrayLike, lost: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -310,75 +277,6 @@ def _known(x: ArrayLike, lost: NDArray[np.bool_]) -> NDArray[np.float64]:
     if not np.isfinite(known).all():
         raise ParameterError("x has NaN or infinite samples that are not missing: mark them.")
     return known
-
-
-def _iterate(
-    known: NDArray[np.float64], lost: NDArray[np.bool_], stft: STFT, settings: _Settings
-) -> tuple[NDArray[np.float64], Status, list[float]]:
-    """Alternate inference and updates of the model; the known samples have a power near 1."""
-    import scipy.fft
-
-    L, K = stft.n_fft, settings.n_components
-    P = np.abs(stft.forward(known)) ** 2 / L
-    F, N = P.shape
-    touched = np.flatnonzero(cut_frames(lost, np.arange(N), stft).any(axis=1))
-    lost_frames = cut_frames(lost, touched, stft)
-    frames = cut_frames(known, touched, stft) * stft.window_samples
-    power = np.mean(known[~lost] ** 2)
-    rng = np.random.default_rng(settings.rng)
-    W, H = (0.25 + 0.75 * np.abs(rng.standard_normal(shape)) for shape in ((F, K), (K, N)))
-    # The constant is an atom that is not learned.
-    W = np.hstack([W, np.ones((F, 1))])
-    H = power * np.vstack([H / K, np.full((1, N), LEAST_VARIANCE)])
-    M = np.broadcast_to(bin_counts(L)[:, None], (F, N))
-    samples, trace = known, []
-    status: Status = "max_iter"
-    for i in range(settings.max_iter):
-        found = infer(frames, lost_frames, W @ H[:, touched])
-        before, samples = samples, _overlapped(found.mean, touched, known, lost, stft)
-        P[:, touched] = np.abs(scipy.fft.rfft(found.mean).T) ** 2 / L
-        trace.append(_objective(P, W @ H, M))
-        spreads = i >= settings.am_iter
-        if spreads:
-            trace[-1] += float(found.log_det.sum())
-            P[:, touched] += found.spread
-        change = np.linalg.norm(samples - before)
-        last_stage = spreads or settings.am_iter >= settings.max_iter
-        if last_stage and change <= settings.tol * np.linalg.norm(samples):
-            status = "converged"
-            break
-        for _ in range(settings.nmf_iter):
-            W = np.maximum(update(P.T, H.T, W.T, step="heuristic", atoms=slice(K)), FACTOR_FLOOR).T
-            H = np.maximum(update(P, W, H, M, step="heuristic", atoms=slice(K)), FACTOR_FLOOR)
-        scale = W[:, :K].mean(axis=0)
-        W[:, :K] /= scale
-        H[:K] *= scale[:, None]
-    return samples, status, trace
-
-
-def _objective(P: NDArray[Any], V: NDArray[Any], M: NDArray[Any]) -> float:
-    """Evaluate the second sum of (3)."""
-    return float(np.sum(M * (np.log(V) + P / V)))
-
-
-def _overlapped(
-    frames: NDArray[Any],
-    touched: NDArray[np.intp],
-    known: NDArray[np.float64],
-    lost: NDArray[np.bool_],
-    stft: STFT,
-) -> NDArray[np.float64]:
-    """Give the missing samples that agree best with all frames: their means, by the window."""
-    L, w = stft.n_fft, stft.window_samples
-    summed, coverage = np.zeros((2, known.size + 2 * L))
-    starts = frame_starts(int(touched[-1]) + 1, stft)[touched] + L
-    for start, frame in zip(starts, frames, strict=True):
-        summed[start : start + L] += w * frame
-        coverage[start : start + L] += w**2
-    inside = slice(L, L + known.size)
-    samples = known.copy()
-    samples[lost] = summed[inside][lost] / coverage[inside][lost]
-    return samples
 
 
 def _bound(
