@@ -92,6 +92,11 @@ def repair_speed(data: Path) -> str:
     return run([str(HERE / "repair_speed.py")])
 
 
+def gap_speed(data: Path) -> str:
+    """Time gaps."""
+    return run([str(HERE / "gap_speed.py")])
+
+
 def notebook(data: Path, mask: str) -> str:
     """Run the 2015 experiment; its table for exact masks is the README's, too."""
     rows = experiment("thiemann2015", data / "thiemann2015", "--mask", mask)["rows"]
@@ -159,6 +164,7 @@ SECTIONS: dict[str, Section] = {
     "One update: `benchmarks/update_speed.py`": (update_speed, False),
     "Training and inpainting: `benchmarks/inpaint_speed.py`": (inpaint_speed, False),
     "Repair of files: `benchmarks/repair_speed.py`": (repair_speed, False),
+    "Speed of gaps: `benchmarks/gap_speed.py`": (gap_speed, False),
     "2015 experiment: `spectramend experiment thiemann2015 --mask notebook`": (
         partial(notebook, mask="notebook"),
         True,
