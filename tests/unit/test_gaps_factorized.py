@@ -68,6 +68,16 @@ def test_each_step_lowers_what_it_is_to_lower(method: Callable[..., Filled], see
     assert found.trace[-1] < found.trace[0]
 
 
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_bins_count_as_often_as_they_stand_in_the_spectrum(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal(400) * (1 + 0.9 * np.sin(0.05 * np.arange(400)))
+    missing = lost(400, (50, 53), (100, 101), (200, 206))
+    settings: dict[str, Any] = {"n_components": 2, "n_fft": 4, "hop_length": 2}
+    found = em_tf(x, missing, max_iter=300, nmf_iter=1, tol=0, rng=seed, **settings)
+    assert np.diff(found.trace).max() < 1e-6
+
+
 def test_the_first_step_is_that_of_dense_matrices() -> None:
     L, K, n = 32, 2, 200
     stft, x = STFT(L, L // 2, "sine"), tones(n)

@@ -255,12 +255,11 @@ def _fill(x: ArrayLike, missing: ArrayLike, stft: STFT, settings: Settings) -> F
     level = peak * np.sqrt(np.mean((known[~lost] / peak) ** 2))
     unit = 2.0 ** np.round(np.log2(level))
     found = alternate(known / unit, lost, stft, settings)
-    samples = found.samples.copy()
     for run in runs_of(lost):
-        _bound(samples, lost, run, stft.n_fft)
+        _bound(found.samples, lost, run, stft.n_fft)
     with np.errstate(over="ignore", under="ignore"):
         V = unit * (unit * found.V)
-    filled = np.where(lost, unit * samples, known)
+    filled = np.where(lost, unit * found.samples, known)
     return Filled(filled, V, found.status, len(found.trace), np.array(found.trace))
 
 

@@ -42,10 +42,8 @@ class Inverses:
 
     Parameters
     ----------
-    lags : ndarray [shape=(B, h)]
-        First column of each matrix; matrix b has ``sizes[b]`` rows.
     sizes : ndarray [shape=(B,), int]
-        Rows of each.
+        Rows of each matrix.
     a : ndarray [shape=(B, h)]
         Predictors, (1), zero beyond their sizes.
     error : ndarray [shape=(B,), > 0]
@@ -54,14 +52,13 @@ class Inverses:
         Logarithms of the determinants.
     """
 
-    lags: NDArray[np.float64]
     sizes: NDArray[np.intp]
     a: NDArray[np.float64]
     error: NDArray[np.float64]
     log_det: NDArray[np.float64]
 
     def solve(self, right: NDArray[Any]) -> NDArray[np.float64]:
-        """Apply the inverses by (2), and once more to what is left.
+        """Apply the inverses, by (2).
 
         Parameters
         ----------
@@ -81,7 +78,7 @@ class Inverses:
         """
         import scipy.fft
 
-        h = self.lags.shape[1]
+        h = self.a.shape[1]
         inside = np.arange(h) < self.sizes[:, None]
         n_fft = scipy.fft.next_fast_len(2 * h, real=True)
         # a[h], which is a zero beyond the predictor, comes first when it is reversed.
@@ -89,23 +86,14 @@ class Inverses:
         row, q = np.nonzero(inside)
         reversed_a[row, q] = np.where(q > 0, self.a[row, (self.sizes[row] - q) % h], 0.0)
         A, B = scipy.fft.rfft(self.a, n_fft), scipy.fft.rfft(reversed_a, n_fft)
-        column = np.zeros((self.lags.shape[0], n_fft))
-        column[:, :h] = self.lags
-        column[:, n_fft - h + 1 :] = self.lags[:, :0:-1]
-        T = scipy.fft.rfft(column).real
 
         def cut(spectrum: NDArray[Any]) -> NDArray[Any]:
             return np.where(inside, scipy.fft.irfft(spectrum, n_fft)[:, :h], 0.0)
 
-        def applied(b: NDArray[Any]) -> NDArray[Any]:
-            b_hat = scipy.fft.rfft(b, n_fft)
-            first = scipy.fft.rfft(cut(A.conj() * b_hat), n_fft)
-            second = scipy.fft.rfft(cut(B.conj() * b_hat), n_fft)
-            return cut(A * first - B * second) / self.error[:, None]
-
-        b = np.where(inside, right, 0.0)
-        y = applied(b)
-        return y + applied(b - cut(T * scipy.fft.rfft(y, n_fft)))
+        b_hat = scipy.fft.rfft(np.where(inside, right, 0.0), n_fft)
+        first = scipy.fft.rfft(cut(A.conj() * b_hat), n_fft)
+        second = scipy.fft.rfft(cut(B.conj() * b_hat), n_fft)
+        return cut(A * first - B * second) / self.error[:, None]
 
     def spectra(self, n_fft: int) -> NDArray[np.float64]:
         """Give the mean power of Gaussian vectors with these precisions, by (4).
@@ -175,7 +163,7 @@ def invert(lags: NDArray[Any], sizes: NDArray[np.intp]) -> Inverses:
         left = left[~good]
         if not left.size:
             break
-    return Inverses(first, sizes, a, error, log_det)
+    return Inverses(sizes, a, error, log_det)
 
 
 @np.errstate(all="ignore")  # matrices that are not positive end as NaN
