@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from threadpoolctl import threadpool_limits
 
 from spectramend.errors import ParameterError
 from spectramend.gaps.alternation import Settings, Status, alternate
@@ -254,7 +255,9 @@ def _fill(x: ArrayLike, missing: ArrayLike, stft: STFT, settings: Settings) -> F
     # A power of two keeps every digit.
     level = peak * np.sqrt(np.mean((known[~lost] / peak) ** 2))
     unit = 2.0 ** np.round(np.log2(level))
-    found = alternate(known / unit, lost, stft, settings)
+    # Matrices are thin: beside other processes, a second thread waits more than it works.
+    with threadpool_limits(1):
+        found = alternate(known / unit, lost, stft, settings)
     for run in runs_of(lost):
         _bound(found.samples, lost, run, stft.n_fft)
     with np.errstate(over="ignore", under="ignore"):
