@@ -3,7 +3,8 @@
 Only a region and its context are read and transformed, so that the cost does not depend on how long
 the recording is. What is done to a region depends on its damage:
 
-- missing over the whole band: samples from autoregressive models (`gaps`);
+- missing over the whole band: samples from autoregressive models and from other channels that are
+  intact there (`gaps`);
 - missing in a band: cells predicted from both sides and told from the other bands (`subbands`);
 - occluded: the event is told from the target by exemplars of the context (`events`).
 
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice, pairwise
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -24,7 +25,7 @@ from threadpoolctl import threadpool_limits
 from spectramend.dictionary import Dictionary
 from spectramend.errors import ParameterError
 from spectramend.events import Place, pieces, remove_event, sees
-from spectramend.gaps import CONTEXT_ORDERS, fill_gaps, model_order
+from spectramend.gap_repair import fill_missing, near
 from spectramend.judging import (
     FRAME_S,
     LEAST_FRAME,
@@ -32,16 +33,16 @@ from spectramend.judging import (
     Damaged,
     Read,
     Span,
+    check_finite,
     judge,
     suitable_stft,
+    union,
 )
 from spectramend.masks import Damage
 from spectramend.regions import Region, of_channel, touching
 from spectramend.splicing import faded
 from spectramend.stft import STFT, frame_length
 from spectramend.subbands import fill_band, frames_for_band
-
-SCATTERED = 1000  # missing samples at most that share a job, unless they are one gap
 
 
 @dataclass(frozen=True)
@@ -168,11 +169,18 @@ def mend_regions(
                 f"region {region}: names channel {region.channel}, the recording has {channels}."
             )
     context = round(options.context_s * sr)
-    # A source of its own for each channel: what is damaged in one changes nothing in another.
-    for number, source in enumerate(rng.spawn(channels), 1):
-        channel = Channel(read, number, length, sr)
-        damaged = [judge(channel, r, options.damage, context) for r in of_channel(regions, number)]
-        mends = _mend_channel(channel, damaged, context, options, source)
+    all_channels = [Channel(read, number, length, sr) for number in range(1, channels + 1)]
+    all_damaged = [
+        [judge(channel, r, options.damage, context) for r in of_channel(regions, channel.number)]
+        for channel in all_channels
+    ]
+    elsewhere = [np.array([d.span for d in own]).reshape(-1, 2) for own in all_damaged]
+    # A source of its own for each channel: what is damaged in one changes nothing in another,
+    # unless both are damaged near each other and cannot help.
+    for channel, damaged, source in zip(
+        all_channels, all_damaged, rng.spawn(channels), strict=True
+    ):
+        mends = _mend_channel(channel, damaged, elsewhere, context, options, source)
         while True:
             # Matrices are small: beside other processes, a second thread waits more than it works.
             with threadpool_limits(1):
@@ -186,6 +194,7 @@ def mend_regions(
 def _mend_channel(
     channel: Channel,
     damaged: list[Damaged],
+    elsewhere: list[NDArray[np.intp]],
     context: int,
     options: Options,
     rng: np.random.Generator,
@@ -196,10 +205,9 @@ def _mend_channel(
     )
     bands = [d for d in damaged if d.damage == "missing" and not d.full_band]
     events = [d for d in damaged if d.damage == "occluded"]
-    mended = 0
-    for group in _near(gaps):
-        yield _mend_gaps(channel, group, gaps, mended, context)
-        mended += len(group)
+    for group in near(gaps):
+        yield _mend_gaps(channel, group, gaps, elsewhere, context)
+        gaps = gaps[len(group) :]
     unmended = bands
     for indices in touching([d.span for d in bands]):
         group = [bands[i] for i in indices]
@@ -211,54 +219,17 @@ def _mend_channel(
         yield _mend_event(channel, group, spans, context, options, rng)
 
 
-def _near(gaps: list[Damaged]) -> Iterator[list[Damaged]]:
-    """Group gaps, in order, that lie within each other's models, but not too many of them."""
-    group: list[Damaged] = []
-    stop = missing = 0
-    for gap in gaps:
-        size = gap.span[1] - gap.span[0]
-        if group:
-            apart = gap.span[0] > stop and missing + size > SCATTERED
-            if apart or gap.span[0] > stop + model_order(size):
-                yield group
-                group, stop, missing = [], 0, 0
-        group.append(gap)
-        stop, missing = max(stop, gap.span[1]), missing + size
-    if group:
-        yield group
-
-
-def _union(group: list[Damaged]) -> Span:
-    """Give the span of several regions."""
-    return min(d.span[0] for d in group), max(d.span[1] for d in group)
-
-
 def _mend_gaps(
-    channel: Channel, group: list[Damaged], gaps: list[Damaged], mended: int, context: int
+    channel: Channel,
+    group: list[Damaged],
+    unmended: list[Damaged],
+    elsewhere: list[NDArray[np.intp]],
+    context: int,
 ) -> Mend:
-    """Fill missing samples, the first gaps being mended; what lies between gaps stays as it is."""
-    span = _union(group)
-    order = model_order(max(d.span[1] - d.span[0] for d in group))
-    first, last = channel.around(span, min(context, CONTEXT_ORDERS * order))
-    x = channel.samples(first, last)
-    missing = np.zeros(x.size, bool)
-    for gap in islice(gaps, mended, None):
-        if gap.span[0] >= last:
-            break
-        missing[gap.span[0] - first : gap.span[1] - first] = True
-    status = "done"
-    if missing.all():
-        raise ParameterError(
-            f"region {group[0].region}: nothing intact is around it: make it shorter."
-        )
-    _check_finite(x[~missing], group)
-    if not x[~missing].any():
-        status = "silence around it: filled with silence"
-    y = fill_gaps(x, missing, order=order)
-    return Mend(
-        _job(channel, group, span, "autoregression", order, status),
-        y[span[0] - first : span[1] - first],
-    )
+    """Fill missing samples."""
+    span = union(group)
+    samples, method, order, status = fill_missing(channel, group, unmended, elsewhere, context)
+    return Mend(_job(channel, group, span, method, order, status), samples)
 
 
 def _mend_band(
@@ -269,14 +240,14 @@ def _mend_band(
     options: Options,
 ) -> Mend:
     """Predict the missing cells of bands, without a look at what is missing there later on."""
-    span = _union(group)
+    span = union(group)
     sides = [d.region.band(sr=channel.sr) for d in group]
     narrowest = min(high - low for low, high in sides)
     stft = options.stft or frames_for_band(channel.sr, span[1] - span[0], narrowest)
     first, last = channel.around(span, context)
     _check_length(last - first, stft, group)
     x = channel.samples(first, last)
-    _check_finite(x, group)
+    check_finite(x, group)
     y = x
     edges = sorted({edge for band in sides for edge in band})
     needed = stft.n_fft // 2 + 3 * stft.hop_length  # on one side, for the least of models
@@ -322,7 +293,7 @@ def _mend_event(
     rng: np.random.Generator,
 ) -> Mend:
     """Take an event away, a long one in pieces that overlap, each between the same contexts."""
-    span = _union(group)
+    span = union(group)
     x, first, stft = _segment(channel, group, span, context, options)
     heard = _heard(options, stft, channel.sr)
     y = x.copy()
@@ -410,7 +381,7 @@ def _segment(
         stft = STFT(n_fft, n_fft // 4)
     _check_length(last - first, stft, group)
     x = channel.samples(first, last)
-    _check_finite(x, group)
+    check_finite(x, group)
     return x, first, stft
 
 
@@ -420,15 +391,6 @@ def _check_length(length: int, stft: STFT, group: list[Damaged]) -> None:
         raise ParameterError(
             f"region {group[0].region}: with its context has {length} samples, fewer than "
             f"n_fft={stft.n_fft}: give more context or a smaller n_fft."
-        )
-
-
-def _check_finite(x: NDArray[Any], group: list[Damaged]) -> None:
-    """Refuse NaN in what is to be built on."""
-    if not np.isfinite(x).all():
-        raise ParameterError(
-            f"region {group[0].region}: NaN or infinite samples are in it or around it: mark "
-            f"them as a missing region over the whole band."
         )
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with a region: samples read with what is mended, and judged."""
+"""What is wrong with a region: samples read with what is mended, checked and judged."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectramend.detection import damage_kind
+from spectramend.errors import ParameterError
 from spectramend.masks import Damage
 from spectramend.regions import Region
 from spectramend.stft import STFT, frame_length
@@ -127,6 +128,44 @@ class Channel:
             The span, within the recording.
         """
         return max(0, span[0] - context), min(self.length, span[1] + context)
+
+
+def union(damaged: list[Damaged]) -> Span:
+    """Give the span of several regions.
+
+    Parameters
+    ----------
+    damaged : list of Damaged
+        The regions.
+
+    Returns
+    -------
+    tuple of int
+        First sample of the first and the one after the last.
+    """
+    return min(d.span[0] for d in damaged), max(d.span[1] for d in damaged)
+
+
+def check_finite(x: NDArray[Any], damaged: list[Damaged]) -> None:
+    """Refuse NaN in what is to be built on.
+
+    Parameters
+    ----------
+    x : ndarray
+        Samples.
+    damaged : list of Damaged
+        The regions that are to be repaired from them.
+
+    Raises
+    ------
+    ParameterError
+        If a sample is not finite.
+    """
+    if not np.isfinite(x).all():
+        raise ParameterError(
+            f"region {damaged[0].region}: NaN or infinite samples are in it or around it: mark "
+            f"them as a missing region over the whole band."
+        )
 
 
 def suitable_stft(sr: int, span: Span, low: float, high: float) -> STFT:

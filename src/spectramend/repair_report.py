@@ -186,7 +186,7 @@ def sha256(path: Path) -> str:
 def _shown(job: Job) -> dict[str, Any]:
     """Say what was done as a reader wants it."""
     fields = row(job)
-    scale = "order" if job.method == "autoregression" else "frames of"
+    scale = "order" if job.method.startswith("autoregression") else "frames of"
     return {
         **fields,
         "region": ", ".join(map(_rounded, job.regions)),

@@ -203,7 +203,7 @@ def job_text(job: Job) -> str:
     """
     first = "all of it" if str(job.regions[0]) == "-" else str(job.regions[0])
     more = f" and {len(job.regions) - 1} more" if len(job.regions) > 1 else ""
-    scale = "order" if job.method == "autoregression" else "n_fft"
+    scale = "order" if job.method.startswith("autoregression") else "n_fft"
     end = "" if job.status == "done" else f": {job.status}"
     return (
         f"channel {job.channel}, {first}{more}: {job.damage} ({job.reason}), {job.method}, "

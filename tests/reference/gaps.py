@@ -57,3 +57,17 @@ def weighted_fill(
         matrix += missing.T @ (weight[:, None] * missing)
         right -= missing.T @ (weight * (convolution @ known))
     return np.linalg.solve(matrix, right)
+
+
+def channel_filters(x: Vector, known: NDArray[np.bool_], u: Vector, taps: int, a: Vector) -> Vector:
+    """Minimise the energy of ``a * (x - sum_j h_j * u_j)`` over known samples, by dense algebra."""
+
+    def residual(v: Vector, n: int) -> float:
+        return float(sum(a[q] * v[n - q] for q in range(a.size) if 0 <= n - q < v.size))
+
+    delays = range(-taps, taps + 1)
+    rows, right = [], []
+    for n in np.flatnonzero(known).tolist():
+        rows.append([residual(c, n - d) for c in u for d in delays])
+        right.append(residual(x, n))
+    return np.linalg.lstsq(np.array(rows), np.array(right), rcond=None)[0].reshape(len(u), -1)

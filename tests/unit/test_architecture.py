@@ -35,6 +35,7 @@ LAYERS = [
     {"inpainting"},
     {"detection"},
     {"judging"},
+    {"gap_repair"},
     {"jobs"},
     {"restoration"},
     {"file_restoration"},

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from spectramend import STFT, Dictionary, Region, events, jobs, repair
+from spectramend import STFT, Dictionary, Region, events, gap_repair, jobs, repair
 from spectramend.errors import ParameterError
 from spectramend.judging import Channel, Damaged, suitable_stft
 from spectramend.splicing import faded
@@ -342,7 +342,7 @@ def test_a_channel_is_read_as_it_was_mended_last() -> None:
 
 def test_gaps_are_grouped_by_the_reach_of_their_models() -> None:
     def groups(*spans: tuple[int, int]) -> list[int]:
-        return [len(group) for group in jobs._near(damaged_of(*spans))]
+        return [len(group) for group in gap_repair.near(damaged_of(*spans))]
 
     assert groups((0, 5), (37, 40), (73, 80)) == [2, 1]
     assert groups((0, 500), (10, 20), (510, 511)) == [3]

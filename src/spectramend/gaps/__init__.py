@@ -2,6 +2,7 @@
 
 from spectramend.gaps.autoregression import burg, janssen
 from spectramend.gaps.blend import fill_gap, fill_short_gap
+from spectramend.gaps.channels import context_beside, fill_beside
 from spectramend.gaps.factorized import Filled, am, am_to_em_tf, em_tf
 from spectramend.gaps.filling import CONTEXT_ORDERS, fill_gaps, model_order
 from spectramend.gaps.variances import Variances
@@ -13,7 +14,9 @@ __all__ = [
     "am",
     "am_to_em_tf",
     "burg",
+    "context_beside",
     "em_tf",
+    "fill_beside",
     "fill_gap",
     "fill_gaps",
     "fill_short_gap",

@@ -1,0 +1,129 @@
+"""Gaps of a recording: which are filled together, from what, and what there is to say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectramend.errors import ParameterError
+from spectramend.gaps import CONTEXT_ORDERS, context_beside, fill_beside, fill_gaps, model_order
+from spectramend.judging import Channel, Damaged, check_finite, union
+
+SCATTERED = 1000  # missing samples at most that share a job, unless they are one gap
+
+
+class Filling(NamedTuple):
+    """Samples in the place of gaps and what lies between them, and how they were found."""
+
+    samples: NDArray[np.float64]
+    method: str
+    order: int
+    status: str
+
+
+def near(gaps: list[Damaged]) -> Iterator[list[Damaged]]:
+    """Group gaps that lie within each other's models, but not too many of them.
+
+    Parameters
+    ----------
+    gaps : list of Damaged
+        Gaps of a channel, in order.
+
+    Yields
+    ------
+    list of Damaged
+        A group.
+    """
+    group: list[Damaged] = []
+    stop = missing = 0
+    for gap in gaps:
+        size = gap.span[1] - gap.span[0]
+        if group:
+            apart = gap.span[0] > stop and missing + size > SCATTERED
+            if apart or gap.span[0] > stop + model_order(size):
+                yield group
+                group, stop, missing = [], 0, 0
+        group.append(gap)
+        stop, missing = max(stop, gap.span[1]), missing + size
+    if group:
+        yield group
+
+
+def fill_missing(
+    channel: Channel,
+    group: list[Damaged],
+    unmended: list[Damaged],
+    elsewhere: Sequence[NDArray[np.intp]],
+    context: int,
+) -> Filling:
+    """Fill a group of gaps; what lies between them stays as it is.
+
+    Parameters
+    ----------
+    channel : Channel
+        The channel.
+    group : list of Damaged
+        The gaps.
+    unmended : list of Damaged
+        They and all later ones of the channel, in order.
+    elsewhere : sequence of ndarray [shape=(n, 2)]
+        For each channel the first samples of its damaged regions, and those after their last. A
+        channel that is damaged near the gaps, in whatever way, has no part in filling them.
+    context : int
+        Samples on either side at most to look at.
+
+    Returns
+    -------
+    Filling
+        What is to be put into their place.
+
+    Raises
+    ------
+    ParameterError
+        If nothing is known around them, or samples there are not finite.
+    """
+    span = union(group)
+    longest = max(d.span[1] - d.span[0] for d in group)
+    order = model_order(longest)
+    first, last = channel.around(span, min(context, context_beside(longest)))
+    others = _intact(channel, elsewhere, first, last)
+    if not others.size:
+        first, last = channel.around(span, min(context, CONTEXT_ORDERS * order))
+    x = channel.samples(first, last)
+    missing = np.zeros(x.size, bool)
+    for gap in unmended:
+        if gap.span[0] >= last:
+            break
+        missing[gap.span[0] - first : gap.span[1] - first] = True
+    if missing.all():
+        raise ParameterError(
+            f"region {group[0].region}: nothing intact is around it: make it shorter."
+        )
+    check_finite(x[~missing], group)
+    silent = not x[~missing].any()
+    method = "autoregression"
+    if others.size:
+        y, helped = fill_beside(x, missing, others, order=order)
+        method += " and other channels" if helped else ""
+    else:
+        y = fill_gaps(x, missing, order=order)
+    status = "silence around it: filled with silence" if silent else "done"
+    return Filling(y[span[0] - first : span[1] - first], method, order, status)
+
+
+def _intact(
+    channel: Channel, elsewhere: Sequence[NDArray[np.intp]], first: int, last: int
+) -> NDArray[np.float64]:
+    """Read other channels [shape=(m, last - first)] that are not damaged in these samples."""
+    intact = [
+        i
+        for i, spans in enumerate(elsewhere)
+        if i + 1 != channel.number and not ((spans[:, 0] < last) & (spans[:, 1] > first)).any()
+    ]
+    if not intact:
+        return np.empty((0, last - first))
+    x = np.array(channel.read(first, last)[intact], np.float64)
+    return x[np.isfinite(x).all(axis=1)]
