@@ -20,7 +20,8 @@ from spectramend import Region, audio, repair
 from spectramend.metrics import snr
 
 PAIRS = 3
-GAPS = 6  # of a recording
+GAPS, SHORT_GAPS = 6, 30  # of a recording
+SHORT_MS = 10
 MARGIN_S = 0.4  # from the ends of a slot
 REVERBERATION_S = 0.3
 LEAST_S = 3
@@ -93,10 +94,11 @@ def in_room(x: NDArray[Any], sr: int, rng: np.random.Generator) -> NDArray[Any]:
 def measured(x: NDArray[Any], sr: int, ms: float) -> tuple[float, float]:
     """Cut gaps into the first channel; give the SNR of what is filled alone, and with the other."""
     n, h = x.shape[1], round(ms * sr / 1000)
-    slot, margin = n // GAPS, round(MARGIN_S * sr)
+    count = GAPS if ms >= SHORT_MS else SHORT_GAPS
+    slot, margin = n // count, round(MARGIN_S * sr)
     margin = min(margin, (slot - h) // 3)
     rng = np.random.default_rng((0, h))
-    starts = [i * slot + margin + int(rng.integers(slot - h - 2 * margin)) for i in range(GAPS)]
+    starts = [i * slot + margin + int(rng.integers(slot - h - 2 * margin)) for i in range(count)]
     regions = [Region(start / sr, (start + h) / sr, channel=1) for start in starts]
     gap = np.zeros(n, bool)
     for start in starts:
