@@ -16,6 +16,7 @@ from spectramend.errors import FileError, ParameterError
 from spectramend.experiments import columns
 from spectramend.experiments.columns import METHODS, SR, STFT_OF_PROTOCOL, read_positions
 from spectramend.experiments.gaps import Recording
+from spectramend.experiments.lengths import read_published
 
 
 def tones(seconds: float, sr: int) -> NDArray[Any]:
@@ -73,6 +74,29 @@ def test_gaps_that_do_not_fit_are_refused() -> None:
             columns.run([recording], columns=[2], positions={2: starts})
 
 
+def test_published_results_are_those_of_the_protocol() -> None:
+    table = read_published(columns.PUBLISHED)
+    means = [
+        np.mean([p.snr_db for p in table if (p.method, p.length) == (method, k)])
+        for method in ("U-PHAIN-TF", "JanssenTF_ADMM")
+        for k in (2, 4, 6)
+    ]
+    np.testing.assert_allclose(means, [92.9, 17.3, 11.6, 57.4, 17.5, 12.0], atol=0.06)
+    assert {p.signal for p in table} == {f"example{i}" for i in range(8)}
+
+
+@pytest.mark.parametrize("name", ["dual_audio_original_example3", "example3", "example_3"])
+def test_published_results_stand_beside_ours_where_signals_are_theirs(name: str) -> None:
+    recordings = [Recording(name, tones(5, SR), SR), Recording("a", tones(5, SR), SR)]
+    rows = columns.run(recordings, columns=[2, 3]).rows
+    by_condition = {row["condition"]: row for row in rows}
+    published = by_condition["published U-PHAIN-TF"]
+    assert list(published["snr_db"]) == ["2"]
+    assert (published["signals"], published["seconds"]) == (1, None)
+    own = columns.run([Recording("sample30", tones(5, SR), SR)], columns=[2]).rows
+    assert [row["condition"] for row in own] == list(METHODS)
+
+
 def test_the_command_prints_and_writes_the_same(run: Runner, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", tones(5, SR), SR)
     (tmp_path / "positions.json").write_text('{"2": [20, 60]}')
@@ -84,6 +108,7 @@ def test_the_command_prints_and_writes_the_same(run: Runner, tmp_path: Path) -> 
     assert printed == json.loads((out / "metrics.json").read_text())
     assert printed["experiment"] == "columns"
     assert printed["outcomes"][0]["positions"] == [20, 60]
+    assert printed["outcomes"][0]["columns"] == 2
     table = run("experiment", "columns", "--data", tmp_path, "--columns", 2)
     assert "2 columns (dB)" in table.out
     assert run("experiment", "columns", "--data", tmp_path, "--columns", "x").code == 2

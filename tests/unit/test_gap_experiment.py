@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from commands import Runner
 from spectramend.errors import FileError, ParameterError
 from spectramend.experiments import gaps
-from spectramend.experiments.gaps import GAPS, Recording, load, places, published
+from spectramend.experiments.gaps import GAPS, Recording, load, places
+from spectramend.experiments.lengths import read_published
 
 SR = 16000
 
@@ -62,16 +63,14 @@ def test_gaps_that_do_not_fit_are_refused() -> None:
 
 
 def test_published_results_are_those_of_the_paper() -> None:
-    table = published()
+    table = read_published(gaps.PUBLISHED)
     means = {
-        (method, ms): np.mean(
-            [p["snr_db"] for p in table if (p["method"], p["gap_ms"]) == (method, ms)]
-        )
+        (method, ms): np.mean([p.snr_db for p in table if (p.method, p.length) == (method, ms)])
         for method, ms in (("AMtoEMtf", 20), ("AMtoEMtf", 80), ("Janssen", 50))
     }
     assert means[("AMtoEMtf", 20)] == pytest.approx(12.67, abs=0.01)
     assert means[("AMtoEMtf", 80)] == pytest.approx(4.04, abs=0.01)
-    assert len({p["signal"] for p in table}) == 10
+    assert len({p.signal for p in table}) == 10
 
 
 def test_rows_hold_what_was_measured_and_what_was_published() -> None:

@@ -24,7 +24,8 @@ from spectramend.cli.base import (
 )
 
 if TYPE_CHECKING:
-    from spectramend.experiments import gaps_output, thiemann2015
+    from spectramend.experiments import thiemann2015
+    from spectramend.experiments.lengths import Result
 
 
 mask_kind_option = click.option(
@@ -230,9 +231,7 @@ def experiment_columns(
     _finish_gaps(result, output, overwrite, as_json)
 
 
-def _finish_gaps(
-    result: gaps_output.AnyResult, output: Path | None, overwrite: bool, as_json: bool
-) -> None:
+def _finish_gaps(result: Result, output: Path | None, overwrite: bool, as_json: bool) -> None:
     """Write and print the tables of an experiment on gaps."""
     from spectramend.experiments import gaps_output
     from spectramend.files import whole_folder

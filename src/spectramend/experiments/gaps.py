@@ -9,11 +9,9 @@ its mean over recordings, and what the authors published where their recordings 
 
 from __future__ import annotations
 
-import csv
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -24,6 +22,7 @@ from threadpoolctl import threadpool_limits
 from spectramend import audio
 from spectramend.errors import FileError, ParameterError
 from spectramend.experiments.conditions import Progress
+from spectramend.experiments.lengths import Outcome, Result, read_published
 from spectramend.gaps import Filled, am, am_to_em_tf, em_tf, janssen
 from spectramend.metrics import snr
 from spectramend.regions import Region
@@ -37,6 +36,7 @@ MARGIN_S = 0.25  # without gaps at both ends
 LEAST_SLOT_S = 0.5  # a gap of a recording that is short has at least so much for itself
 LEAST_S = 3.0  # shorter recordings are left out
 SLOT_MARGIN = 2048  # samples between a gap and the ends of its slot
+PUBLISHED = "time_gaps.csv"  # results that the authors stored, final iterations
 ORDER, CONTEXT, ITERATIONS = 1024, 4096, 10  # of the baseline
 
 
@@ -57,98 +57,6 @@ class Recording:
     name: str
     samples: NDArray[Any]
     sr: int
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a method made of the gaps of one recording.
-
-    Parameters
-    ----------
-    condition : str
-        Name of the method.
-    signal : str
-        Name of the recording.
-    gap_ms : int
-        Length of the gaps in milliseconds.
-    positions : tuple of int
-        Their first samples.
-    snr_db : float
-        Signal-to-noise ratio over the missing samples, in dB.
-    seconds : float
-        How long it took.
-    """
-
-    condition: str
-    signal: str
-    gap_ms: int
-    positions: tuple[int, ...]
-    snr_db: float
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Result:
-    """All outcomes, and what was published of the same recordings.
-
-    Parameters
-    ----------
-    outcomes : tuple of Outcome
-        The outcomes.
-    published : tuple of dict
-        ``method, signal, gap_ms, snr_db`` each.
-    """
-
-    outcomes: tuple[Outcome, ...]
-    published: tuple[dict[str, Any], ...]
-
-    @property
-    def rows(self) -> list[dict[str, Any]]:
-        """A dict for each method: ``condition, snr_db`` by length, ``signals, seconds``."""
-        measured = [(o.condition, o.signal, o.gap_ms, o.snr_db, o.seconds) for o in self.outcomes]
-        others = [
-            (f"published {p['method']}", p["signal"], p["gap_ms"], p["snr_db"], None)
-            for p in self.published
-        ]
-        return rows_by_length([*measured, *others])
-
-
-def rows_by_length(
-    results: Sequence[tuple[str, str, int, float, float | None]],
-) -> list[dict[str, Any]]:
-    """Average results over signals.
-
-    Parameters
-    ----------
-    results : sequence of (str, str, int, float, float or None)
-        Condition, signal, length of the gaps, SNR in dB, and seconds if they are known, of each.
-
-    Returns
-    -------
-    list of dict
-        A dict for each condition: ``condition, snr_db`` by length, ``signals, seconds``.
-
-    Examples
-    --------
-    >>> rows_by_length([("zero", "a", 20, 0.0, 1.0), ("zero", "b", 20, 2.0, 3.0)])
-    [{'condition': 'zero', 'snr_db': {'20': 1.0}, 'signals': 2, 'seconds': 2.0}]
-    """
-    rows = []
-    for name in dict.fromkeys(condition for condition, *_ in results):
-        own = [result for result in results if result[0] == name]
-        by_length: dict[str, list[float]] = {}
-        for _, _, length, snr_db, _ in own:
-            by_length.setdefault(str(length), []).append(snr_db)
-        times = [seconds for *_, seconds in own if seconds is not None]
-        rows.append(
-            {
-                "condition": name,
-                "snr_db": {length: float(np.mean(found)) for length, found in by_length.items()},
-                "signals": len({signal for _, signal, *_ in own}),
-                "seconds": float(np.mean(times)) if times else None,
-            }
-        )
-    return rows
 
 
 def load(folder: Path) -> list[Recording]:
@@ -232,8 +140,8 @@ def run(
                 outcomes.append(_outcome(recording, ms, gaps, name, seed))
     progress("done", total, total)
     given = {recording.name for recording in recordings}
-    known = [p for p in published() if p["signal"] in given and p["gap_ms"] in gap_ms]
-    return Result(tuple(outcomes), tuple(known))
+    known = [p for p in read_published(PUBLISHED) if p.signal in given and p.length in gap_ms]
+    return Result("gaps", "gap_ms", tuple(outcomes), tuple(known))
 
 
 def places(recording: Recording, ms: int, rng: np.random.Generator) -> list[tuple[int, int]]:
@@ -273,19 +181,6 @@ def places(recording: Recording, ms: int, rng: np.random.Generator) -> list[tupl
         margin + int(i * slot) + SLOT_MARGIN + int(rng.integers(free + 1)) for i in range(count)
     ]
     return [(start, start + length) for start in starts]
-
-
-def published() -> list[dict[str, Any]]:
-    """Give the results that the authors of the protocol stored, final iterations.
-
-    Returns
-    -------
-    list of dict
-        ``method, signal, gap_ms, snr_db`` each.
-    """
-    file = resources.files("spectramend.experiments").joinpath("published", "time_gaps.csv")
-    table = csv.DictReader(file.read_text(encoding="utf-8").splitlines())
-    return [{**row, "gap_ms": int(row["gap_ms"]), "snr_db": float(row["snr_db"])} for row in table]
 
 
 def _outcome(

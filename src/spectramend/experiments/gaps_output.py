@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
-from spectramend.experiments import columns, gaps
+from spectramend.experiments.lengths import Result
 from spectramend.experiments.output import write_metrics
 from spectramend.report import Column
 
-AnyResult: TypeAlias = gaps.Result | columns.Result
 
-
-def as_json(result: AnyResult) -> dict[str, Any]:
+def as_json(result: Result) -> dict[str, Any]:
     """Put a result into the form that ``--json`` prints.
 
     Parameters
     ----------
-    result : gaps.Result or columns.Result
+    result : Result
         The experiment.
 
     Returns
@@ -26,17 +24,19 @@ def as_json(result: AnyResult) -> dict[str, Any]:
     dict
         ``experiment, rows, outcomes``; each outcome has the places of its gaps.
     """
-    name = "gaps" if isinstance(result, gaps.Result) else "columns"
-    outcomes = [asdict(outcome) for outcome in result.outcomes]
-    return {"experiment": name, "rows": result.rows, "outcomes": outcomes}
+    outcomes = []
+    for outcome in result.outcomes:
+        fields = asdict(outcome)
+        outcomes.append({result.unit if key == "length" else key: fields[key] for key in fields})
+    return {"experiment": result.experiment, "rows": result.rows, "outcomes": outcomes}
 
 
-def table(result: AnyResult) -> tuple[list[Column], list[dict[str, Any]]]:
+def table(result: Result) -> tuple[list[Column], list[dict[str, Any]]]:
     """Lay out the rows with a column for each length, in milliseconds or columns of a spectrum.
 
     Parameters
     ----------
-    result : gaps.Result or columns.Result
+    result : Result
         The experiment.
 
     Returns
@@ -47,7 +47,7 @@ def table(result: AnyResult) -> tuple[list[Column], list[dict[str, Any]]]:
         The rows, the mean over the lengths last but two; what is not known is None.
     """
     lengths = sorted({ms for row in result.rows for ms in row["snr_db"]}, key=int)
-    unit = "ms" if isinstance(result, gaps.Result) else "columns"
+    unit = "ms" if result.unit == "gap_ms" else "columns"
     headings = [
         Column("condition", "Condition"),
         *(Column(ms, f"{ms} {unit} (dB)", "higher") for ms in lengths),
@@ -64,14 +64,14 @@ def table(result: AnyResult) -> tuple[list[Column], list[dict[str, Any]]]:
     return headings, rows
 
 
-def write(folder: Path, result: AnyResult) -> None:
+def write(folder: Path, result: Result) -> None:
     """Fill a folder with the tables.
 
     Parameters
     ----------
     folder : Path
         An empty folder.
-    result : gaps.Result or columns.Result
+    result : Result
         The experiment.
     """
     headings, rows = table(result)
