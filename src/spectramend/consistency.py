@@ -198,6 +198,7 @@ def recover(
     stft: STFT,
     length: int,
     prior: Prior | None = None,
+    guess: ArrayLike | None = None,
     max_condition: float = MAX_CONDITION,
     max_iter: int = 500,
     tol: float = 1e-14,
@@ -216,6 +217,9 @@ def recover(
         Samples of the signal.
     prior : Prior, optional
         What is believed of hidden cells. It moves no known sample.
+    guess : array_like [shape=(length,)], optional
+        A signal from which to start as well as from 0, if there is a prior; where neither
+        converges, the lower minimum of both is kept.
     max_condition : float, >= 1, finite
         Samples are known up to this condition, see `determined_samples`.
     max_iter : int, >= 1
@@ -278,6 +282,10 @@ def recover(
         target = np.where(reliable, cells, mean / scale)
         fixed = np.where(known, samples, 0)
         filled = _minimise(target, precision, fixed, ~known, stft, max_iter, tol)
+        if guess is not None and filled.status != "converged":
+            start = np.where(known, samples, _as_signal(guess, length) / scale)
+            other = _minimise(target, precision, start, ~known, stft, max_iter, tol)
+            filled = min((filled, other), key=lambda m: _energy(m.samples, target, precision, stft))
         samples, n_iter = filled.samples, n_iter + filled.n_iter
         status = filled.status
     return Recovery(samples * scale, known, condition, status, n_iter)
@@ -360,6 +368,13 @@ def _minimise(
             error[part] += np.sqrt(np.mean((found[1:] - known) ** 2, axis=0))
         converged, n_iter = converged and done, max(n_iter, count)
     return _Minimum(samples, error, "converged" if converged else "max_iter", n_iter)
+
+
+def _energy(
+    x: NDArray[np.float64], target: NDArray[Any], precision: NDArray[Any], stft: STFT
+) -> float:
+    """Evaluate (4)."""
+    return float(np.sum(_twice(stft) * precision * np.abs(stft.forward(x) - target) ** 2))
 
 
 def _stretches(
@@ -446,6 +461,16 @@ def _as_mask(observed: ArrayLike, stft: STFT, length: int) -> NDArray[np.bool_]:
     _check_matrix("observed", reliable)
     stft.check_shape(reliable, length)
     return reliable
+
+
+def _as_signal(guess: ArrayLike, length: int) -> NDArray[np.float64]:
+    """Take a first guess."""
+    signal = np.asarray(guess, np.float64)
+    if signal.shape != (length,) or not np.isfinite(signal).all():
+        raise MismatchError(
+            f"guess has shape {signal.shape}: give a vector of {length} finite samples."
+        )
+    return signal
 
 
 def _check_matrix(name: str, matrix: NDArray[Any]) -> None:

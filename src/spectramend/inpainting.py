@@ -17,6 +17,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spectramend.consistency import Recovery
 from spectramend.dictionary import Dictionary
 from spectramend.errors import MismatchError, ParameterError
 from spectramend.masks import Mask
@@ -25,7 +26,7 @@ from spectramend.nmf import Factorization
 from spectramend.nmf.solve import RngLike, Status
 from spectramend.posterior import hidden_cells, in_units_of, posterior_moments
 from spectramend.stft import STFT
-from spectramend.synthesis import Phase, complete, restore_signal
+from spectramend.synthesis import Phase, complete, recover_missing, restore_signal
 
 Fill: TypeAlias = Literal["hidden", "everywhere"]
 
@@ -114,7 +115,8 @@ def inpaint(
         Phases of the cells that are filled: those of the signal that agrees best with the posterior
         of all cells; by fast Griffin-Lim in which reliable cells stay fixed; or those of `X`, which
         exist only where the damage is *occluded*. ``"auto"`` is ``"posterior"`` where hidden cells
-        of *occluded* damage are filled, ``"griffin-lim"`` elsewhere.
+        are filled, ``"griffin-lim"`` elsewhere. If the damage is *missing*, ``"posterior"`` also
+        recovers all samples that the reliable cells determine; Griffin-Lim is where it starts.
     penalty : float, >= 0
         L1 penalty on the activations, see `spectramend.nmf.fit`.
     smooth : float, 0 to 1, optional
@@ -142,6 +144,13 @@ def inpaint(
     MismatchError
         If spectrum, mask, dictionary and length do not fit together.
 
+    Notes
+    -----
+    Where the damage is *missing*, reliable cells are believed, and what they tell of hidden ones is
+    more than any model knows: a mask that hides cells here and there of the spectrum of a recording
+    brings that recording back, with all that was wrong with it. Hide all cells that damage
+    reaches, or give ``phase="griffin-lim"``, as `spectramend.repair` does.
+
     Examples
     --------
     >>> stft = STFT(n_fft=64, hop_length=16)
@@ -159,8 +168,7 @@ def inpaint(
     if mask.damage == "missing":
         spectrum = np.where(mask.observed, spectrum, 0)
     if phase == "auto":
-        posterior = mask.damage == "occluded" and fill == "hidden"
-        phase = "posterior" if posterior else "griffin-lim"
+        phase = "posterior" if fill == "hidden" else "griffin-lim"
     generator = np.random.default_rng(rng)
     first = voices[0] if voices else None
     quantity = "power" if first is None else first.quantity
@@ -169,7 +177,8 @@ def inpaint(
     hidden = hidden_cells(spectrum, mask, first)
     how = Fit(penalty, SMOOTH[mask.damage] if smooth is None else smooth, max_iter, tol)
     model: TargetModel | None = None
-    if phase == "posterior" and spectrum.any():
+    recovery: Recovery | None = None
+    if phase == "posterior" and mask.damage == "occluded" and spectrum.any():
         window = sr / stft.hop_length
         model = model_occluded(V, mask.observed, hidden, voices, how, window=window, rng=generator)
         factorization = model.factorization
@@ -196,13 +205,17 @@ def inpaint(
                 spectrum,
                 np.sqrt(power),
                 np.zeros_like(mask.observed) if fill == "everywhere" else mask.observed,
-                phase=phase,
+                phase="griffin-lim" if phase == "posterior" else phase,
                 stft=stft,
                 length=length,
                 n_iter=phase_iter,
                 rng=generator,
             )
-    notes = _notes(mask, factorization, model)
+            if phase == "posterior" and not mask.observed.all():
+                samples, completed, recovery = recover_missing(
+                    spectrum, completed, samples, mask.observed, stft=stft, length=length
+                )
+    notes = _notes(mask, factorization, model, recovery)
     return Inpainting(samples, completed, factorization, factorization.status, notes, sr)
 
 
@@ -250,13 +263,15 @@ def _check(
         raise ParameterError(f"fill={fill!r}: give 'hidden' or 'everywhere'.")
     if phase not in ("auto", "posterior", "griffin-lim", "mix"):
         raise ParameterError(f"phase={phase!r}: give 'auto', 'posterior', 'griffin-lim' or 'mix'.")
-    if phase in ("mix", "posterior") and mask.damage == "missing":
-        raise ParameterError(f"phase={phase!r}: missing cells have no phase; give 'griffin-lim'.")
+    if phase == "mix" and mask.damage == "missing":
+        raise ParameterError("phase='mix': missing cells have no phase; give 'griffin-lim'.")
     if phase == "posterior" and fill == "everywhere":
         raise ParameterError("phase='posterior' fills hidden cells: give fill='hidden'.")
 
 
-def _notes(mask: Mask, factorization: Factorization, model: TargetModel | None) -> tuple[str, ...]:
+def _notes(
+    mask: Mask, factorization: Factorization, model: TargetModel | None, recovery: Recovery | None
+) -> tuple[str, ...]:
     """Say in a sentence each what a caller should know."""
     notes = []
     reliable = 100 * float(mask.observed.mean())
@@ -267,6 +282,9 @@ def _notes(mask: Mask, factorization: Factorization, model: TargetModel | None) 
         notes.append(
             f"{unseen} frames are wholly hidden: their model is carried across from neighbours."
         )
+    if recovery is not None:
+        known = 100 * float(recovery.known.mean())
+        notes.append(f"{known:.3g} % of the samples follow from the reliable cells.")
     if model is not None and (trust := float(model.confidence.mean())) < TRUSTED:
         notes.append(
             f"the dictionary explains the reliable cells badly: {100 * (1 - trust):.0f} % of the "

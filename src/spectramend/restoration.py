@@ -17,6 +17,7 @@ from spectramend.masks import Mask
 from spectramend.nmf.solve import RngLike
 from spectramend.regions import Region
 from spectramend.stft import STFT
+from spectramend.synthesis import Phase
 
 MAX_CONTEXT_S = 60.0
 
@@ -231,6 +232,8 @@ def _repair_cells(
         )
     touched = samples_touched(mask, transform, length)
     generator = np.random.default_rng(rng)
+    # Cells beside hidden ones see a part of the damage: from all of them together it would return.
+    phase: Phase = "griffin-lim" if mask.damage == "missing" else "auto"
     results, channels, jobs = [], [], []
     for number, channel in enumerate(np.atleast_2d(recording), 1):
         result = inpaint(
@@ -241,6 +244,7 @@ def _repair_cells(
             length=length,
             dictionary=voices or None,
             keep_reliable=keep_reliable,
+            phase=phase,
             rng=generator,
         )
         results.append(result)

@@ -2,7 +2,8 @@
 
 Where the damage is *occluded*, `restore_signal` finds the signal that agrees best with mean and
 variance of all cells, and sets the magnitudes of hidden cells. `complete` puts magnitudes and
-phases together where there is nothing but magnitudes.
+phases together where there is nothing but magnitudes. Where the damage is *missing*,
+`recover_missing` finds what reliable cells determine, and what agrees best with them elsewhere.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from spectramend.consistency import MAX_CONDITION, Prior, Recovery, recover
 from spectramend.masks import Mask
 from spectramend.phase import consistent_mean, griffin_lim, unit_phase
 from spectramend.posterior import Moments
@@ -31,6 +33,10 @@ MODEL_SHARE = 0.5  # of a hidden magnitude; the rest is the consistent signal's
 # their surroundings, in bins and frames.
 SHARPEN, SURROUNDINGS = 0.3, (6.0, 1.0)
 BACKGROUND_SHARE = 0.5  # of its power, for what is heard too much is worse than what is missing
+# Of missing cells nothing is heard. The variance of reliable cells, over the median of their power,
+# and the least variance of others, over the loudest: so that conjugate gradients get somewhere.
+NOISE, LEAST_VARIANCE, ITERATIONS = 1e-4, 1e-6, 150
+SINGLE_CONDITION = 1e3  # up to which samples count as known if cells have the rounding of float32
 
 
 def restore_signal(
@@ -186,3 +192,56 @@ def complete(
     if phase == "griffin-lim":
         Y = griffin_lim(Y, keeps, stft=stft, length=length, n_iter=n_iter)
     return stft.inverse(Y, length=length), Y
+
+
+def recover_missing(
+    X: NDArray[Any],
+    guess: NDArray[Any],
+    first: NDArray[Any],
+    observed: NDArray[np.bool_],
+    *,
+    stft: STFT,
+    length: int,
+) -> tuple[NDArray[Any], NDArray[Any], Recovery]:
+    """Find what reliable cells determine, and the signal that agrees best with them elsewhere.
+
+    Parameters
+    ----------
+    X : ndarray [shape=(F, N), complex]
+        Spectrum; hidden cells are not looked at.
+    guess : ndarray [shape=(F, N), complex]
+        A completed spectrum. The power of its hidden cells is taken for their variance; it is the
+        model that says it, while its phases are believed no more than any other.
+    first : ndarray [shape=(length,)]
+        A signal to start from.
+    observed : ndarray [shape=(F, N), bool]
+        Reliable cells.
+    stft : STFT
+        The transform.
+    length : int
+        Samples of the signal.
+
+    Returns
+    -------
+    samples : ndarray [shape=(length,)]
+        The signal.
+    spectrum : ndarray [shape=(F, N), complex]
+        The spectrum of that signal; reliable cells keep their value.
+    recovery : Recovery
+        What is known of the samples.
+    """
+    P = np.abs(guess).astype(np.float64) ** 2
+    variance = np.maximum(P, LEAST_VARIANCE * P.max())
+    found = recover(
+        X,
+        observed,
+        stft=stft,
+        length=length,
+        prior=Prior(0.0, variance, NOISE * float(np.median(variance[observed]))),
+        guess=first,
+        max_condition=SINGLE_CONDITION if X.dtype == np.complex64 else MAX_CONDITION,
+        max_iter=ITERATIONS,
+    )
+    samples = found.samples.astype(first.dtype)
+    spectrum = np.where(observed, X, stft.forward(samples)).astype(X.dtype)
+    return samples, spectrum, found

@@ -501,3 +501,25 @@ def test_determined_samples_refuses_conditions_under_1() -> None:
     _, X, _ = scene()
     with pytest.raises(ParameterError, match="max_condition=0"):
         determined_samples(np.ones(X.shape), stft=SMALL, length=LENGTH, max_condition=0)
+
+
+def test_the_lower_of_two_minima_is_kept_where_neither_converges() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal(2000)
+    stft = STFT(n_fft=64, hop_length=16)
+    X = stft.forward(x)
+    observed = np.ones(X.shape, bool)
+    observed[:20, 40:60] = False
+    prior = Prior(0.0, np.abs(X) ** 2 + 1e-3, 1e-4)
+    options: dict[str, Any] = {"stft": stft, "length": 2000, "prior": prior, "max_iter": 3}
+    cold = recover(X, observed, **options)
+    good = recover(X, observed, guess=x, **options)
+    bad = recover(X, observed, guess=1e6 * rng.standard_normal(2000), **options)
+    known = cold.known
+    assert 0 < known.sum() < 2000
+    np.testing.assert_array_equal(bad.samples, cold.samples)
+    np.testing.assert_array_equal(good.samples[known], cold.samples[known])
+    assert snr_db(x, good.samples) > snr_db(x, cold.samples) + 3
+    for guess in (x[1:], np.where(known, x, np.nan)):
+        with pytest.raises(MismatchError, match=r"guess has shape .*: give a vector of 2000"):
+            recover(X, observed, guess=guess, **options)
