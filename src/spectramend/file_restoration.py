@@ -25,6 +25,7 @@ from spectramend.detection import KINDS, Thresholds, detect_blocks
 from spectramend.dictionary import Dictionary
 from spectramend.errors import ParameterError
 from spectramend.files import check_output
+from spectramend.gaps import Method
 from spectramend.jobs import Job, Mend, mend_regions
 from spectramend.masks import Mask
 from spectramend.nmf.solve import RngLike
@@ -91,6 +92,7 @@ def repair_file(
     dictionary: Dictionary | Sequence[Dictionary] | None = None,
     stft: STFT | None = None,
     context_s: float = 2.0,
+    method: Method = "auto",
     keep_reliable: bool = False,
     subtype: str | None = None,
     allow_lossy: bool = False,
@@ -118,6 +120,9 @@ def repair_file(
         The transform.
     context_s : float, > 0
         How much of the recording on either side of a region to look at, in seconds.
+    method : {"auto", "hybrid", "ar", "janssen", "em_tf", "am", "am_to_em_tf"}
+        How to fill gaps, regions over the whole band that are missing, see
+        `spectramend.gaps.fill_gaps`. Other damage has one method each; a mask takes none.
     keep_reliable : bool
         Keep the reliable cells of a mask exactly.
     subtype : str, optional
@@ -172,7 +177,7 @@ def repair_file(
         ]
     else:
         regions = [damaged] if isinstance(damaged, Region) else list(damaged)
-        options = checked_options(damage, context_s, stft, voices)
+        options = checked_options(damage, context_s, stft, voices, method)
         mends = []
         total = len(regions)
         for mend in mend_regions(

@@ -9,9 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectramend.errors import ParameterError
-from spectramend.gaps import CONTEXT_ORDERS, context_beside, fill_beside, fill_gaps, model_order
+from spectramend.gaps import (
+    OF_FACTORS,
+    SHORT,
+    Memory,
+    Method,
+    context_beside,
+    context_of,
+    fill_beside,
+    fill_gaps,
+    model_order,
+)
 from spectramend.judging import Channel, Damaged, check_finite, union
 
+NAMES = {"auto": "autoregression", "ar": "autoregression"}  # of methods, where others are not
 SCATTERED = 1000  # missing samples at most that share a job, unless they are one gap
 
 
@@ -56,8 +67,12 @@ def fill_missing(
     channel: Channel,
     group: list[Damaged],
     unmended: list[Damaged],
+    unsound: list[Damaged],
     elsewhere: Sequence[NDArray[np.intp]],
     context: int,
+    *,
+    method: Method = "auto",
+    rng: np.random.Generator,
 ) -> Filling:
     """Fill a group of gaps; what lies between them stays as it is.
 
@@ -69,11 +84,17 @@ def fill_missing(
         The gaps.
     unmended : list of Damaged
         They and all later ones of the channel, in order.
+    unsound : list of Damaged
+        Regions of the channel with other damage, in order: no passages to build on.
     elsewhere : sequence of ndarray [shape=(n, 2)]
         For each channel the first samples of its damaged regions, and those after their last. A
         channel that is damaged near the gaps, in whatever way, has no part in filling them.
     context : int
         Samples on either side at most to look at.
+    method : str
+        See `fill_gaps`.
+    rng : Generator
+        Source of random starts.
 
     Returns
     -------
@@ -90,28 +111,46 @@ def fill_missing(
     order = model_order(longest)
     first, last = channel.around(span, min(context, context_beside(longest)))
     others = _intact(channel, elsewhere, first, last)
-    if not others.size:
-        first, last = channel.around(span, min(context, CONTEXT_ORDERS * order))
+    if method in OF_FACTORS:
+        first, last = channel.around(span, context)
+        others = _intact(channel, elsewhere, first, last)
+    elif not others.size:
+        first, last = channel.around(span, min(context, context_of(longest)))
     x = channel.samples(first, last)
-    missing = np.zeros(x.size, bool)
-    for gap in unmended:
-        if gap.span[0] >= last:
-            break
-        missing[gap.span[0] - first : gap.span[1] - first] = True
+    missing = _marked(unmended, first, last)
     if missing.all():
         raise ParameterError(
             f"region {group[0].region}: nothing intact is around it: make it shorter."
         )
     check_finite(x[~missing], group)
     silent = not x[~missing].any()
-    method = "autoregression"
+    memory = None
+    if longest > SHORT and method not in OF_FACTORS:
+        first_near, last_near = channel.around(span, context)
+        heard = channel.samples(first_near, last_near)
+        lost = _marked(unmended, first_near, last_near) | _marked(unsound, first_near, last_near)
+        heard[lost | ~np.isfinite(heard)] = np.nan
+        memory = Memory(heard, first - first_near)
+    helped = False
     if others.size:
-        y, helped = fill_beside(x, missing, others, order=order)
-        method += " and other channels" if helped else ""
+        y, helped = fill_beside(
+            x, missing, others, method=method, order=order, memory=memory, rng=rng
+        )
     else:
-        y = fill_gaps(x, missing, order=order)
+        y = fill_gaps(x, missing, method=method, order=order, memory=memory, rng=rng)
+    name = NAMES.get(method, method) + (" and other channels" if helped else "")
     status = "silence around it: filled with silence" if silent else "done"
-    return Filling(y[span[0] - first : span[1] - first], method, order, status)
+    return Filling(y[span[0] - first : span[1] - first], name, order, status)
+
+
+def _marked(damaged: Sequence[Damaged], first: int, last: int) -> NDArray[np.bool_]:
+    """Mark the samples of damaged regions, in order, in a part of a channel."""
+    marks = np.zeros(last - first, bool)
+    for d in damaged:
+        if d.span[0] >= last:
+            break
+        marks[max(0, d.span[0] - first) : max(0, d.span[1] - first)] = True
+    return marks
 
 
 def _intact(

@@ -26,6 +26,7 @@ from spectramend.dictionary import Dictionary
 from spectramend.errors import ParameterError
 from spectramend.events import Place, pieces, remove_event, sees
 from spectramend.gap_repair import fill_missing, near
+from spectramend.gaps import Method
 from spectramend.judging import (
     FRAME_S,
     LEAST_FRAME,
@@ -59,12 +60,15 @@ class Options:
         The transform; to suit each region if None.
     dictionaries : tuple of Dictionary
         How the target under an event sounds, besides the context; their transform suits it, too.
+    method : str
+        How to fill gaps, see `spectramend.gaps.fill_gaps`.
     """
 
     damage: Literal["auto", "missing", "occluded"] = "auto"
     context_s: float = 2.0
     stft: STFT | None = None
     dictionaries: tuple[Dictionary, ...] = ()
+    method: Method = "auto"
 
 
 @dataclass(frozen=True)
@@ -205,8 +209,9 @@ def _mend_channel(
     )
     bands = [d for d in damaged if d.damage == "missing" and not d.full_band]
     events = [d for d in damaged if d.damage == "occluded"]
+    unsound = sorted(bands + events, key=lambda d: d.span)
     for group in near(gaps):
-        yield _mend_gaps(channel, group, gaps, elsewhere, context)
+        yield _mend_gaps(channel, group, gaps, unsound, elsewhere, context, options, rng)
         gaps = gaps[len(group) :]
     unmended = bands
     for indices in touching([d.span for d in bands]):
@@ -223,12 +228,17 @@ def _mend_gaps(
     channel: Channel,
     group: list[Damaged],
     unmended: list[Damaged],
+    unsound: list[Damaged],
     elsewhere: list[NDArray[np.intp]],
     context: int,
+    options: Options,
+    rng: np.random.Generator,
 ) -> Mend:
     """Fill missing samples."""
     span = union(group)
-    samples, method, order, status = fill_missing(channel, group, unmended, elsewhere, context)
+    samples, method, order, status = fill_missing(
+        channel, group, unmended, unsound, elsewhere, context, method=options.method, rng=rng
+    )
     return Mend(_job(channel, group, span, method, order, status), samples)
 
 

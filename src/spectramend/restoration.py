@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from spectramend.dictionary import Dictionary
 from spectramend.errors import ParameterError
+from spectramend.gaps import METHODS, Method
 from spectramend.inpainting import Inpainting, inpaint
 from spectramend.jobs import Job, Options, mend_regions
 from spectramend.masks import Mask
@@ -60,6 +61,7 @@ def repair(
     dictionary: Dictionary | Sequence[Dictionary] | None = None,
     stft: STFT | None = None,
     context_s: float = 2.0,
+    method: Method = "auto",
     keep_reliable: bool = False,
     rng: RngLike = None,
 ) -> Repair:
@@ -84,6 +86,9 @@ def repair(
         what suits each region.
     context_s : float, > 0
         How much of the recording on either side of a region to look at, in seconds.
+    method : {"auto", "hybrid", "ar", "janssen", "em_tf", "am", "am_to_em_tf"}
+        How to fill gaps, regions over the whole band that are missing, see
+        `spectramend.gaps.fill_gaps`. Other damage has one method each; a mask takes none.
     keep_reliable : bool
         Keep the reliable cells of a mask exactly, see `spectramend.inpaint`.
     rng : int, Generator or None
@@ -136,7 +141,7 @@ def repair(
     for region in regions:
         if not isinstance(region, Region):
             raise ParameterError(f"damaged holds {region!r}: give regions, such as Region(1, 1.2).")
-    options = checked_options(damage, context_s, stft, voices)
+    options = checked_options(damage, context_s, stft, voices, method)
     samples = np.array(np.atleast_2d(recording), np.result_type(recording.dtype, np.float32))
     jobs = []
     for mend in mend_regions(
@@ -158,6 +163,7 @@ def checked_options(
     context_s: float,
     stft: STFT | None,
     dictionaries: tuple[Dictionary, ...],
+    method: Method,
 ) -> Options:
     """Refuse options of `repair` that cannot work.
 
@@ -171,6 +177,8 @@ def checked_options(
         The transform.
     dictionaries : tuple of Dictionary
         Dictionaries.
+    method : str
+        How to fill gaps.
 
     Returns
     -------
@@ -184,9 +192,11 @@ def checked_options(
     """
     if damage not in ("auto", "missing", "occluded"):
         raise ParameterError(f"damage={damage!r}: give 'auto', 'missing' or 'occluded'.")
+    if method not in METHODS:
+        raise ParameterError(f"method={method!r}: give one of {', '.join(METHODS)}.")
     if not 0 < context_s <= MAX_CONTEXT_S:
         raise ParameterError(f"context_s={context_s}: give seconds, at most {MAX_CONTEXT_S:g}.")
-    return Options(damage, context_s, stft, dictionaries)
+    return Options(damage, context_s, stft, dictionaries, method)
 
 
 def job_text(job: Job) -> str:

@@ -79,6 +79,15 @@ MANY = 20  # repairs of which each gets a line
     help="Seconds on either side of a region to look at.",
 )
 @click.option(
+    "--method",
+    type=click.Choice(["auto", "hybrid", "ar", "janssen", "em_tf", "am", "am_to_em_tf"]),
+    default="auto",
+    show_default=True,
+    help="How to fill gaps: models of both sides (ar), asking others where these do not agree "
+    "(hybrid), one model (janssen), nonnegative factors (em_tf, am, am_to_em_tf). auto: by the "
+    "length of a gap and by what is around it.",
+)
+@click.option(
     "--channel", type=click.IntRange(1), help="Channel of regions that name none. [default: all]"
 )
 @keep_reliable_option
@@ -104,6 +113,7 @@ def repair(
     damage: Any,
     dictionaries: tuple[Path, ...],
     context_s: float,
+    method: Any,
     channel: int | None,
     keep_reliable: bool,
     n_fft: int | None,
@@ -136,6 +146,8 @@ def repair(
         raise click.UsageError("--keep-reliable goes with --mask: regions keep what is outside.")
     if mask_file is not None and channel is not None:
         raise click.UsageError("--channel goes with regions: a mask is that of every channel.")
+    if mask_file is not None and method != "auto":
+        raise click.UsageError("--method goes with regions: a mask is filled by its model.")
     if as_json and is_standard(output):
         raise click.UsageError("--json and -o - both write to stdout: give a file to one of them.")
     regions = [Region.parse(spec) for spec in specs]
@@ -169,6 +181,7 @@ def repair(
                 dictionary=voices,
                 stft=stft,
                 context_s=context_s,
+                method=method,
                 keep_reliable=keep_reliable,
                 subtype=subtype,
                 allow_lossy=lossy,

@@ -24,6 +24,7 @@ from spectramend.errors import FileError, ParameterError
 from spectramend.experiments.conditions import Progress
 from spectramend.experiments.lengths import Outcome, Result, read_published
 from spectramend.gaps import Filled, am, am_to_em_tf, em_tf, janssen
+from spectramend.gaps import Method as FillMethod
 from spectramend.metrics import snr
 from spectramend.regions import Region
 from spectramend.restoration import repair
@@ -231,12 +232,16 @@ def _by_factors(fill: Callable[..., Filled]) -> Method:
     return method
 
 
-def _spectramend(
-    x: NDArray[Any], sr: int, gaps: Sequence[tuple[int, int]], seed: int
-) -> NDArray[Any]:
-    """Repair the gaps by default."""
-    regions = [Region(start / sr, stop / sr) for start, stop in gaps]
-    return repair(x, sr, regions, damage="missing", rng=seed).samples
+def _repaired(how: FillMethod) -> Method:
+    """Make a method that repairs the gaps as regions."""
+
+    def method(
+        x: NDArray[Any], sr: int, gaps: Sequence[tuple[int, int]], seed: int
+    ) -> NDArray[Any]:
+        regions = [Region(start / sr, stop / sr) for start, stop in gaps]
+        return repair(x, sr, regions, damage="missing", method=how, rng=seed).samples
+
+    return method
 
 
 METHODS: dict[str, Method] = {
@@ -245,5 +250,7 @@ METHODS: dict[str, Method] = {
     "em_tf": _by_factors(em_tf),
     "am": _by_factors(am),
     "am_to_em_tf": _by_factors(am_to_em_tf),
-    "spectramend": _spectramend,
+    "ar": _repaired("ar"),
+    "hybrid": _repaired("hybrid"),
+    "spectramend": _repaired("auto"),
 }

@@ -4,17 +4,31 @@ from spectramend.gaps.autoregression import burg, janssen
 from spectramend.gaps.blend import fill_gap, fill_short_gap
 from spectramend.gaps.channels import context_beside, fill_beside
 from spectramend.gaps.factorized import Filled, am, am_to_em_tf, em_tf
-from spectramend.gaps.filling import CONTEXT_ORDERS, fill_gaps, model_order
+from spectramend.gaps.filling import (
+    METHODS,
+    OF_FACTORS,
+    SHORT,
+    Method,
+    context_of,
+    fill_gaps,
+    model_order,
+)
+from spectramend.gaps.opinions import Memory
 from spectramend.gaps.variances import Variances
 
 __all__ = [
-    "CONTEXT_ORDERS",
+    "METHODS",
+    "OF_FACTORS",
+    "SHORT",
     "Filled",
+    "Memory",
+    "Method",
     "Variances",
     "am",
     "am_to_em_tf",
     "burg",
     "context_beside",
+    "context_of",
     "em_tf",
     "fill_beside",
     "fill_gap",

@@ -42,6 +42,7 @@ from spectramend.stft import STFT
 Status: TypeAlias = Literal["converged", "max_iter", "silence"]
 
 LEAST_VARIANCE = 1e-6  # e in (1), relative to the mean power of known samples
+EXEMPLAR_FLOOR = 1e-3  # of atoms that are frames, and of their activations, so that none is locked
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,11 @@ class Outcome:
 
 
 def alternate(
-    known: NDArray[np.float64], lost: NDArray[np.bool_], stft: STFT, settings: Settings
+    known: NDArray[np.float64],
+    lost: NDArray[np.bool_],
+    stft: STFT,
+    settings: Settings,
+    guess: NDArray[np.float64] | None = None,
 ) -> Outcome:
     """Infer missing samples and learn the model in turn.
 
@@ -109,6 +114,9 @@ def alternate(
         Frames and window.
     settings : Settings
         How.
+    guess : ndarray [shape=(n,)], optional
+        The signal with a first fill. If given, the start is learned from it: its frames are the
+        atoms, and nothing is drawn.
 
     Returns
     -------
@@ -123,13 +131,16 @@ def alternate(
     import scipy.fft
 
     L = stft.n_fft
-    P = np.abs(stft.forward(known)) ** 2 / L
+    P = np.abs(stft.forward(known if guess is None else guess)) ** 2 / L
     touched = np.flatnonzero(cut_frames(lost, np.arange(P.shape[1]), stft).any(axis=1))
     lost_frames = cut_frames(lost, touched, stft)
     frames = cut_frames(known, touched, stft) * stft.window_samples
     power = float(np.mean(known[~lost] ** 2))
-    W, H = _start(P.shape, power, settings)
     M = np.broadcast_to(bin_counts(L)[:, None], P.shape)
+    if guess is None:
+        W, H = _start(P.shape, power, settings)
+    else:
+        W, H = _learned(P, *_exemplars(P, power, settings), M, 2 * settings.nmf_iter)
     samples, trace = known, []
     status: Status = "max_iter"
     for i in range(settings.max_iter):
@@ -161,6 +172,22 @@ def _start(
     return (
         np.hstack([W, np.ones((F, 1))]),
         power * np.vstack([H / K, np.full((1, N), LEAST_VARIANCE)]),
+    )
+
+
+def _exemplars(
+    P: NDArray[np.float64], power: float, settings: Settings
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Take frames for atoms, evenly spaced, each active around its own; the constant is last."""
+    F, N = P.shape
+    frames = np.linspace(0, N - 1, settings.n_components).round().astype(int)
+    floor = LEAST_VARIANCE * power
+    W = P[:, frames] + EXEMPLAR_FLOOR * P[:, frames].mean(axis=0) + floor
+    nearness = np.exp(-np.abs(frames[:, None] - np.arange(N))) + EXEMPLAR_FLOOR
+    H = (P.mean(axis=0) + floor) * nearness / nearness.sum(axis=0)
+    return (
+        np.hstack([W / W.mean(axis=0), np.ones((F, 1))]),
+        np.vstack([H, np.full((1, N), floor)]),
     )
 
 

@@ -28,6 +28,10 @@ LONG = 4096  # samples of a gap from which on (2) is used: as fast as Levinson, 
 DAMPINGS = (0.0, 1e-5, 1e-4, 1e-3)  # of poles, where rounding lets a recursive filter grow
 LEAST_ERROR = 1e-12  # power of the residual that a model may claim, relative to the signal
 LOUDEST = 10.0  # that a long gap may become, in units of the loudest known sample
+DITHER = 1e-12  # power, relative to that of what is known
+GOLDEN = (1 + 5**0.5) / 2
+SUMMED_EVERY = 32  # orders, after which the energy of residuals is summed again, for its rounding,
+SUMMED_BELOW = 1e-2  # or so much of it is left
 RIDGES = (1e-12, 1e-9, 1e-6, 1e-3)  # keep the matrix positive where the model is all but perfect
 
 
@@ -53,7 +57,12 @@ class Prediction:
 
 
 def janssen(
-    x: NDArray[Any], missing: NDArray[np.bool_], *, order: int, n_iter: int = 3
+    x: NDArray[Any],
+    missing: NDArray[np.bool_],
+    *,
+    order: int,
+    n_iter: int = 3,
+    from_known: bool = False,
 ) -> NDArray[np.float64]:
     """Fill missing samples by Janssen's method.
 
@@ -67,6 +76,9 @@ def janssen(
         Order of the model; a third of the samples at most is taken.
     n_iter : int, >= 1
         How often the model is estimated.
+    from_known : bool
+        Estimate the first model from what is known between gaps alone, instead of zeros in gaps,
+        and let models see a little noise: several gaps in a pure tone need it.
 
     Returns
     -------
@@ -97,13 +109,53 @@ def janssen(
         # What is lost beside a long gap comes first.
         for side in (slice(0, longest[0]), slice(longest[-1] + 1, None)):
             if not lost[side].all():
-                filled[side] = janssen(filled[side], lost[side], order=order, n_iter=n_iter)
+                filled[side] = janssen(
+                    filled[side], lost[side], order=order, n_iter=n_iter, from_known=from_known
+                )
                 lost[side] = False
         m, runs = longest, [longest]
     p = max(1, min(order, (filled.size - 1) // 3))
-    for _ in range(n_iter):
-        filled[m] = _least_residual(filled, lost, runs, burg(filled, p))
+    noise = dither(filled.size, float(np.mean(filled[~lost] ** 2))) if from_known else 0.0
+    for i in range(n_iter):
+        seen = filled + noise
+        a = _of_known(seen, lost, p) if from_known and i == 0 else burg(seen, p)
+        filled[m] = _least_residual(filled, lost, runs, a)
     return filled
+
+
+def _of_known(x: NDArray[Any], lost: NDArray[np.bool_], order: int) -> NDArray[np.float64]:
+    """Estimate a model from all runs of known samples that are long enough for it."""
+    known = [x[run[0] : run[-1] + 1] for run in runs_of(~lost)]
+    p = max(1, min(order, (max(run.size for run in known) - 1) // 3))
+    long = [run for run in known if run.size > p]
+    return predictor(long, p).a if long else np.ones(1)
+
+
+def dither(n: int, power: float) -> NDArray[np.float64]:
+    """Make a little noise for models to see.
+
+    Without it, Burg's recursion ends early on signals that are sums of tones and nothing else, at
+    frequencies that are a little wrong, which adds up through a gap. Recordings have noise enough.
+
+    Parameters
+    ----------
+    n : int
+        Samples.
+    power : float
+        Of what is known.
+
+    Returns
+    -------
+    ndarray [shape=(n,)]
+        A chirp through all frequencies, many times over, 120 dB below: always the same.
+
+    Examples
+    --------
+    >>> noise = dither(1000, 1.0)
+    >>> f"{np.sqrt(np.mean(noise**2)):.0e}"
+    '1e-06'
+    """
+    return np.sqrt(2 * DITHER * power) * np.cos(np.pi * GOLDEN * np.arange(n) ** 2.0)
 
 
 def runs_of(missing: NDArray[np.bool_]) -> list[NDArray[np.intp]]:
@@ -181,19 +233,27 @@ def predictor(segments: Sequence[NDArray[Any]], order: int) -> Prediction:
     >>> model.a.round(2).tolist(), round(model.error / float(np.mean(decay[:30] ** 2)), 2)
     ([1.0, -0.8], 0.36)
     """
-    a = np.ones(1)
+    a = np.ones(order + 1)
     power = sum(float(x @ x) for x in segments) / sum(x.size for x in segments)
     error = power
     residuals = [(x[1:].astype(np.float64), x[:-1].astype(np.float64)) for x in segments]
-    for _ in range(order):
-        energy = sum(f @ f + b @ b for f, b in residuals)
+    reached, energy, summed = order, 0.0, 0.0
+    for m in range(order):
+        if m % SUMMED_EVERY == 0 or energy < SUMMED_BELOW * summed:
+            energy = summed = sum(float(f @ f + b @ b) for f, b in residuals)
         if not energy > 0:
+            reached = m
             break
-        k = -2 * float(sum(f @ b for f, b in residuals) / energy)
-        a = np.append(a, 0.0)
-        a = a + k * a[::-1]
+        k = -2 * sum(float(f @ b) for f, b in residuals) / energy
+        a[m + 1] = 0.0
+        a[: m + 2] += k * a[m + 1 :: -1]
         error *= 1 - k**2
         residuals = [_reflected(f, b, k) for f, b in residuals]
+        # A reflection takes the part k**2 of the energy, and a sample of each residual is left out.
+        energy *= 1 - k**2
+        energy -= sum(float(f[0]) ** 2 + float(b[-1]) ** 2 for f, b in residuals if f.size)
+        residuals = [(f[1:], b[:-1]) for f, b in residuals]
+    a = a[: reached + 1]
     return Prediction(a, max(error, LEAST_ERROR * power))
 
 
@@ -204,7 +264,7 @@ def _reflected(
     advanced = forward + k * backward
     forward *= k
     backward += forward
-    return advanced[1:], backward[:-1]
+    return advanced, backward
 
 
 def _least_residual(

@@ -24,27 +24,34 @@ Before all this the segment is divided by an exponential that makes both sides e
 the second is much louder: no stationary model decays. Then (1), with models of both sides that do
 not look into the gap, fills it for the first time, and once more with models that do; these have a
 part in (2) as well. L and R are estimated from a side and this fill: models of a side alone do not
-agree on phases.
+agree on phases. In (2) models at lower rates (`lower_rates`) join them.
+
+How far (1) with L alone and (1) with R alone are apart tells how much of a fill is guessed: its
+logarithm goes with that of the true error of (2), with a correlation of 0.97 over the gaps of 20,
+40 and 80 ms from which all this was learned. Other opinions (`opinions`) count by it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramend.gaps.autoregression import RIDGES, Prediction, predictor
+from spectramend.gaps.autoregression import RIDGES, Prediction, dither, predictor
+from spectramend.gaps.lower_rates import lower_predictor
 
 # Orders of the models, and samples on either side that each sees, in orders as they are asked for.
-SIZES = ((1 / 4, 1), (1 / 2, 2), (1, 4), (2, 8))
+SIZES = ((1 / 4, 1), (1 / 2, 2), (1, 4))
+# By what the rate is divided, how far a model looks back, and the samples that it sees.
+LOWER_SIZES = ((4, 3 / 4, 8), (8, 1, 8), (16, 3 / 2, 12))
 SHORT_SIZES = ((3 / 8, 2), (3 / 4, 4), (3 / 2, 6))
 STEEPEST = -12.0, 0.35  # nepers between the sides: sounds decay slowly, but begin at once
+LEVEL_ORDERS = 4  # on either side, that tell how loud it is
 JOINT_WEIGHT = 0.5  # of the models of both sides in (2)
-DITHER = 1e-12  # power, relative to that of the context
-GOLDEN = (1 + 5**0.5) / 2
+LOWER_WEIGHT = 0.5  # of models at lower rates
 # What models see: the context begins at edge 0, the gap at 1; it ends at 2, the context at 3.
 APART, WHOLE, BEFORE, AFTER = [(0, 1), (2, 3)], [(0, 3)], [(0, 2)], [(1, 3)]
 
@@ -68,25 +75,40 @@ class Term:
     c1: float = 0.0
 
 
-def fill_gap(x: NDArray[Any], start: int, stop: int, *, order: int) -> NDArray[np.float64]:
+class Fill(NamedTuple):
+    """Samples for a gap, and how much of them is guessed.
+
+    Parameters
+    ----------
+    samples : ndarray [shape=(h,)]
+        The missing samples.
+    doubt : float
+        Energy of the difference between what models of either side alone make of the gap.
+    """
+
+    samples: NDArray[np.float64]
+    doubt: float
+
+
+def fill_gap(x: NDArray[Any], start: int, stop: int, *, order: int) -> Fill:
     """Fill one gap between models of what is before and after it.
 
     Parameters
     ----------
     x : ndarray [shape=(n,), real]
-        The gap with its context on both sides, of which eight orders are looked at; what stands
+        The gap with its context on both sides, of which twelve orders are looked at; what stands
         in the gap is not. Neither side is silent.
     start : int
         First missing sample.
     stop : int
         One after the last.
     order : int
-        There are four models on either side, of 1/4, 1/2, 1 and 2 of it.
+        There are three models on either side, of 1/4, 1/2 and 1 of it, and three at lower rates.
 
     Returns
     -------
-    ndarray [shape=(stop - start,)]
-        The missing samples.
+    Fill
+        The missing samples, and how far the sides are apart.
 
     References
     ----------
@@ -100,21 +122,46 @@ def fill_gap(x: NDArray[Any], start: int, stop: int, *, order: int) -> NDArray[n
     >>> t = np.arange(4000)
     >>> x = np.exp(-t / 2000) * np.sin(0.1 * t)
     >>> gap = slice(2000, 2100)
-    >>> bool(np.abs(fill_gap(x, 2000, 2100, order=64) - x[gap]).max() < 0.05)
+    >>> bool(np.abs(fill_gap(x, 2000, 2100, order=64).samples - x[gap]).max() < 0.05)
     True
     """
     h, sizes = stop - start, _sizes(SIZES, order)
-    y, g, level = _levelled(x, start, stop, sizes)
+    y, g, level = _levelled(x, start, stop, LOWER_SIZES[-1][-1] * order, LEVEL_ORDERS * order)
     gap = slice(g, g + h)
-    noise = dither(y, g, h)
+    noise = _dither(y, g, h)
     for seen in (APART, WHOLE):
         whole = _models(y + noise, g, h, sizes, seen)
         y[gap] = joint_fill(y, g, h, [Term(model) for model in whole])
     before = _models(y + noise, g, h, sizes, BEFORE)
     after = _models(y + noise, g, h, sizes, AFTER)
+    sides = [joint_fill(y, g, h, [Term(model) for model in side]) for side in (before, after)]
     terms = cross_faded(before, after, h) + [Term(model, JOINT_WEIGHT) for model in whole]
+    terms += _lower_terms(y + noise, g, h, order)
     y[gap] = weighted_fill(y, g, h, terms)
-    return y[gap] * level[gap]
+    doubt = np.sum(((sides[0] - sides[1]) * level[gap]) ** 2)
+    return Fill(y[gap] * level[gap], float(doubt))
+
+
+def _dither(y: NDArray[Any], g: int, h: int) -> NDArray[np.float64]:
+    """Make a little noise for models to see, by the power around the gap."""
+    power = (np.sum(y[:g] ** 2) + np.sum(y[g + h :] ** 2)) / max(1, y.size - h)
+    return dither(y.size, float(power))
+
+
+def _lower_terms(y: NDArray[Any], g: int, h: int, order: int) -> list[Term]:
+    """Let models at lower rates have their part in (2)."""
+    terms = []
+    for factor, relative, context in LOWER_SIZES:
+        edges = max(0, g - context * order), g, g + h, min(y.size, g + h + context * order)
+        before, after, whole = (
+            lower_predictor(
+                [y[edges[a] : edges[b]]], max(1, round(relative * order / factor)), factor
+            )
+            for ((a, b),) in (BEFORE, AFTER, WHOLE)
+        )
+        terms += cross_faded([before], [after], h, LOWER_WEIGHT)
+        terms.append(Term(whole, LOWER_WEIGHT * JOINT_WEIGHT))
+    return terms
 
 
 def fill_short_gap(x: NDArray[Any], start: int, stop: int, *, order: int) -> NDArray[np.float64]:
@@ -144,8 +191,9 @@ def fill_short_gap(x: NDArray[Any], start: int, stop: int, *, order: int) -> NDA
     True
     """
     h, sizes = stop - start, _sizes(SHORT_SIZES, order)
-    y, g, level = _levelled(x, start, stop, sizes)
-    models = _models(y + dither(y, g, h), g, h, sizes, APART)
+    reach = max(context for _, context in sizes)
+    y, g, level = _levelled(x, start, stop, reach, reach // 2)
+    models = _models(y + _dither(y, g, h), g, h, sizes, APART)
     return joint_fill(y, g, h, [Term(model) for model in models]) * level[g : g + h]
 
 
@@ -155,14 +203,13 @@ def _sizes(relative: Sequence[tuple[float, int]], order: int) -> list[tuple[int,
 
 
 def _levelled(
-    x: NDArray[Any], start: int, stop: int, sizes: Sequence[tuple[int, int]]
+    x: NDArray[Any], start: int, stop: int, reach: int, context: int
 ) -> tuple[NDArray[np.float64], int, NDArray[np.float64]]:
     """Cut out a gap with its context and make both sides equally loud; tell where, and by what."""
-    reach = max(context for _, context in sizes)
     first = max(0, start - reach)
     y = x[first : stop + reach].astype(np.float64)
     g, h = start - first, stop - start
-    level = np.exp(slope(y, g, h, reach // 2) * (np.arange(y.size) - g - h / 2))
+    level = np.exp(slope(y, g, h, context) * (np.arange(y.size) - g - h / 2))
     return y / level, g, level
 
 
@@ -196,38 +243,9 @@ def slope(x: NDArray[Any], start: int, h: int, context: int) -> float:
     return float(np.clip(np.log(ratio) / 2, *STEEPEST) / distance)
 
 
-def dither(x: NDArray[Any], start: int, h: int) -> NDArray[np.float64]:
-    """Make a little noise for models to see.
-
-    Without it, Burg's recursion ends early on signals that are sums of tones and nothing else, at
-    frequencies that are a little wrong, which adds up through a gap. Recordings have noise enough.
-
-    Parameters
-    ----------
-    x : ndarray [shape=(n,)]
-        The gap with its context.
-    start : int
-        First missing sample.
-    h : int
-        How many are missing.
-
-    Returns
-    -------
-    ndarray [shape=(n,)]
-        A chirp through all frequencies, many times over, 120 dB below the context: always the same.
-
-    Examples
-    --------
-    >>> noise = dither(np.ones(1000), 400, 100)
-    >>> f"{np.sqrt(np.mean(noise**2)):.0e}"
-    '1e-06'
-    """
-    n = np.arange(x.size)
-    power = (np.sum(x[:start] ** 2) + np.sum(x[start + h :] ** 2)) / max(1, x.size - h)
-    return np.sqrt(2 * DITHER * power) * np.cos(np.pi * GOLDEN * n**2)
-
-
-def cross_faded(before: Sequence[Prediction], after: Sequence[Prediction], h: int) -> list[Term]:
+def cross_faded(
+    before: Sequence[Prediction], after: Sequence[Prediction], h: int, weight: float = 1.0
+) -> list[Term]:
     """Let models of what is before a gap give way to those of what follows, (2).
 
     Parameters
@@ -238,6 +256,8 @@ def cross_faded(before: Sequence[Prediction], after: Sequence[Prediction], h: in
         Models of what is after.
     h : int
         Missing samples.
+    weight : float
+        Of a model where it counts most.
 
     Returns
     -------
@@ -250,8 +270,8 @@ def cross_faded(before: Sequence[Prediction], after: Sequence[Prediction], h: in
     >>> [(term.c0, term.c1) for term in cross_faded([model], [model], 3)]
     [(1.0, -0.25), (0.0, 0.25)]
     """
-    falling = [Term(m, 1.0, -1 / (h + m.order)) for m in before]
-    return falling + [Term(m, 0.0, 1 / (h + m.order)) for m in after]
+    falling = [Term(m, weight, -weight / (h + m.order)) for m in before]
+    return falling + [Term(m, 0.0, weight / (h + m.order)) for m in after]
 
 
 def joint_fill(x: NDArray[Any], start: int, h: int, terms: Sequence[Term]) -> NDArray[np.float64]:

@@ -32,7 +32,9 @@ from numpy.typing import ArrayLike, NDArray
 from spectramend.errors import ParameterError
 from spectramend.gaps.autoregression import predictor, runs_of
 from spectramend.gaps.blend import Term, joint_fill
-from spectramend.gaps.filling import CONTEXT_ORDERS, fill_gaps, model_order
+from spectramend.gaps.filling import Method, context_of, fill_gaps, model_order
+from spectramend.gaps.opinions import Memory
+from spectramend.nmf.solve import RngLike
 
 Vector: TypeAlias = NDArray[Any]
 
@@ -65,11 +67,18 @@ def context_beside(missing: int) -> int:
     >>> context_beside(3), context_beside(5000)
     (4096, 12288)
     """
-    return max(LEAST_CONTEXT, CONTEXT_ORDERS * model_order(missing))
+    return max(LEAST_CONTEXT, context_of(missing))
 
 
 def fill_beside(
-    x: ArrayLike, missing: ArrayLike, others: ArrayLike, *, order: int | None = None
+    x: ArrayLike,
+    missing: ArrayLike,
+    others: ArrayLike,
+    *,
+    method: Method = "auto",
+    order: int | None = None,
+    memory: Memory | None = None,
+    rng: RngLike = None,
 ) -> tuple[NDArray[np.float64], bool]:
     """Fill missing samples of a channel with the help of others, if they do help.
 
@@ -81,8 +90,14 @@ def fill_beside(
         Which samples are missing.
     others : array_like [shape=(m, n), real]
         The other channels, intact.
+    method : str
+        See `fill_gaps`, as all that follows.
     order : int, optional
-        Order of the models, see `fill_gaps`.
+        Order of the models.
+    memory : Memory, optional
+        More of the recording, for where other channels do not help.
+    rng : int, Generator or None
+        Source of random starts.
 
     Returns
     -------
@@ -121,11 +136,12 @@ def fill_beside(
     if y.any() and lost.any():
         prediction = _prediction(y, lost, u[(u[:, ~lost] != 0).any(axis=1)])
         if prediction is not None:
-            rest = fill_gaps(y - prediction, lost, order=order)
+            rest = fill_gaps(y - prediction, lost, method=method, order=order, rng=rng)
             filled = np.where(lost, rest + prediction, y)
             if np.sqrt(np.mean(filled[lost] ** 2)) <= np.abs(y).max():
                 return filled, True
-    return fill_gaps(given, lost, order=order), False
+    filled = fill_gaps(given, lost, method=method, order=order, memory=memory, rng=rng)
+    return filled, False
 
 
 def _prediction(y: Vector, lost: NDArray[np.bool_], u: Vector) -> Vector | None:

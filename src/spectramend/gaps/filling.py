@@ -1,13 +1,16 @@
 """What stands at the door of all models: shapes, orders, which model suits a gap, and bounds.
 
-- Gaps on their own, with sound on both sides: models of both sides (`blend`).
+- Gaps on their own, with sound on both sides: models of both sides (`blend`), and, where these do
+  not agree, nonnegative factors of the surroundings and passages that sound alike (`opinions`).
 - Short gaps near each other, as clicks and clipped peaks make them, gaps at the end of a recording
   or of sound, and very long ones: one model (`autoregression`), all gaps at once.
 
-What a model finds is bounded: it can be silent, but not louder than the loudest sample around.
+What a model finds is bounded: it can be silent, but not much louder than the loudest sample around.
 """
 
 from __future__ import annotations
+
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,12 +18,23 @@ from numpy.typing import ArrayLike, NDArray
 from spectramend.errors import ParameterError
 from spectramend.gaps.autoregression import LONG, janssen, runs_of
 from spectramend.gaps.blend import fill_gap, fill_short_gap
+from spectramend.gaps.factorized import am, am_to_em_tf, em_tf
+from spectramend.gaps.opinions import Memory, ask
+from spectramend.nmf.solve import RngLike
+
+Method: TypeAlias = Literal["auto", "hybrid", "ar", "janssen", "em_tf", "am", "am_to_em_tf"]
+METHODS: tuple[Method, ...] = get_args(Method)
+OF_FACTORS = {"em_tf": em_tf, "am": am, "am_to_em_tf": am_to_em_tf}
 
 MAX_ORDER = 1024
 CONTEXT_ORDERS = 12  # samples on either side that models may see, in orders
 JANSSEN_ORDERS = 4  # the same, of one model for all gaps
+JANSSEN_ITERATIONS = 10  # of the method as it was published
+PEAK = 2.0  # of a gap, relative to the loudest known sample
+ASKED_FROM = 1  # orders of a gap above which other opinions help
 SHORT = 100  # samples of a gap up to which both sides share their models
-SHORT_ORDER = 384  # of these at most, and twice the order of others: one estimate, of high order
+SHORT_ORDER = 384  # of these models, or the order of others if that is more
+SHORT_CONTEXT = 6 * SHORT_ORDER
 CLOSE = 0.25  # missing samples within an order of a gap that leave it on its own, in its lengths
 
 
@@ -45,10 +59,37 @@ def model_order(missing: int) -> int:
     return int(np.clip(4 * missing, 32, MAX_ORDER))
 
 
+def context_of(missing: int) -> int:
+    """Tell how many samples on either side of a gap autoregressive models see.
+
+    Parameters
+    ----------
+    missing : int
+        Samples of the gap.
+
+    Returns
+    -------
+    int
+        Twelve orders, or more for short gaps, whose models are of an order of their own.
+
+    Examples
+    --------
+    >>> context_of(3), context_of(5000)
+    (2304, 12288)
+    """
+    return max(SHORT_CONTEXT, CONTEXT_ORDERS * model_order(missing))
+
+
 def fill_gaps(
-    x: ArrayLike, missing: ArrayLike, *, order: int | None = None, n_iter: int | None = None
+    x: ArrayLike,
+    missing: ArrayLike,
+    *,
+    method: Method = "auto",
+    order: int | None = None,
+    memory: Memory | None = None,
+    rng: RngLike = None,
 ) -> NDArray[np.float64]:
-    """Fill missing samples from autoregressive models of those around them.
+    """Fill missing samples.
 
     Parameters
     ----------
@@ -56,11 +97,18 @@ def fill_gaps(
         The gaps with their context; what stands in missing samples is never looked at.
     missing : array_like [shape=(n,), bool]
         Which samples are missing.
+    method : {"auto", "hybrid", "ar", "janssen", "em_tf", "am", "am_to_em_tf"}
+        ``"ar"`` fills gaps on their own from autoregressive models of both sides, and others from
+        one model of all; ``"hybrid"`` also asks nonnegative factors and passages that sound alike
+        where the sides do not agree; ``"auto"`` does so for gaps longer than the order.
+        ``"janssen"`` estimates one model of all samples, ten times. The others fit nonnegative
+        factors to all frames, see `spectramend.gaps.em_tf`.
     order : int, optional
-        Order of the models; after the longest gap if None, see `model_order`.
-    n_iter : int, >= 1, optional
-        If given, one model of all samples is estimated so often, as Janssen's method does it; if
-        None, each gap is filled as suits it best.
+        Order of the autoregressive models; after the longest gap if None, see `model_order`.
+    memory : Memory, optional
+        More of the recording, in which passages may be found; `x` if None.
+    rng : int, Generator or None
+        Source of the start of ``em_tf``, ``am`` and ``am_to_em_tf``.
 
     Returns
     -------
@@ -70,7 +118,7 @@ def fill_gaps(
     Raises
     ------
     ParameterError
-        If nothing is known, or the shapes differ.
+        If nothing is known, the shapes differ, or the method is unknown.
 
     References
     ----------
@@ -88,6 +136,8 @@ def fill_gaps(
     """
     lost = np.asarray(missing, bool)
     given = np.asarray(x, np.float64)
+    if method not in METHODS:
+        raise ParameterError(f"method={method!r}: give one of {', '.join(METHODS)}.")
     if given.ndim != 1 or lost.shape != given.shape:
         raise ParameterError(
             f"x has shape {given.shape}, missing {lost.shape}: give two equal vectors."
@@ -97,17 +147,21 @@ def fill_gaps(
     filled = np.where(lost, 0.0, given)
     if not lost.any() or not filled.any():
         return filled
+    if method in OF_FACTORS:
+        return OF_FACTORS[method](filled, lost, rng=rng).samples
     runs = [(int(run[0]), int(run[-1]) + 1) for run in runs_of(lost)]
     most = model_order(max(stop - start for start, stop in runs)) if order is None else order
-    if n_iter is not None:
-        return janssen(filled, lost, order=most, n_iter=n_iter)
     own = [run for run in runs if _on_its_own(filled, lost, *run, order=most)]
-    if own != runs or len(runs) > 1:
+    if method == "janssen":
+        filled, own = janssen(filled, lost, order=most, n_iter=JANSSEN_ITERATIONS), []
+    elif own != runs or len(runs) > 1:
         first, last = runs[0][0] - JANSSEN_ORDERS * most, runs[-1][1] + JANSSEN_ORDERS * most
         near = slice(max(0, first), last)
-        filled[near] = janssen(filled[near], lost[near], order=most)
+        filled[near] = janssen(filled[near], lost[near], order=most, from_known=True)
+    known = Memory(np.where(lost, np.nan, given), 0) if memory is None else memory
     for start, stop in own:
-        found = _between(filled, start, stop, min(most, model_order(stop - start)))
+        p = min(most, model_order(stop - start))
+        found = _between(filled, start, stop, p, method, known)
         if np.isfinite(found).all():
             filled[start:stop] = found
     for start, stop in runs:
@@ -127,20 +181,34 @@ def _on_its_own(
     return bool(others <= CLOSE * (stop - start) and x[before].any() and x[after].any())
 
 
-def _between(x: NDArray[np.float64], start: int, stop: int, order: int) -> NDArray[np.float64]:
-    """Fill a gap from what is on both sides."""
-    if stop - start > SHORT:
-        return fill_gap(x, start, stop, order=order)
-    return fill_short_gap(x, start, stop, order=min(2 * order, max(order, SHORT_ORDER)))
+def _between(
+    x: NDArray[np.float64],
+    start: int,
+    stop: int,
+    order: int,
+    method: Method,
+    memory: Memory,
+) -> NDArray[np.float64]:
+    """Fill a gap from what is on both sides, and elsewhere."""
+    h = stop - start
+    if h <= SHORT:
+        return fill_short_gap(x, start, stop, order=max(order, SHORT_ORDER))
+    fill = fill_gap(x, start, stop, order=order)
+    if method == "ar" or (method == "auto" and h <= ASKED_FROM * order):
+        return fill.samples
+    return ask(x, start, fill, order=order, memory=memory)
 
 
 def _bound(
     filled: NDArray[np.float64], lost: NDArray[np.bool_], start: int, stop: int, order: int
 ) -> None:
-    """Keep a gap from being louder, in the mean, than the loudest known sample around is."""
+    """Keep a gap from being louder, in the mean, than the loudest known sample around it.
+
+    Its peaks may be twice as loud: those of what was clipped are.
+    """
     around = slice(max(0, start - CONTEXT_ORDERS * order), stop + CONTEXT_ORDERS * order)
     loudest = np.abs(filled[around][~lost[around]]).max(initial=0.0)
     gap = filled[start:stop]
-    loudness = np.sqrt(np.mean(gap**2))
+    loudness = max(np.sqrt(np.mean(gap**2)), np.abs(gap).max() / PEAK)
     if not loudness <= loudest:
         filled[start:stop] = gap * (loudest / loudness) if np.isfinite(loudness) else 0.0
