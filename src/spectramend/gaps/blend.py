@@ -46,7 +46,7 @@ from spectramend.gaps.lower_rates import lower_predictor
 # Orders of the models, and samples on either side that each sees, in orders as they are asked for.
 SIZES = ((1 / 4, 1), (1 / 2, 2), (1, 4))
 # By what the rate is divided, how far a model looks back, and the samples that it sees.
-LOWER_SIZES = ((4, 3 / 4, 8), (8, 1, 8), (16, 3 / 2, 12))
+LOWER_SIZES = ((2, 3 / 4, 8), (4, 3 / 4, 8), (8, 1, 8), (16, 2, 12))
 SHORT_SIZES = ((3 / 8, 2), (3 / 4, 4), (3 / 2, 6))
 STEEPEST = -12.0, 0.35  # nepers between the sides: sounds decay slowly, but begin at once
 LEVEL_ORDERS = 4  # on either side, that tell how loud it is
@@ -103,7 +103,7 @@ def fill_gap(x: NDArray[Any], start: int, stop: int, *, order: int) -> Fill:
     stop : int
         One after the last.
     order : int
-        There are three models on either side, of 1/4, 1/2 and 1 of it, and three at lower rates.
+        There are three models on either side, of 1/4, 1/2 and 1 of it, and four at lower rates.
 
     Returns
     -------

@@ -25,7 +25,7 @@ from spectramend.gaps.blend import Fill
 from spectramend.stft import STFT
 
 FACTORS_SHARE = 0.3  # kappa in (1)
-LIKENESS_SHARE = 0.4
+LIKENESS_SHARE = 0.6
 MOST = 0.5  # of b
 AGREED = 1e-4  # energy between sides, relative to that of the fill, that leaves nothing to ask
 
@@ -33,7 +33,7 @@ FRAME_ORDERS = 4  # samples of a frame, in orders of the fill
 CONTEXT_ORDERS = 12  # on either side
 SETTINGS = Settings(n_components=8, max_iter=3, am_iter=0, nmf_iter=5, tol=0.0, rng=None)
 
-BESIDE_ORDERS = 1 / 2  # samples on either side of a gap by which passages are found
+BESIDE_ORDERS = 1 / 4  # samples on either side of a gap by which passages are found
 PASSAGES = 32
 APART = 4  # samples between the beginnings of passages
 FADE = 2 / 3  # of what is beside: how fast samples count less, away from the gap
