@@ -1,9 +1,10 @@
 """Write ``benchmarks/report.md``: ``python benchmarks/report.py --data DIR``.
 
 Every number of the report is printed by a program of this folder or by the command line, and the
-table of the README is taken from it. DIR holds the recordings, which do not come with the project:
-``thiemann2015`` with those of the 2015 notebook, ``dev/speech`` with a folder for each of some
-voices, ``dev/music`` and ``dev/events``. Without it their tables are left out.
+tables of the README and of ``docs/gaps.md`` are taken from it. DIR holds the recordings, which do
+not come with the project: ``thiemann2015`` with those of the 2015 notebook, ``dev/speech`` with a
+folder for each of some voices, ``dev/music`` and ``dev/events``. Without it their tables are left
+out.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import Any
 
 HERE = Path(__file__).parent
 README = HERE.parent / "README.md"
-MARKS = ("<!-- table: benchmarks/report.py -->\n", "<!-- end -->")
+GAPS = HERE.parent / "docs" / "gaps.md"
 PACKAGES = ("spectramend", "numpy", "scipy", "pystoi", "pesq")
 METRICS = ("si_sdr_db", "stoi", "estoi", "pesq_wb")
 
@@ -97,14 +98,29 @@ def gap_speed(data: Path) -> str:
     return run([str(HERE / "gap_speed.py")])
 
 
+def show(page: Path, name: str, content: str) -> None:
+    """Put a part of the report into a page, between the marks that it has for it."""
+    text = page.read_text("utf-8")
+    mark = f"<!-- {name}: benchmarks/report.py -->\n"
+    start = text.index(mark) + len(mark)
+    page.write_text(text[:start] + content + text[text.index("<!-- end -->", start) :], "utf-8")
+
+
+def stereo_gaps(data: Path) -> str:
+    """Measure what other channels bring."""
+    return run([str(HERE / "stereo_gaps.py"), str(data / "dev" / "music")])
+
+
+def missing_cells(data: Path) -> str:
+    """Measure recovery of missing cells."""
+    return run([str(HERE / "missing_cells.py"), str(data / "dev" / "music")])
+
+
 def notebook(data: Path, mask: str) -> str:
     """Run the 2015 experiment; its table for exact masks is the README's, too."""
     rows = experiment("thiemann2015", data / "thiemann2015", "--mask", mask)["rows"]
     if mask == "exact":
-        readme = README.read_text("utf-8")
-        start, end = (readme.index(mark) for mark in MARKS)
-        filled = readme[: start + len(MARKS[0])] + table(rows, ("condition", *METRICS))
-        README.write_text(filled + readme[end:], "utf-8")
+        show(README, "table", table(rows, ("condition", *METRICS)))
     return (
         "On the notebook's own recordings, seed 0. `seconds` is what the condition took with its "
         "dictionary at hand.\n\n"
@@ -152,10 +168,12 @@ def missing_time(data: Path, name: str, lengths: str) -> str:
     rows = experiment(name, data / "dev" / "music")["rows"]
     flat = [{**row, **row["snr_db"]} for row in rows]
     keys = ("condition", *rows[0]["snr_db"], "seconds")
-    return (
+    content = (
         f"Means over the {rows[0]['signals']} pieces of `dev/music` of 3 s or more, seed 0: SNR in "
         f"dB by {lengths}, and seconds for a piece.\n\n{table(flat, keys)}"
     )
+    show(GAPS, name, content)
+    return content
 
 
 # Sections by their headings, with what makes them, and whether that needs recordings.
@@ -196,6 +214,8 @@ SECTIONS: dict[str, Section] = {
         partial(missing_time, name="columns", lengths="columns of a gap"),
         True,
     ),
+    "Gaps in one channel: `benchmarks/stereo_gaps.py`": (stereo_gaps, True),
+    "Missing cells: `benchmarks/missing_cells.py`": (missing_cells, True),
 }
 
 
