@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from spectramend.errors import ParameterError
 from spectramend.gaps import (
+    N_FFT,
     OF_FACTORS,
     SHORT,
     Memory,
@@ -19,10 +20,15 @@ from spectramend.gaps import (
     fill_beside,
     fill_gaps,
     model_order,
+    suited,
 )
 from spectramend.judging import Channel, Damaged, check_finite, union
 
-NAMES = {"auto": "autoregression", "ar": "autoregression"}  # of methods, where others are not
+NAMES = {
+    "ar": "autoregression",
+    "hybrid": "autoregression, factors and likeness",
+    "janssen": "autoregression, one model",
+}
 SCATTERED = 1000  # missing samples at most that share a job, unless they are one gap
 
 
@@ -31,7 +37,7 @@ class Filling(NamedTuple):
 
     samples: NDArray[np.float64]
     method: str
-    order: int
+    scale: int  # order of autoregressive models, or samples of a frame
     status: str
 
 
@@ -138,9 +144,11 @@ def fill_missing(
         )
     else:
         y = fill_gaps(x, missing, method=method, order=order, memory=memory, rng=rng)
-    name = NAMES.get(method, method) + (" and other channels" if helped else "")
+    name = NAMES.get(suited(method, longest, order), method)
+    name += " and other channels" if helped else ""
     status = "silence around it: filled with silence" if silent else "done"
-    return Filling(y[span[0] - first : span[1] - first], name, order, status)
+    scale = N_FFT if method in OF_FACTORS else order
+    return Filling(y[span[0] - first : span[1] - first], name, scale, status)
 
 
 def _marked(damaged: Sequence[Damaged], first: int, last: int) -> NDArray[np.bool_]:

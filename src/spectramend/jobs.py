@@ -20,7 +20,6 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from spectramend.dictionary import Dictionary
 from spectramend.errors import ParameterError
@@ -44,6 +43,7 @@ from spectramend.regions import Region, of_channel, touching
 from spectramend.splicing import faded
 from spectramend.stft import STFT, frame_length
 from spectramend.subbands import fill_band, frames_for_band
+from spectramend.threads import limited_threads
 
 
 @dataclass(frozen=True)
@@ -187,7 +187,7 @@ def mend_regions(
         mends = _mend_channel(channel, damaged, elsewhere, context, options, source)
         while True:
             # Matrices are small: beside other processes, a second thread waits more than it works.
-            with threadpool_limits(1):
+            with limited_threads(1):
                 mend = next(mends, None)
             if mend is None:
                 break

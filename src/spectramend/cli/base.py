@@ -16,6 +16,7 @@ import click
 
 from spectramend._version import __version__
 from spectramend.errors import SpectramendError
+from spectramend.threads import limited_threads
 
 if TYPE_CHECKING:
     from spectramend.stft import STFT
@@ -59,7 +60,7 @@ def command(group: click.Group, name: str) -> Callable[[Command], click.Command]
             context = click.get_current_context()
             context.obj = {"quiet": quiet}
             try:
-                with _limited_threads(threads):
+                with limited_threads(threads):
                     function(*args, **options)
             except (SpectramendError, OSError, MemoryError) as error:
                 if debug:
@@ -78,19 +79,6 @@ def command(group: click.Group, name: str) -> Callable[[Command], click.Command]
         return group.command(name)(run)
 
     return decorate
-
-
-@contextlib.contextmanager
-def _limited_threads(threads: int | None) -> Iterator[None]:
-    """Limit the threads of matrix products."""
-    if threads is None:
-        yield
-        return
-    import numpy  # noqa: F401, ICN001  # loads the library whose threads are set
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(threads):
-        yield
 
 
 def say(text: str) -> None:

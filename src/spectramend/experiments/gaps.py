@@ -17,7 +17,6 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from spectramend import audio
 from spectramend.errors import FileError, ParameterError
@@ -28,6 +27,7 @@ from spectramend.gaps import Method as FillMethod
 from spectramend.metrics import snr
 from spectramend.regions import Region
 from spectramend.restoration import repair
+from spectramend.threads import limited_threads
 
 Method: TypeAlias = Callable[[NDArray[Any], int, Sequence[tuple[int, int]], int], NDArray[Any]]
 
@@ -191,7 +191,7 @@ def _outcome(
     x = recording.samples
     missing = _marked(x, gaps)
     started = time.perf_counter()
-    with threadpool_limits(1):  # as repairs have it, which makes times worth comparing
+    with limited_threads(1):  # as repairs have it, which makes times worth comparing
         y = METHODS[name](np.where(missing, 0.0, x), recording.sr, gaps, seed)
     seconds = time.perf_counter() - started
     ratio = snr(x[missing], y[missing]) if x[missing].any() else float("inf")

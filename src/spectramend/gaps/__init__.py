@@ -3,7 +3,7 @@
 from spectramend.gaps.autoregression import burg, janssen
 from spectramend.gaps.blend import fill_gap, fill_short_gap
 from spectramend.gaps.channels import context_beside, fill_beside
-from spectramend.gaps.factorized import Filled, am, am_to_em_tf, em_tf
+from spectramend.gaps.factorized import N_FFT, Filled, am, am_to_em_tf, em_tf
 from spectramend.gaps.filling import (
     METHODS,
     OF_FACTORS,
@@ -12,12 +12,14 @@ from spectramend.gaps.filling import (
     context_of,
     fill_gaps,
     model_order,
+    suited,
 )
 from spectramend.gaps.opinions import Memory
 from spectramend.gaps.variances import Variances
 
 __all__ = [
     "METHODS",
+    "N_FFT",
     "OF_FACTORS",
     "SHORT",
     "Filled",
@@ -36,4 +38,5 @@ __all__ = [
     "fill_short_gap",
     "janssen",
     "model_order",
+    "suited",
 ]

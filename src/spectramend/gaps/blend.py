@@ -26,8 +26,8 @@ not look into the gap, fills it for the first time, and once more with models th
 part in (2) as well. L and R are estimated from a side and this fill: models of a side alone do not
 agree on phases. In (2) models at lower rates (`lower_rates`) join them.
 
-How far (1) with L alone and (1) with R alone are apart tells how much of a fill is guessed: it grows
-and falls with the true error of (2). Other opinions (`opinions`) count by it.
+How far (1) with L alone and (1) with R alone are apart tells how much of a fill is guessed: it
+grows and falls with the true error of (2). Other opinions (`opinions`) count by it.
 """
 
 from __future__ import annotations

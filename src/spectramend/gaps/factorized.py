@@ -11,13 +11,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from threadpoolctl import threadpool_limits
 
 from spectramend.errors import ParameterError
 from spectramend.gaps.alternation import Settings, Status, alternate
 from spectramend.gaps.autoregression import runs_of
+from spectramend.gaps.guard import bound
 from spectramend.nmf.solve import RngLike
 from spectramend.stft import STFT
+from spectramend.threads import limited_threads
+
+N_FFT = 4096  # samples of a frame, as published
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,8 +56,8 @@ def em_tf(
     missing: ArrayLike,
     *,
     n_components: int = 20,
-    n_fft: int = 4096,
-    hop_length: int = 2048,
+    n_fft: int = N_FFT,
+    hop_length: int = N_FFT // 2,
     max_iter: int = 100,
     nmf_iter: int = 10,
     tol: float = 1e-5,
@@ -116,8 +119,8 @@ def am(
     missing: ArrayLike,
     *,
     n_components: int = 20,
-    n_fft: int = 4096,
-    hop_length: int = 2048,
+    n_fft: int = N_FFT,
+    hop_length: int = N_FFT // 2,
     max_iter: int = 100,
     nmf_iter: int = 10,
     tol: float = 1e-5,
@@ -179,8 +182,8 @@ def am_to_em_tf(
     missing: ArrayLike,
     *,
     n_components: int = 20,
-    n_fft: int = 4096,
-    hop_length: int = 2048,
+    n_fft: int = N_FFT,
+    hop_length: int = N_FFT // 2,
     max_iter: int = 100,
     am_iter: int = 5,
     nmf_iter: int = 10,
@@ -256,10 +259,10 @@ def _fill(x: ArrayLike, missing: ArrayLike, stft: STFT, settings: Settings) -> F
     level = peak * np.sqrt(np.mean((known[~lost] / peak) ** 2))
     unit = 2.0 ** np.round(np.log2(level))
     # Matrices are thin: beside other processes, a second thread waits more than it works.
-    with threadpool_limits(1):
+    with limited_threads(1):
         found = alternate(known / unit, lost, stft, settings)
     for run in runs_of(lost):
-        _bound(found.samples, lost, run, stft.n_fft)
+        bound(found.samples, lost, int(run[0]), int(run[-1]) + 1, stft.n_fft)
     with np.errstate(over="ignore", under="ignore"):
         V = unit * (unit * found.V)
     filled = np.where(lost, unit * found.samples, known)
@@ -279,14 +282,3 @@ def _known(x: ArrayLike, lost: NDArray[np.bool_]) -> NDArray[np.float64]:
     if not np.isfinite(known).all():
         raise ParameterError("x has NaN or infinite samples that are not missing: mark them.")
     return known
-
-
-def _bound(
-    filled: NDArray[np.float64], lost: NDArray[np.bool_], run: NDArray[np.intp], reach: int
-) -> None:
-    """Keep a gap from being louder, in the mean, than the loudest known sample around is."""
-    around = slice(max(0, run[0] - reach), run[-1] + 1 + reach)
-    loudest = np.abs(filled[around][~lost[around]]).max(initial=0.0)
-    loudness = np.sqrt(np.mean(filled[run] ** 2))
-    if not loudness <= loudest:
-        filled[run] = filled[run] * (loudest / loudness) if np.isfinite(loudness) else 0.0

@@ -5,7 +5,7 @@
 - Short gaps near each other, as clicks and clipped peaks make them, gaps at the end of a recording
   or of sound, and very long ones: one model (`autoregression`), all gaps at once.
 
-What a model finds is bounded: it can be silent, but not much louder than the loudest sample around.
+What a model finds is bounded, see `guard`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from spectramend.errors import ParameterError
 from spectramend.gaps.autoregression import LONG, janssen, runs_of
 from spectramend.gaps.blend import fill_gap, fill_short_gap
 from spectramend.gaps.factorized import am, am_to_em_tf, em_tf
+from spectramend.gaps.guard import bound
 from spectramend.gaps.opinions import Memory, ask
 from spectramend.nmf.solve import RngLike
 
@@ -30,7 +31,6 @@ MAX_ORDER = 1024
 CONTEXT_ORDERS = 12  # samples on either side that models may see, in orders
 JANSSEN_ORDERS = 4  # the same, of one model for all gaps
 JANSSEN_ITERATIONS = 10  # of the method as it was published
-PEAK = 2.0  # of a gap, relative to the loudest known sample
 ASKED_FROM = 1  # orders of a gap above which other opinions help
 SHORT = 100  # samples of a gap up to which both sides share their models
 SHORT_ORDER = 384  # of these models, or the order of others if that is more
@@ -57,6 +57,35 @@ def model_order(missing: int) -> int:
     (32, 400, 1024)
     """
     return int(np.clip(4 * missing, 32, MAX_ORDER))
+
+
+def suited(method: Method, missing: int, order: int) -> Method:
+    """Choose a method for a gap on its own.
+
+    Parameters
+    ----------
+    method : str
+        What was asked for.
+    missing : int
+        Samples of the gap.
+    order : int
+        Order of the models of its sides.
+
+    Returns
+    -------
+    str
+        ``"ar"``, ``"hybrid"`` or ``"janssen"`` in the place of ``"auto"``.
+
+    Examples
+    --------
+    >>> [suited("auto", missing, model_order(missing)) for missing in (800, 2000, 5000)]
+    ['ar', 'hybrid', 'janssen']
+    """
+    if method != "auto":
+        return method
+    if missing > LONG:
+        return "janssen"
+    return "hybrid" if missing > ASKED_FROM * order else "ar"
 
 
 def context_of(missing: int) -> int:
@@ -165,7 +194,7 @@ def fill_gaps(
         if np.isfinite(found).all():
             filled[start:stop] = found
     for start, stop in runs:
-        _bound(filled, lost, start, stop, most)
+        bound(filled, lost, start, stop, CONTEXT_ORDERS * most)
     return filled
 
 
@@ -194,21 +223,6 @@ def _between(
     if h <= SHORT:
         return fill_short_gap(x, start, stop, order=max(order, SHORT_ORDER))
     fill = fill_gap(x, start, stop, order=order)
-    if method == "ar" or (method == "auto" and h <= ASKED_FROM * order):
+    if suited(method, h, order) != "hybrid":
         return fill.samples
     return ask(x, start, fill, order=order, memory=memory)
-
-
-def _bound(
-    filled: NDArray[np.float64], lost: NDArray[np.bool_], start: int, stop: int, order: int
-) -> None:
-    """Keep a gap from being louder, in the mean, than the loudest known sample around it.
-
-    Its peaks may be twice as loud: those of what was clipped are.
-    """
-    around = slice(max(0, start - CONTEXT_ORDERS * order), stop + CONTEXT_ORDERS * order)
-    loudest = np.abs(filled[around][~lost[around]]).max(initial=0.0)
-    gap = filled[start:stop]
-    loudness = max(np.sqrt(np.mean(gap**2)), np.abs(gap).max() / PEAK)
-    if not loudness <= loudest:
-        filled[start:stop] = gap * (loudest / loudness) if np.isfinite(loudness) else 0.0
