@@ -21,6 +21,7 @@ from commands import Runner
 from conftest import VOICES
 from spectramend import Region, audio, repair
 from spectramend.formats import read_regions, write_regions
+from spectramend.gaps import METHODS, Method
 
 SR = 16000
 HOLE = slice(16000, 16320)  # 20 ms
@@ -94,6 +95,29 @@ def test_the_command_line_writes_what_the_library_computes(
     x = audio.read(damaged / "mono.wav").samples
     expected = repair(x, SR, [Region(1, 1.02), BURST], context_s=1, rng=3).samples
     np.testing.assert_array_equal(audio.read(out).samples, expected.astype(np.float32))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_gaps_are_filled_by_the_method_that_is_named(
+    run: Runner, damaged: Path, tmp_path: Path, method: Method
+) -> None:
+    out = tmp_path / "out.wav"
+    ended = run(
+        "repair", damaged / "nan.wav", "-o", out, "--region", "1-1.02", "--method", method,
+        "--damage", "missing", "--subtype", "DOUBLE", "--context", 0.5, "--seed", 3,
+    )  # fmt: skip
+    assert ended.code == 0, ended.err
+    x = audio.read(damaged / "nan.wav").samples
+    options: dict[str, Any] = {"damage": "missing", "method": method, "context_s": 0.5}
+    found = audio.read(out).samples
+    np.testing.assert_array_equal(found, repair(x, SR, Region(1, 1.02), rng=3, **options).samples)
+    clean = audio.read(damaged / "clean.wav").samples
+    assert np.sum((found - clean)[HOLE] ** 2) < np.sum(clean[HOLE] ** 2)
+
+
+def test_every_method_has_a_name_on_the_command_line(run: Runner) -> None:
+    ended = run("repair", "--help")
+    assert "|".join(METHODS) in "".join(ended.out.split())
 
 
 def test_labels_of_all_programs_drive_the_same_repair(
@@ -388,6 +412,8 @@ def test_bad_input_gets_one_line_and_writes_nothing(
         ["--region", "1-2", "--detect"],
         ["--region", "1-2", "--keep-reliable"],
         ["--mask", "m.npz", "--channel", "1"],
+        ["--mask", "m.npz", "--method", "ar"],
+        ["--region", "1-2", "--method", "magic"],
     ],
 )
 def test_wrong_usage_exits_with_2(run: Runner, damaged: Path, arguments: list[str]) -> None:

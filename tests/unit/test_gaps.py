@@ -129,9 +129,7 @@ def test_long_gaps_are_solved_as_short_ones_are(
     np.testing.assert_array_equal(missing, marked)
     many = janssen(x, lost(700, longest), order=200, n_iter=3)
     monkeypatch.undo()
-    np.testing.assert_allclose(
-        janssen(x, lost(700, longest), order=200, n_iter=3), many, atol=1e-5
-    )
+    np.testing.assert_allclose(janssen(x, lost(700, longest), order=200, n_iter=3), many, atol=1e-5)
 
 
 def test_a_second_is_filled_and_stays_bounded(rng: np.random.Generator) -> None:

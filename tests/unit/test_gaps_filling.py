@@ -81,12 +81,12 @@ def test_a_gap_on_its_own_is_filled_between_models_of_its_sides(
     memory = Memory(np.where(missing, np.nan, x), 0)
     asked = ask(x, 8000, fill, order=order, memory=memory)
     np.testing.assert_array_equal(fill_gaps(x, missing, method="hybrid")[gap], asked)
-    assert not np.array_equal(asked, fill.samples)
+    assert np.array_equal(asked, fill.samples) == (h < 1000)  # where the sides agree
     auto = asked if h > filling.ASKED_FROM * order else fill.samples
     np.testing.assert_array_equal(fill_gaps(x, missing, method="auto")[gap], auto)
 
 
-@pytest.mark.parametrize("spans", [[(8000, 8020)], [(8000, 8200)], [(8000, 8020), (8040, 8060)]])
+@pytest.mark.parametrize("spans", [[(8000, 8020)], [(8000, 8110)], [(8000, 8020), (8040, 8060)]])
 @pytest.mark.parametrize("method", ["auto", "ar", "hybrid"])
 def test_models_see_no_more_than_is_promised(
     x: NDArray[Any], spans: list[tuple[int, int]], method: Method
@@ -94,13 +94,14 @@ def test_models_see_no_more_than_is_promised(
     missing = lost(*spans)
     reach = context_of(spans[0][1] - spans[0][0])
     part = slice(max(0, spans[0][0] - reach), spans[-1][1] + reach)
-    memory = None
-    if method == "hybrid":
-        memory = Memory(np.where(missing, np.nan, x)[2000:14000], part.start - 2000)
-    np.testing.assert_array_equal(
-        fill_gaps(x[part], missing[part], method=method, memory=memory)[missing[part]],
-        fill_gaps(x[2000:14000], missing[2000:14000], method=method)[missing[2000:14000]],
-    )
+    assert part.start > 2000
+    noisy = x + 0.1 * np.random.default_rng(1).standard_normal(N)  # the sides do not agree
+    for y in (x, noisy):
+        memory = Memory(np.where(missing, np.nan, y), part.start)
+        np.testing.assert_array_equal(
+            fill_gaps(y[part], missing[part], method=method, memory=memory)[missing[part]],
+            fill_gaps(y, missing, method=method)[missing],
+        )
 
 
 def test_contexts_hold_what_models_see() -> None:
@@ -267,15 +268,15 @@ def test_whatever_a_model_finds_is_bounded(
     x: NDArray[Any], monkeypatch: pytest.MonkeyPatch, worst: float
 ) -> None:
     missing = lost((8000, 8400))
-    monkeypatch.setattr(filling, "fill_gap", lambda x, start, stop, order: blend.Fill(np.full(400, worst), 0.0))
+    monkeypatch.setattr(
+        filling, "fill_gap", lambda x, start, stop, order: blend.Fill(np.full(400, worst), 0.0)
+    )
     y = fill_gaps(x, missing)
     assert np.isfinite(y).all()
     loudest = np.abs(x[~missing]).max()
     assert np.sqrt(np.mean(y[missing] ** 2)) <= loudest * (1 + 1e-12)
     impulse = np.where(np.arange(400) == 100, worst, 0.0)
-    monkeypatch.setattr(
-        filling, "fill_gap", lambda x, start, stop, order: blend.Fill(impulse, 0.0)
-    )
+    monkeypatch.setattr(filling, "fill_gap", lambda x, start, stop, order: blend.Fill(impulse, 0.0))
     y = fill_gaps(x, missing)
     assert np.abs(y[missing]).max() <= 2 * loudest * (1 + 1e-12)
     if np.isfinite(worst):

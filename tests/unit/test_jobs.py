@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from spectramend import STFT, Dictionary, Region, events, gap_repair, jobs, repair
 from spectramend.errors import ParameterError
+from spectramend.gaps import METHODS, Method, context_of
 from spectramend.judging import Channel, Damaged, suitable_stft
 from spectramend.splicing import faded
 
@@ -171,6 +172,54 @@ def test_missing_samples_are_never_looked_at() -> None:
         for region in regions:
             spoiled[slice(*region.samples(length=N, sr=SR))] = value
         np.testing.assert_array_equal(repair(spoiled, SR, regions, damage="missing").samples, y)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_fills_gaps_without_a_look_into_them(method: Method) -> None:
+    regions = [Region(0.5, 0.58), Region(0.8, 0.802), Region(1.2, 1.35)]
+    band = Region(0.3, 0.35, 1000, 3000)
+    x = scene()[: round(1.5 * SR)]
+    spoiled, marked = x.copy(), np.zeros(x.size, bool)
+    for region in regions:
+        marked[slice(*region.samples(length=x.size, sr=SR))] = True
+    spoiled[marked] = 1e3
+    copy = spoiled.copy()
+    spoiled.setflags(write=False)
+    options: dict[str, Any] = {"damage": "missing", "method": method, "rng": 5}
+    found = repair(spoiled, SR, regions, **options)
+    np.testing.assert_array_equal(repair(x, SR, regions, **options).samples, found.samples)
+    np.testing.assert_array_equal(spoiled, copy)
+    np.testing.assert_array_equal(found.samples[~marked], x[~marked])
+    assert np.isfinite(found.samples).all()
+    assert np.abs(found.samples).max() < 4 * np.abs(x).max()
+    assert {job.status for job in found.jobs} == {"done"}
+    # Other damage has its own method.
+    if method in ("auto", "am"):
+        names = [job.method for job in repair(x, SR, band, **options).jobs]
+        assert names == [job.method for job in repair(x, SR, band, damage="missing").jobs]
+
+
+@pytest.mark.parametrize("method", ["auto", "hybrid"])
+def test_passages_come_from_far_but_not_from_what_is_to_be_mended(method: Method) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal(8 * SR)
+    gap, later, band = Region(4.0, 4.15), Region(5.75, 5.85), Region(2.1, 2.3, 500, 1000)
+    inside = slice(*gap.samples(length=x.size, sr=SR))
+    poisoned = x.copy()
+    for region in (later, band):
+        start, stop = region.samples(length=x.size, sr=SR)
+        poisoned[start:stop] += 5 * rng.standard_normal(stop - start)
+        far = min(abs(start - inside.stop), abs(stop - inside.start))
+        assert context_of(inside.stop - inside.start) < far < 2 * SR
+    fills = {
+        (poison, marked): repair(
+            y, SR, [gap, later, band] if marked else gap, damage="missing", method=method
+        ).samples[inside]
+        for poison, y in ((False, x), (True, poisoned))
+        for marked in (True, False)
+    }
+    np.testing.assert_array_equal(fills[False, True], fills[True, True])
+    assert not np.array_equal(fills[False, False], fills[True, False])
 
 
 def test_each_repair_builds_on_what_is_mended() -> None:

@@ -311,6 +311,10 @@ def test_a_sentence_says_what_was_done() -> None:
         ({"damaged": Region(0.1, 0.2, channel=2)}, "names channel 2, the recording has 1"),
         ({"damaged": [Region(0.1, 0.2), "0.3-0.4"]}, "damaged holds '0.3-0.4': give regions"),
         ({"damage": "lost"}, "damage='lost': give 'auto', 'missing' or 'occluded'"),
+        (
+            {"method": "magic"},
+            "^method='magic': give one of auto, hybrid, ar, janssen, em_tf, am, am_to_em_tf.$",
+        ),
         ({"context_s": 0}, "context_s=0: give seconds"),
         ({"context_s": -1}, "context_s=-1: give seconds"),
         ({"context_s": np.nan}, "context_s=nan: give seconds"),

@@ -328,12 +328,14 @@ def weighted_fill(
     T0, T1, right = normal_equations(x, start, h, terms)
     i = np.arange(h)
     for ridge in RIDGES:
+        # Only the lower triangle is right, where min(i, j) is j; the transpose, which LAPACK takes
+        # as it lies in memory, has it above.
         matrix = toeplitz(T1)
-        matrix *= np.minimum(i[:, None], i)
+        matrix *= i
         matrix += toeplitz(T0)
         matrix[i, i] *= 1 + ridge
         try:
-            factor = cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)
+            factor = cho_factor(matrix.T, lower=False, overwrite_a=True, check_finite=False)
         except np.linalg.LinAlgError:
             continue
         return cho_solve(factor, right, check_finite=False)
