@@ -103,11 +103,11 @@ def test_gaps_are_filled_by_the_method_that_is_named(
 ) -> None:
     out = tmp_path / "out.wav"
     ended = run(
-        "repair", damaged / "nan.wav", "-o", out, "--region", "1-1.02", "--method", method,
+        "repair", damaged / "mono.wav", "-o", out, "--region", "1-1.02", "--method", method,
         "--damage", "missing", "--subtype", "DOUBLE", "--context", 0.5, "--seed", 3,
     )  # fmt: skip
     assert ended.code == 0, ended.err
-    x = audio.read(damaged / "nan.wav").samples
+    x = audio.read(damaged / "mono.wav").samples
     options: dict[str, Any] = {"damage": "missing", "method": method, "context_s": 0.5}
     found = audio.read(out).samples
     np.testing.assert_array_equal(found, repair(x, SR, Region(1, 1.02), rng=3, **options).samples)
