@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from spectramend import STFT, Dictionary, Region, events, gap_repair, jobs, repair
 from spectramend.errors import ParameterError
-from spectramend.gaps import METHODS, OF_FACTORS, Method, context_of
+from spectramend.gaps import METHODS, OF_FACTORS, Memory, Method, context_of, fill_gaps
 from spectramend.judging import Channel, Damaged, suitable_stft
 from spectramend.splicing import faded
 
@@ -221,6 +221,28 @@ def test_passages_come_from_far_but_not_from_what_is_to_be_mended(method: Method
     }
     np.testing.assert_array_equal(fills[False, True], fills[True, True])
     assert not np.array_equal(fills[False, False], fills[True, False])
+
+
+def test_a_memory_is_the_recording_around_a_gap(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = np.random.default_rng(0).standard_normal(8 * SR)
+    gap, band = Region(4.0, 4.05), Region(2.1, 2.3, 500, 1000)
+    start, stop = gap.samples(length=x.size, sr=SR)
+    seen = []
+
+    def watched(y: Any, missing: Any, *, memory: Memory, **options: Any) -> NDArray[Any]:
+        seen.append((y, missing, memory))
+        return fill_gaps(y, missing, memory=memory, **options)
+
+    monkeypatch.setattr(gap_repair, "fill_gaps", watched)
+    repair(x, SR, [gap, band], damage="missing")
+    ((y, missing, memory),) = seen
+    known = x.copy()
+    known[start:stop] = np.nan
+    known[slice(*band.samples(length=x.size, sr=SR))] = np.nan
+    np.testing.assert_array_equal(memory.samples, known[start - 2 * SR : stop + 2 * SR])
+    own = memory.samples[memory.first : memory.first + y.size]
+    np.testing.assert_array_equal(np.isnan(own), missing)
+    np.testing.assert_array_equal(own[~missing], y[~missing])
 
 
 def test_each_repair_builds_on_what_is_mended() -> None:
