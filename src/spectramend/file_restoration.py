@@ -30,7 +30,7 @@ from spectramend.jobs import Job, Mend, mend_regions
 from spectramend.masks import Mask
 from spectramend.nmf.solve import RngLike
 from spectramend.regions import Region
-from spectramend.restoration import Repair, checked_options, repair
+from spectramend.restoration import Repair, check_no_method, checked_options, repair
 from spectramend.stft import STFT
 
 BEGINNING_S = 30.0  # of a recording whose cells a mask hides
@@ -169,6 +169,7 @@ def repair_file(
     voices = (dictionary,) if isinstance(dictionary, Dictionary) else tuple(dictionary or ())
     context = round(context_s * info.sr)
     if isinstance(damaged, Mask):
+        check_no_method(method)
         x, fixed = _repair_all(info, damaged, damage, voices, stft, keep_reliable, rng)
         patches = _changes(x, fixed.samples)
         jobs = fixed.jobs

@@ -136,6 +136,7 @@ def repair(
             raise ParameterError(
                 f"damage={damage!r}: the mask says {damaged.damage!r}; leave it out."
             )
+        check_no_method(method)
         return _repair_cells(recording, sr, damaged, voices, stft, keep_reliable, rng)
     regions = [damaged] if isinstance(damaged, Region) else list(damaged)
     for region in regions:
@@ -197,6 +198,23 @@ def checked_options(
     if not 0 < context_s <= MAX_CONTEXT_S:
         raise ParameterError(f"context_s={context_s}: give seconds, at most {MAX_CONTEXT_S:g}.")
     return Options(damage, context_s, stft, dictionaries, method)
+
+
+def check_no_method(method: Method) -> None:
+    """Refuse a method of gaps where a mask is given.
+
+    Parameters
+    ----------
+    method : str
+        How to fill gaps.
+
+    Raises
+    ------
+    ParameterError
+        If it is not ``"auto"``.
+    """
+    if method != "auto":
+        raise ParameterError(f"method={method!r}: goes with regions; leave it out with a mask.")
 
 
 def job_text(job: Job) -> str:

@@ -215,6 +215,22 @@ def test_a_gap_at_an_end_is_bounded(x: NDArray[Any], span: tuple[int, int]) -> N
     assert snr_db(x, y, missing) > -6
 
 
+@pytest.mark.parametrize(
+    ("h", "side"), [(5, 60), (5, 300), (30, 130), (30, 400), (100, 450), (300, 1030), (300, 2200)]
+)
+@pytest.mark.parametrize("at_the_end", [False, True])
+def test_beyond_the_ends_of_a_signal_nothing_is_known_not_even_silence(
+    rng: np.random.Generator, h: int, side: int, at_the_end: bool
+) -> None:
+    t = np.arange(8000)
+    tones = [np.sin(w * t + 9 * w) for w in (0.05, 0.11, 0.23, 0.41)]
+    y = np.sum(tones, axis=0) + 1e-3 * rng.standard_normal(t.size)
+    start = t.size - h - side if at_the_end else side
+    missing = lost((start, start + h), n=t.size)
+    assert snr_db(y, fill_gaps(y, missing), missing) > 35
+    assert snr_db(tones[1], fill_gaps(tones[1], missing), missing) > 150
+
+
 def test_a_side_shorter_than_the_order_is_no_side_of_its_own(x: NDArray[Any]) -> None:
     missing = lost((300, 400), n=3000)
     part = slice(400 + 1600)

@@ -40,7 +40,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectramend.gaps.autoregression import RIDGES, Prediction, dither, predictor
-from spectramend.gaps.lower_rates import lower_predictor
+from spectramend.gaps.lower_rates import LOBES, lower_predictor
 
 # Orders of the models, and samples on either side that each sees, in orders as they are asked for.
 SIZES = ((1 / 4, 1), (1 / 2, 2), (1, 4))
@@ -150,12 +150,14 @@ def _dither(y: NDArray[Any], g: int, h: int) -> NDArray[np.float64]:
 def _lower_terms(y: NDArray[Any], g: int, h: int, order: int) -> list[Term]:
     """Let models at lower rates have their part in (2)."""
     terms = []
+    side = min(g, y.size - g - h)  # beyond it models would take silence for known
     for factor, relative, context in LOWER_SIZES:
+        p = min(round(relative * order / factor), (side - 2 * LOBES * factor) // factor)
+        if p < 1:
+            continue
         edges = max(0, g - context * order), g, g + h, min(y.size, g + h + context * order)
         before, after, whole = (
-            lower_predictor(
-                [y[edges[a] : edges[b]]], max(1, round(relative * order / factor)), factor
-            )
+            lower_predictor([y[edges[a] : edges[b]]], p, factor)
             for ((a, b),) in (BEFORE, AFTER, WHOLE)
         )
         terms += cross_faded([before], [after], h, LOWER_WEIGHT)
@@ -190,6 +192,8 @@ def fill_short_gap(x: NDArray[Any], start: int, stop: int, *, order: int) -> NDA
     True
     """
     h, sizes = stop - start, _sizes(SHORT_SIZES, order)
+    side = min(start, x.size - stop)
+    sizes = [(min(p, side), context) for p, context in sizes]
     reach = max(context for _, context in sizes)
     y, g, level = _levelled(x, start, stop, reach, reach // 2)
     models = _models(y + _dither(y, g, h), g, h, sizes, APART)

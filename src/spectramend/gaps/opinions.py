@@ -197,6 +197,7 @@ def _alike(
         return np.empty(0, np.intp)
     product = correlate(heard, template, "valid", "fft")
     energy = correlate(heard**2, known.astype(np.float64), "valid", "fft")
-    likeness = np.where(usable, product**2 / np.maximum(energy, QUIETEST * own), 0.0)
+    likeness = np.abs(product) / np.sqrt(np.maximum(energy, QUIETEST * own))
+    likeness[~usable] = 0.0
     peaks: NDArray[np.intp] = find_peaks(likeness, distance=APART)[0]
     return peaks[np.argsort(-likeness[peaks], kind="stable")[:PASSAGES]]
