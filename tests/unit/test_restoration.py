@@ -34,7 +34,7 @@ def test_samples_outside_frames_with_hidden_cells_are_bit_identical() -> None:
 
 
 def test_a_mask_takes_no_method_of_gaps() -> None:
-    with pytest.raises(ParameterError, match="^method='ar': goes with regions; leave it out with"):
+    with pytest.raises(ParameterError, match=r"^method='ar': goes with regions; leave it out with"):
         repair(X, SR, MASK, method="ar", rng=0)
 
 
