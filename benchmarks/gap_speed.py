@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from spectramend.experiments.gaps import METHODS, Recording, places
 from spectramend.gaps import em_tf
+from spectramend.threads import limited_threads
 
 SR = 44100
 SECONDS = 8
@@ -61,7 +61,7 @@ def main() -> None:
     print(f"{len(gaps)} gaps of {GAP_MS} ms in {SECONDS} s at {SR} Hz; one BLAS thread.\n")
     print("| | seconds | process time (s) |")
     print("|---|---:|---:|")
-    with threadpool_limits(1):
+    with limited_threads(1):
         for name, work in contenders.items():
             wall, process = time.perf_counter(), time.process_time()
             work()

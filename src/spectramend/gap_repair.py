@@ -20,6 +20,7 @@ from spectramend.gaps import (
     fill_beside,
     fill_gaps,
     model_order,
+    runs_of,
     suited,
 )
 from spectramend.judging import Channel, Damaged, check_finite, union
@@ -115,28 +116,27 @@ def fill_missing(
     span = union(group)
     longest = max(d.span[1] - d.span[0] for d in group)
     order = model_order(longest)
-    first, last = channel.around(span, min(context, context_beside(longest)))
+    reach = context if method in OF_FACTORS else min(context, context_beside(longest))
+    first, last = channel.around(span, reach)
     others = _intact(channel, elsewhere, first, last)
-    if method in OF_FACTORS:
-        first, last = channel.around(span, context)
-        others = _intact(channel, elsewhere, first, last)
-    elif not others.size:
+    if not others.size and method not in OF_FACTORS:
         first, last = channel.around(span, min(context, context_of(longest)))
-    x = channel.samples(first, last)
     missing = _marked(unmended, first, last)
     if missing.all():
         raise ParameterError(
             f"region {group[0].region}: nothing intact is around it: make it shorter."
         )
+    asks = any(_asks(method, run.size, order) for run in runs_of(missing))
+    begin, end = channel.around(span, context) if asks else (first, last)
+    heard = channel.samples(begin, end)
+    x = heard[first - begin : last - begin].copy()
     check_finite(x[~missing], group)
     silent = not x[~missing].any()
     memory = None
-    if longest > SHORT and method not in OF_FACTORS:
-        first_near, last_near = channel.around(span, context)
-        heard = channel.samples(first_near, last_near)
-        lost = _marked(unmended, first_near, last_near) | _marked(unsound, first_near, last_near)
+    if asks:
+        lost = _marked(unmended, begin, end) | _marked(unsound, begin, end)
         heard[lost | ~np.isfinite(heard)] = np.nan
-        memory = Memory(heard, first - first_near)
+        memory = Memory(heard, first - begin)
     helped = False
     if others.size:
         y, helped = fill_beside(
@@ -149,6 +149,12 @@ def fill_missing(
     status = "silence around it: filled with silence" if silent else "done"
     scale = N_FFT if method in OF_FACTORS else order
     return Filling(y[span[0] - first : span[1] - first], name, scale, status)
+
+
+def _asks(method: Method, missing: int, order: int) -> bool:
+    """Tell whether a gap may be filled with the help of what is far from it."""
+    own_order = min(order, model_order(missing))
+    return missing > SHORT and suited(method, missing, own_order) == "hybrid"
 
 
 def _marked(damaged: Sequence[Damaged], first: int, last: int) -> NDArray[np.bool_]:

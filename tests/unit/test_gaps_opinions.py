@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from conftest import VOICES
 from spectramend import audio
 from spectramend.gaps import Memory, Method, fill_gap, fill_gaps, opinions
-from spectramend.gaps.blend import Fill
+from spectramend.gaps.blend import CONTEXT_ORDERS, Fill
 from spectramend.gaps.opinions import AGREED, MOST, ask, by_factors, by_likeness
 
 N = 12000
@@ -206,7 +206,7 @@ def test_factors_draw_nothing_and_scale_with_the_sound(rng: np.random.Generator)
 
 def test_factors_see_no_more_than_is_promised(rng: np.random.Generator) -> None:
     x = tones(rng)
-    reach = opinions.CONTEXT_ORDERS * 64
+    reach = CONTEXT_ORDERS * 64
     far = np.full(N, np.nan)
     near = slice(GAP.start - reach, GAP.stop + reach)
     far[near] = x[near]

@@ -234,7 +234,7 @@ def test_a_memory_is_the_recording_around_a_gap(monkeypatch: pytest.MonkeyPatch)
         return fill_gaps(y, missing, memory=memory, **options)
 
     monkeypatch.setattr(gap_repair, "fill_gaps", watched)
-    repair(x, SR, [gap, band], damage="missing")
+    repair(x, SR, [gap, band], damage="missing", method="hybrid")
     ((y, missing, memory),) = seen
     known = x.copy()
     known[start:stop] = np.nan

@@ -1,6 +1,6 @@
 """Models of missing samples: gaps of the whole band, a few samples to some tenths of a second."""
 
-from spectramend.gaps.autoregression import burg, janssen
+from spectramend.gaps.autoregression import burg, janssen, runs_of
 from spectramend.gaps.blend import fill_gap, fill_short_gap
 from spectramend.gaps.channels import context_beside, fill_beside
 from spectramend.gaps.factorized import N_FFT, Filled, am, am_to_em_tf, em_tf
@@ -38,5 +38,6 @@ __all__ = [
     "fill_short_gap",
     "janssen",
     "model_order",
+    "runs_of",
     "suited",
 ]

@@ -46,6 +46,7 @@ from spectramend.gaps.lower_rates import LOBES, lower_predictor
 SIZES = ((1 / 4, 1), (1 / 2, 2), (1, 4))
 # By what the rate is divided, how far a model looks back, and the samples that it sees.
 LOWER_SIZES = ((2, 3 / 4, 8), (4, 3 / 4, 8), (8, 1, 8), (16, 2, 12))
+CONTEXT_ORDERS = 12  # samples on either side that models may see, in orders
 SHORT_SIZES = ((3 / 8, 2), (3 / 4, 4), (3 / 2, 6))
 STEEPEST = -12.0, 0.35  # nepers between the sides: sounds decay slowly, but begin at once
 LEVEL_ORDERS = 4  # on either side, that tell how loud it is
@@ -125,7 +126,7 @@ def fill_gap(x: NDArray[Any], start: int, stop: int, *, order: int) -> Fill:
     True
     """
     h, sizes = stop - start, _sizes(SIZES, order)
-    y, g, level = _levelled(x, start, stop, LOWER_SIZES[-1][-1] * order, LEVEL_ORDERS * order)
+    y, g, level = _levelled(x, start, stop, CONTEXT_ORDERS * order, LEVEL_ORDERS * order)
     gap = slice(g, g + h)
     noise = _dither(y, g, h)
     for seen in (APART, WHOLE):

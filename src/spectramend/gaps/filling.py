@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from spectramend.errors import ParameterError
 from spectramend.gaps.autoregression import LONG, janssen, runs_of
-from spectramend.gaps.blend import fill_gap, fill_short_gap
+from spectramend.gaps.blend import CONTEXT_ORDERS, fill_gap, fill_short_gap
 from spectramend.gaps.factorized import am, am_to_em_tf, em_tf
 from spectramend.gaps.guard import bound
 from spectramend.gaps.opinions import Memory, ask
@@ -28,8 +28,7 @@ METHODS: tuple[Method, ...] = get_args(Method)
 OF_FACTORS = {"em_tf": em_tf, "am": am, "am_to_em_tf": am_to_em_tf}
 
 MAX_ORDER = 1024
-CONTEXT_ORDERS = 12  # samples on either side that models may see, in orders
-JANSSEN_ORDERS = 4  # the same, of one model for all gaps
+JANSSEN_ORDERS = 4  # samples on either side of all gaps that one model sees, in orders
 JANSSEN_ITERATIONS = 10  # of the method as it was published
 ASKED_FROM = 1  # orders of a gap above which other opinions help
 SHORT = 100  # samples of a gap up to which both sides share their models

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectramend.gaps.alternation import Settings, alternate
-from spectramend.gaps.blend import Fill
+from spectramend.gaps.blend import CONTEXT_ORDERS, Fill
 from spectramend.stft import STFT
 
 FACTORS_SHARE = 0.3  # kappa in (1)
@@ -30,7 +30,6 @@ MOST = 0.5  # of b
 AGREED = 1e-4  # energy between sides, relative to that of the fill, that leaves nothing to ask
 
 FRAME_ORDERS = 4  # samples of a frame, in orders of the fill
-CONTEXT_ORDERS = 12  # on either side
 SETTINGS = Settings(n_components=8, max_iter=3, am_iter=0, nmf_iter=5, tol=0.0, rng=None)
 
 BESIDE_ORDERS = 1 / 4  # samples on either side of a gap by which passages are found
