@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 from spectramend.dictionary import Dictionary, Quantity
 from spectramend.masks import Mask
 from spectramend.nmf import Bounded
+from spectramend.nmf.hidden import Frames, entries
 
 # Grids of the table: rho and f**2 in dB, and log s. Half a decibel of rho interpolated in log is
 # good to 1e-3; f is rounded to two decibels, and below -30 dB it no longer matters.
@@ -122,6 +123,11 @@ class Occluded:
     def divergence(self, V_hat: NDArray[Any]) -> NDArray[Any]:
         """Evaluate minus the log-probability of the set, weighted by the prior of (1)."""
         return -self._look_up("log_evidence", V_hat)
+
+    def of_frames(self, frames: Frames) -> Occluded:
+        """Give what is known of some of the frames."""
+        some, numbers = entries(self.cells, frames)
+        return Occluded(some, self.P[numbers], self.ratio, self.floor)
 
     def _look_up(self, moment: str, V_hat: NDArray[Any]) -> NDArray[Any]:
         """Interpolate a moment between the two nearest rho."""

@@ -94,10 +94,13 @@ def test_a_power_of_two_scales_the_result_exactly(
     scale: Any = 2.0**k
     for dtype in (np.float64, np.float32):
         V: Matrix = p.V.astype(dtype)
-        one, scaled = fit(V, 3, rng=0, **options(1)), fit(scale * V, 3, rng=0, **options(scale))
-        np.testing.assert_array_equal(scaled.W, scale * one.W)
-        np.testing.assert_array_equal(scaled.H, one.H)
-        np.testing.assert_allclose(scaled.trace, scale**beta * one.trace, rtol=1e-12)
+        for init in ("exemplars", "random"):
+            one = fit(V, 3, init=init, rng=0, **options(1))
+            scaled = fit(scale * V, 3, init=init, rng=0, **options(scale))
+            of_W, of_H = (1, scale) if init == "exemplars" else (scale, 1)
+            np.testing.assert_array_equal(scaled.W, of_W * one.W)
+            np.testing.assert_array_equal(scaled.H, of_H * one.H)
+            np.testing.assert_allclose(scaled.trace, scale**beta * one.trace, rtol=1e-12)
         one = encode(V, p.W, rng=0, **options(1))
         scaled = encode(scale * V, p.W, rng=0, **options(scale))
         np.testing.assert_array_equal(scaled.W, one.W)

@@ -11,7 +11,7 @@ from scipy.optimize import minimize_scalar
 
 from reference import nmf as reference
 from spectramend.errors import MismatchError, ParameterError
-from spectramend.nmf import Bounded, Factorization, beta_divergence, encode, fit, update
+from spectramend.nmf import Bounded, Factorization, Penalties, beta_divergence, encode, fit, update
 
 Matrix = NDArray[Any]
 
@@ -160,8 +160,11 @@ def test_a_wholly_hidden_frame_is_left_and_named(beta: float) -> None:
 
 def test_a_penalty_empties_a_wholly_hidden_frame() -> None:
     V, W, H, M = problem()
-    nmf = encode(V, W, weights=M, H=H, penalty=0.1, max_iter=3)
-    assert nmf.V_hat[:, 2].max() < 1e-9 * V[M].mean()
+    for penalty in (0.1, Penalties(l1_H=0.1), Penalties(l2_H=0.1)):
+        nmf = encode(V, W, weights=M, H=H, penalty=penalty, max_iter=3)
+        assert (nmf.V_hat[:, 2] == 0).all()
+    kept = encode(V, W, weights=M, H=H, penalty=Penalties(l1_W=0.1), max_iter=3)
+    np.testing.assert_array_equal(kept.H[:, 2], H[:, 2])
 
 
 def test_a_wholly_hidden_row_keeps_its_dictionary() -> None:
@@ -186,6 +189,9 @@ def test_the_trace_is_the_objective_at_start_and_checks(beta: float, penalty: fl
         return reference.divergence(V, W, H, beta, weights) + pull
 
     options: dict[str, Any] = {"weights": weights, "beta": beta, "penalty": penalty, "tol": 0}
+    options |= {"extrapolate": False, "step": "mm"}
+    if penalty:
+        H[:, 2] = 0  # as a penalty has it where nothing is observed
     nmf = fit(V, W=W, H=H, max_iter=7, check_every=3, **options)
     assert (nmf.status, nmf.n_iter) == ("max_iter", 7)
     steps = [fit(V, W=W, H=H, max_iter=n, **options) for n in (0, 3, 6, 7)]
@@ -201,8 +207,10 @@ def test_the_trace_is_the_objective_at_start_and_checks(beta: float, penalty: fl
 def test_fit_alternates_the_update_of_both_factors(beta: float, step: Any) -> None:
     V, W, H, M = problem()
     weights = M.astype(float)
-    nmf = fit(V, weights=M, W=W, H=H, beta=beta, step=step, max_iter=5, tol=0, settle=2)
-    encoded = encode(V, W, weights=M, H=H, beta=beta, step=step, max_iter=5, tol=0)
+    options: dict[str, Any] = {"beta": beta, "step": step, "max_iter": 5, "tol": 0}
+    options["extrapolate"] = False
+    nmf = fit(V, weights=M, W=W, H=H, settle=2, **options)
+    encoded = encode(V, W, weights=M, H=H, **options)
     H_alone = H
     for n in range(5):
         H_alone = update(V, W if n == 0 else encoded.W, H_alone, weights, beta=beta, step=step)
@@ -236,17 +244,34 @@ def test_after_an_overflow_the_last_finite_factors_come_back() -> None:
     # 1e-14, which zeros count as, to the power -4 is beyond single precision.
     V, W, H, _ = problem()
     V[0] = 0
-    nmf = fit(V.astype(np.float32), W=W, H=H, beta=-2.5, tol=0, max_iter=200, check_every=2)
+    options: dict[str, Any] = {"W": W, "H": H, "beta": -2.5, "tol": 0, "check_every": 2}
+    options["extrapolate"] = False
+    nmf = fit(V.astype(np.float32), max_iter=200, **options)
     assert nmf.status == "nonfinite"
     assert nmf.n_iter < 200
     assert not np.isfinite(nmf.trace[-1])
     assert np.isfinite(nmf.trace[:-1]).all()
     before = nmf.n_iter - 2
-    kept = fit(V.astype(np.float32), W=W, H=H, beta=-2.5, tol=0, max_iter=before, check_every=2)
+    kept = fit(V.astype(np.float32), max_iter=before, **options)
     np.testing.assert_array_equal(nmf.W, kept.W)
     np.testing.assert_array_equal(nmf.H, kept.H)
     assert np.isfinite(nmf.V_hat).all()
-    assert fit(V, W=W, H=H, beta=-2.5, tol=0, max_iter=200).status == "max_iter"
+    assert fit(V, max_iter=200, **options).status == "max_iter"
+    # The guard takes such steps back.
+    options["extrapolate"] = True
+    guarded = fit(V.astype(np.float32), max_iter=200, **options)
+    assert guarded.status == "max_iter"
+    assert guarded.trace[-1] <= nmf.trace[-2] * (1 + 1e-5)
+
+
+@pytest.mark.parametrize("extrapolate", [False, True])
+def test_an_objective_beyond_the_range_is_told(extrapolate: bool) -> None:
+    V, W, H, _ = problem()
+    V[0] = 0
+    options: dict[str, Any] = {"W": W, "H": H, "beta": -4.0, "extrapolate": extrapolate}
+    nmf = fit(V.astype(np.float32), tol=0, max_iter=50, **options)
+    assert nmf.status == "nonfinite"
+    assert np.isfinite(nmf.V_hat).all()
 
 
 def test_an_objective_beyond_the_range_at_the_start_does_not_end_it() -> None:
@@ -277,7 +302,9 @@ def test_the_dictionary_settles() -> None:
 def test_equal_seeds_give_equal_factors() -> None:
     V, W, _, M = problem()
     for given in ({"n_components": K}, {"W": W}):
-        solver: Any = partial(encode if "W" in given else fit, V, weights=M, max_iter=3, **given)
+        how = {} if "W" in given else {"init": "random"}
+        solver: Any = partial(encode if "W" in given else fit, V, weights=M, max_iter=3)
+        solver = partial(solver, **given, **how)
         assert_identical(solver(rng=7), solver(rng=7))
         assert_identical(solver(rng=7), solver(rng=np.random.default_rng(7)))
         observed = M.any(axis=0)
@@ -401,7 +428,8 @@ def test_levels_whose_powers_overflow_leave_the_factors_right(beta: float, level
     V, W, H, _ = problem()
     expected = encode(V, W, H=H, beta=beta, max_iter=20, tol=0)
     nmf = encode(level * V, W, H=level * H, beta=beta, max_iter=20, tol=0)
-    np.testing.assert_allclose(nmf.H / level, expected.H, rtol=1e-9)
+    # Activations at the floor are relative to a power of two near the level.
+    np.testing.assert_allclose(nmf.H / level, expected.H, rtol=1e-9, atol=1e-9)
     with np.errstate(over="ignore"):
         units = np.float64(level) ** beta
         np.testing.assert_allclose(nmf.trace, units * expected.trace, rtol=1e-9)
@@ -589,7 +617,9 @@ def test_smooth_activations_are_drawn_to_their_neighbours_and_end_with_the_data(
     V = W @ H * rng.exponential(1.0, (30, 50))
 
     def roughness(smooth: float, max_iter: int = 40) -> float:
-        nmf = encode(V, W, smooth=smooth, max_iter=max_iter, tol=0, rng=0)
+        nmf = encode(
+            V, W, smooth=smooth, extrapolate=False, max_iter=max_iter, tol=0, rng=0
+        )  # fmt: skip
         return float(np.abs(np.diff(np.log(nmf.H), axis=1)).mean())
 
     assert roughness(0.9) < roughness(0.4) < roughness(0.0)

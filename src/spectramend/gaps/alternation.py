@@ -35,7 +35,8 @@ from numpy.typing import NDArray
 
 from spectramend.gaps.frames import bin_counts, infer
 from spectramend.gaps.variances import cut_frames, frame_starts
-from spectramend.nmf.solve import FACTOR_FLOOR, RngLike
+from spectramend.nmf.solve import RngLike
+from spectramend.nmf.sweep import FACTOR_FLOOR
 from spectramend.nmf.updates import update
 from spectramend.stft import STFT
 

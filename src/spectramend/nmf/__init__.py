@@ -16,6 +16,7 @@ symbol     meaning                                              shape
 
 from spectramend.nmf.divergence import beta_divergence
 from spectramend.nmf.hidden import Bounded, Guided, Hidden
+from spectramend.nmf.penalties import Penalties
 from spectramend.nmf.semisupervised import learn_rest
 from spectramend.nmf.solve import Factorization, encode, fit
 from spectramend.nmf.updates import exponent, gradient_parts, update
@@ -25,6 +26,7 @@ __all__ = [
     "Factorization",
     "Guided",
     "Hidden",
+    "Penalties",
     "beta_divergence",
     "encode",
     "exponent",

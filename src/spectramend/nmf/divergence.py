@@ -5,13 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from spectramend.errors import ParameterError
+from spectramend.nmf.arrays import Array, converted, is_floating, namespace
 
 
 def beta_divergence(
-    V: ArrayLike, V_hat: ArrayLike, *, beta: float = 0.0, weights: ArrayLike | None = None
+    V: ArrayLike | Array,
+    V_hat: ArrayLike | Array,
+    *,
+    beta: float = 0.0,
+    weights: ArrayLike | Array | None = None,
 ) -> float:
     """Sum the beta-divergence of a model from data over the cells.
 
@@ -46,61 +51,119 @@ def beta_divergence(
     >>> beta_divergence([[1.0, 4.0]], [[2.0, 4.0]], beta=2)
     0.5
     """
-    x, y = _as_floats(V), _as_floats(V_hat)
+    xp = namespace(V, V_hat)
+    x, y = _as_floats(xp, V), _as_floats(xp, V_hat)
     if x.shape != y.shape:
         raise ParameterError(f"V has shape {x.shape} and V_hat {y.shape}: give equal shapes.")
     if weights is None:
-        return float(cell_divergence(x, y, beta).sum(dtype=np.float64))
-    M = np.asarray(weights)
+        return float(xp.sum(cell_divergence(x, y, beta), dtype=xp.float64))
+    M = xp.asarray(weights)
     if M.shape != x.shape:
         raise ParameterError(f"weights have shape {M.shape} and V {x.shape}: give equal shapes.")
     seen = M > 0
-    return float((M[seen] * cell_divergence(x[seen], y[seen], beta)).sum(dtype=np.float64))
+    return float(xp.sum(M[seen] * cell_divergence(x[seen], y[seen], beta), dtype=xp.float64))
 
 
-def _as_floats(values: ArrayLike) -> NDArray[Any]:
+def _as_floats(xp: Any, values: ArrayLike | Array) -> Array:
     """Take floating point as it comes; integers wrap around in differences and powers."""
-    array = np.asarray(values)
-    return array if array.dtype.kind == "f" else array.astype(np.float64)
+    array = xp.asarray(values)
+    return array if is_floating(xp, array) else converted(xp, array, xp.float64)
 
 
-def cell_divergence(x: NDArray[Any], y: NDArray[Any], beta: float) -> NDArray[Any]:
+def cell_divergence(x: Array, y: Array, beta: float) -> Array:
     """Evaluate ``d(x | y)`` cell by cell [shapes equal]."""
+    xp = namespace(x, y)
     with np.errstate(divide="ignore", over="ignore"):
-        d: NDArray[Any]
         if beta == 0:
             ratio = x / y
-            d = ratio - np.log(ratio) - 1
-        elif beta == 1:
+            return ratio - xp.log(ratio) - 1
+        if beta == 1:
             # x log(x/y) goes to 0 with x.
-            ratio = np.where(x > 0, x / y, 1)
-            d = x * np.log(ratio) - x + y
-        elif beta == 2:
-            d = 0.5 * (x - y) ** 2
-        else:
-            d = (x**beta + (beta - 1) * y**beta - beta * x * y ** (beta - 1)) / (beta * (beta - 1))
-    return d
+            ratio = xp.where(x > 0, x / y, 1)
+            return x * xp.log(ratio) - x + y
+        if beta == 2:
+            return 0.5 * (x - y) ** 2
+        return (x**beta + (beta - 1) * y**beta - beta * x * y ** (beta - 1)) / (beta * (beta - 1))
 
 
-def censored_value(V_hat: NDArray[Any], B: NDArray[Any], beta: float) -> NDArray[Any]:
+def relative_divergence(r: Array, V_hat: Array, beta: float, out: Array) -> Array:
+    """Evaluate ``d(x | y) = y**beta * d(x/y | 1)`` from the ratio ``r = x/y``, in place.
+
+    The sum of terms that are never negative loses no digits, as sums of ``log(y)`` would.
+
+    Parameters
+    ----------
+    r : ndarray [shape=(F, N), > 0]
+        Data over model; what is in it is lost.
+    V_hat : ndarray [shape=(F, N), > 0]
+        Model.
+    beta : float
+        Which divergence.
+    out : ndarray [shape=(F, N)]
+        Where to put the result.
+
+    Returns
+    -------
+    ndarray [shape=(F, N), >= 0]
+        The divergence of each cell: `out`.
+
+    Examples
+    --------
+    >>> one = np.ones((1, 1))
+    >>> relative_divergence(0.5 * one, 2 * one, 2.0, one.copy()).item()
+    0.5
+    """
+    xp = namespace(r)
+    if beta == 0:
+        xp.log(r, out=out)
+        xp.subtract(r, out, out=out)
+        out -= 1
+        return out
+    if beta == 1:
+        xp.log(r, out=out)
+        out *= r
+        out -= r
+        out += 1
+        out *= V_hat
+        return out
+    if beta == 2:
+        xp.subtract(r, 1, out=out)
+        out *= out
+        out *= 0.5
+        out *= V_hat
+        out *= V_hat
+        return out
+    out[...] = r
+    out **= beta
+    r *= beta
+    out -= r
+    out += beta - 1
+    out /= beta * (beta - 1)
+    out *= V_hat**beta
+    return out
+
+
+def censored_value(V_hat: Array, B: Array, beta: float) -> Array:
     """E-step: the value to expect in a hidden cell that is known to be at most B.
 
     For ``beta = 0`` the data is exponential with mean ``V_hat`` and truncated to ``[0, B]``, which
     has the mean ``V_hat - B / expm1(B / V_hat)``. For the others no likelihood is implied and the
     cell only objects to a model above its bound: ``min(V_hat, B)``.
     """
+    xp = namespace(V_hat, B)
     if beta != 0:
-        return np.minimum(V_hat, B)
+        return xp.minimum(V_hat, B)
     with np.errstate(over="ignore"):
-        u = np.minimum(B / V_hat, 1e4)  # beyond, the bound no longer counts; inf / inf would be NaN
+        ratio = B / V_hat
+        u = xp.where(ratio < 1e4, ratio, 1e4)  # beyond, the bound no longer counts
         # For small u the difference of large numbers is replaced by its series,
         # 1/u - 1/expm1(u) = 1/2 - u/12 + u**3/720 - ...
-        exact = 1 - u / np.expm1(np.where(u > 0, u, 1))
+        exact = 1 - u / xp.expm1(xp.where(u > 0, u, 1))
     series = u * (0.5 - u / 12)
-    return V_hat * np.where(u < 1e-2, series, exact)
+    return V_hat * xp.where(u < 1e-2, series, exact)
 
 
-def censored_geometric_mean(V_hat: NDArray[Any], B: NDArray[Any], beta: float) -> NDArray[Any]:
+def censored_geometric_mean(V_hat: Array, B: Array, beta: float) -> Array:
     """Take the mean of the logarithm, rather than `censored_value`'s mean, of a hidden cell.
 
     For ``beta = 0`` and ``u = B/V_hat``, integration by parts gives
@@ -119,12 +182,13 @@ def censored_geometric_mean(V_hat: NDArray[Any], B: NDArray[Any], beta: float) -
     return V_hat * np.exp(np.where(u < 1e-3, np.log(u) - 1 - u / 4, exact))
 
 
-def censored_divergence(V_hat: NDArray[Any], B: NDArray[Any], beta: float) -> NDArray[Any]:
+def censored_divergence(V_hat: Array, B: Array, beta: float) -> Array:
     """Evaluate what bounded hidden cells add to the objective that `censored_value` descends.
 
     For ``beta = 0`` it is minus the log-probability that the cell lies under its bound.
     """
+    xp = namespace(V_hat, B)
     if beta != 0:
-        return cell_divergence(np.minimum(V_hat, B), V_hat, beta)
+        return cell_divergence(xp.minimum(V_hat, B), V_hat, beta)
     with np.errstate(over="ignore"):
-        return -np.log(-np.expm1(-B / V_hat))
+        return -xp.log(-xp.expm1(-B / V_hat))
