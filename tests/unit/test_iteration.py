@@ -14,6 +14,7 @@ from reference import nmf as reference
 from spectramend.errors import ParameterError
 from spectramend.nmf import Penalties, beta_divergence, blocks, encode, fit
 from spectramend.nmf.blocks import split
+from spectramend.nmf.data import Data
 
 Matrix = NDArray[Any]
 
@@ -229,14 +230,14 @@ def test_wholly_hidden_frames_are_left_out(monkeypatch: pytest.MonkeyPatch) -> N
     M = np.ones(V.shape, bool)
     M[:, 100:900] = False
     widths = []
-    original = blocks.Workspace.views
+    original = Data.load
 
-    def views(self: Any, n_frames: int) -> Any:
-        widths.append(n_frames)
-        return original(self, n_frames)
+    def load(self: Data, block: slice, room: Any) -> Any:
+        widths.append(block.stop - block.start)
+        return original(self, block, room)
 
     W = np.random.default_rng(0).gamma(1.0, 1.0, (40, 4))
-    monkeypatch.setattr(blocks.Workspace, "views", views)
+    monkeypatch.setattr(Data, "load", load)
     encode(V, W, weights=M, max_iter=3, tol=0, rng=0)
     assert sum(widths) == 4 * 200  # three iterations and the last look
 

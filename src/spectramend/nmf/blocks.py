@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import cache
 from itertools import pairwise
 from queue import SimpleQueue
 from types import TracebackType
@@ -101,9 +102,7 @@ class Blocks:
 
     def __enter__(self) -> Blocks:
         if self._own:
-            from threadpoolctl import ThreadpoolController
-
-            blas = ThreadpoolController().select(user_api="blas")
+            blas = _blas()
             allowed = max((pool.num_threads for pool in blas.lib_controllers), default=1)
             wanted = self._threads or allowed
             self._n_workers = min(wanted, len(self.slices))
@@ -143,6 +142,14 @@ class Blocks:
         # A few at a time: results may be as large as a factor, and the caller adds them up.
         for i in range(0, len(self.slices), self._n_workers):
             yield from self._pool.map(run, self.slices[i : i + self._n_workers])
+
+
+@cache
+def _blas() -> Any:
+    """Find the BLAS of NumPy, which is loaded once and for all."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController().select(user_api="blas")
 
 
 def widest(n_bins: int, itemsize: int, *, own: bool = True) -> int:

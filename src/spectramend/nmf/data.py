@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -31,6 +31,7 @@ from spectramend.nmf.hidden import Bounded, Hidden
 
 # beta <= 0 puts a zero infinitely far from every model: data counts as at least this (-140 dB).
 DATA_FLOOR = 1e-14
+LARGE = 1e30  # single precision holds it, and its products with what is near 1
 
 
 class Known(NamedTuple):
@@ -130,53 +131,58 @@ class Data:
         if not is_real(self.xp, values):
             raise ParameterError(f"{name} has negative or NaN cells: give values of at least 0.")
 
-    def _look(self, block: slice, _: Workspace) -> _Summary:
+    def _look(self, block: slice, space: Workspace) -> _Summary:
         """Check a block, and sum it up."""
         xp, V = self.xp, self.values[:, block]
-        M = None if self.weights is None else self.weights[:, block]
-        binary = complete = True
         if not is_floating(xp, V):
             V = converted(xp, V, xp.float64)
         most = float(xp.max(xp.abs(V)))
-        observed = as_array(xp, np.ones(V.shape[1], bool), V)
-        if M is not None:
-            if M.dtype == boolean(xp):
-                complete = bool(xp.all(M))
-            else:
-                if not bool(xp.all(M >= 0)):
-                    raise ParameterError(
-                        "weights has negative or NaN cells: give values of at least 0."
-                    )
-                if not bool(xp.all(xp.isfinite(M))):
-                    raise ParameterError("weights has infinite cells: give finite values.")
-                ones = M == 1
-                complete = bool(xp.all(ones))
-                binary = complete or bool(xp.all(ones | (M == 0)))
-            if not complete:
-                seen = M > 0
-                observed = xp.any(seen, axis=0)
-                V, M = V[seen], M[seen]
-        return _Summary(*self._sums(V, M, complete, binary), most, binary, complete, observed)
+        M = None if self.weights is None else self.weights[:, block]
+        complete, binary = (True, True) if M is None else self._look_at_weights(M)
+        if M is None or complete:
+            observed = as_array(xp, np.ones(V.shape[1], bool), V)
+            total, least = _sum(xp, V), float(xp.min(V))
+            weight = float(math.prod(V.shape))
+        else:
+            seen = M > 0
+            observed = xp.any(seen, axis=0)
+            total, weight, least = self._sums(V, M, seen, space.views(V.shape[1]), most)
+        if not (least >= 0 and total < math.inf):
+            raise ParameterError("V has negative, NaN or infinite observed cells: hide them.")
+        return _Summary(total, weight, least, most, binary, complete, observed)
+
+    def _look_at_weights(self, M: Array) -> tuple[bool, bool]:
+        """Check weights, and say whether all are 1, and whether all are 0 or 1."""
+        xp = self.xp
+        if M.dtype == boolean(xp):
+            return bool(xp.all(M)), True
+        if not bool(xp.all(M >= 0)):
+            raise ParameterError("weights has negative or NaN cells: give values of at least 0.")
+        if not bool(xp.all(xp.isfinite(M))):
+            raise ParameterError("weights has infinite cells: give finite values.")
+        ones = M == 1
+        complete = bool(xp.all(ones))
+        return complete, complete or bool(xp.all(ones | (M == 0)))
 
     def _sums(
-        self, V: Array, M: Array | None, complete: bool, binary: bool
+        self, V: Array, M: Array, seen: Array, room: Buffers, most: float
     ) -> tuple[float, float, float]:
-        """Give the weighted sum of observed values, the sum of weights and the least value."""
-        xp = self.xp
-        if 0 in V.shape:
-            return 0.0, 0.0, math.inf
-        weighed = M is not None and not (complete or binary)
-        least, most = float(xp.min(V)), float(xp.max(V))
-        if not (least >= 0 and most < math.inf):
-            raise ParameterError("V has negative, NaN or infinite observed cells: hide them.")
-        size = float(math.prod(V.shape))
-        # The sum of numbers near the largest that there is would overflow.
-        unit = most if most > 1e290 else 1.0
-        parts = V / unit if unit != 1 else V
-        if weighed:
-            M = converted(xp, M, xp.float64)
-            return unit * float(xp.sum(M * parts)), float(xp.sum(M)), least
-        return unit * float(xp.sum(parts, dtype=xp.float64)), size, least
+        """Give the weighted sum of observed values, the sum of weights and the least value.
+
+        Picking observed cells out would take much longer than arithmetic on all.
+        """
+        xp, (MV, weights, others) = self.xp, (room.MV, room.M, room.scratch)
+        MV[...] = V
+        weights[...] = M
+        if not most < LARGE:
+            MV[...] = xp.where(seen, MV, 0)
+            most = float(xp.max(MV))
+        others[...] = ~seen
+        others *= most  # so that no hidden cell is the least
+        others += MV
+        least = float(xp.min(others))
+        MV *= weights
+        return _sum(xp, MV), _sum(xp, weights), least
 
     def _settle(self, found: Sequence[_Summary]) -> None:
         """Decide on units and on what every block needs."""
@@ -195,7 +201,7 @@ class Data:
         self._floor = as_array(xp, np.asarray(floor), self.values)
         self._floor = converted(xp, self._floor, self.dtype)
         # Garbage in hidden cells has to be taken away before anything is computed.
-        self._clean = all(part.most / self.scale < 1e30 for part in found)
+        self._clean = all(part.most / self.scale < LARGE for part in found)
         self.binary = all(part.binary for part in found)
         self.masked = not all(part.complete for part in found)
         if not self.masked:
@@ -292,3 +298,12 @@ class Data:
             return None
         own = known.hidden.divergence(in_unit)
         return xp.bincount(known.columns, weights=own, minlength=room.M.shape[1])
+
+
+def _sum(xp: Any, values: Array) -> float:
+    """Sum in double precision; numbers near the largest that there is do not overflow."""
+    total = float(xp.sum(values, dtype=xp.float64))
+    if math.isfinite(total):
+        return total
+    most = float(xp.max(values))
+    return most * float(xp.sum(values / most)) if math.isfinite(most) else total

@@ -35,7 +35,7 @@ import numpy as np
 
 from spectramend.nmf.arrays import Array, as_array, as_numpy, concatenated
 from spectramend.nmf.data import Data
-from spectramend.nmf.sweep import Point, Settings, Sweeper
+from spectramend.nmf.sweep import Point, Settings, Sweeper, Swept
 
 Status: TypeAlias = Literal["converged", "max_iter", "nonfinite", "nothing_observed"]
 
@@ -135,20 +135,41 @@ def _descend(sweeper: Sweeper, x: Point, settings: Settings) -> Outcome:
         if bool(xp.any(worse & careful & ~xp.isfinite(value))):
             return Outcome(accepted, "nonfinite", n, trace)
         careful = worse & (age == 0)
-        back = _where(xp, careful, accepted, x)
-        accepted = _where(xp, worse, accepted, found.at)
-        before, x = _where(xp, worse, back, x), _where(xp, worse, back, found.to)
+        before, x, accepted = _go_on(xp, found, worse, careful, x, accepted)
         age = xp.where(worse, 0.0, age + 1)
     raise AssertionError  # the loop ends with its last point
+
+
+def _go_on(
+    xp: Any, found: Swept, worse: Array, careful: Array, x: Point, accepted: Point
+) -> tuple[Point, Point, Point]:
+    """Say where the iteration was, where it is, and the last accepted point.
+
+    Where it got worse it goes back to where it was, or, if careful, to what was accepted last.
+    """
+    if not bool(xp.any(worse)):
+        return x, found.to, found.at
+    if bool(xp.all(worse)) and bool(xp.all(careful) | ~xp.any(careful)):
+        back = accepted if bool(careful[0]) else x
+        return back, back, accepted
+    # Few frames, as a rule: their activations alone are copied.
+    at = xp.nonzero(worse)[0]
+    kept = accepted.H[:, at]
+    back_H = xp.where(careful[at], kept, x.H[:, at])
+    points = []
+    for H, columns in ((x.H, back_H), (found.to.H, back_H), (found.at.H, kept)):
+        new = xp.empty_like(H)
+        new[...] = H
+        new[:, at] = columns
+        points.append(Point(found.to.W, new))
+    return points[0], points[1], points[2]
 
 
 def _where(xp: Any, which: Array, a: Point, b: Point) -> Point:
     """Choose between two points, as a whole or frame by frame."""
     if not bool(xp.any(which)):
         return b
-    if bool(xp.all(which)):
-        return a
-    return Point(b.W, xp.where(which, a.H, b.H))
+    return a if bool(xp.all(which)) else Point(b.W, xp.where(which, a.H, b.H))
 
 
 def _total(value: Array) -> float:
