@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from spectramend.masks import Mask as Mask
     from spectramend.metrics import evaluate as evaluate
     from spectramend.nmf import Factorization as Factorization
+    from spectramend.nmf.estimator import MaskedNMF as MaskedNMF
     from spectramend.phase import griffin_lim as griffin_lim
     from spectramend.regions import Region as Region
     from spectramend.restoration import Repair as Repair
@@ -39,6 +40,7 @@ _HOMES = {
     "Factorization": "nmf",
     "Inpainting": "inpainting",
     "Mask": "masks",
+    "MaskedNMF": "nmf.estimator",
     "Region": "regions",
     "Repair": "restoration",
     "STFT": "stft",
@@ -55,7 +57,10 @@ _HOMES = {
 
 _MODULES = ("audio", "metrics", "nmf")
 
-__all__ = ["__version__", *_HOMES, *_MODULES]
+# These need an optional package, for want of which ``import *`` must not fail.
+_OPTIONAL = {"MaskedNMF"}
+
+__all__ = ["__version__", *(name for name in _HOMES if name not in _OPTIONAL), *_MODULES]
 
 
 def __getattr__(name: str) -> Any:
@@ -68,4 +73,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted({*__all__, *_OPTIONAL})
