@@ -9,25 +9,14 @@ from __future__ import annotations
 import argparse
 import resource
 import time
-from importlib.resources import files
 
 import numpy as np
-from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
-from spectramend import Dictionary, audio, repair
+from spectramend import Dictionary, repair
 from spectramend.experiments.conditions import STFT_OF_OURS
 from spectramend.masks import Mask
-
-SR = 16000
-
-
-def speech(names: list[str], seconds: float, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Cut speech of so many seconds from bundled recordings."""
-    folder = files("spectramend") / "voices"
-    with_gaps = [audio.read(str(folder / f"{name}.flac")).samples for name in names]
-    x = np.resize(np.concatenate(with_gaps), round(seconds * SR))
-    return x + 1e-4 * rng.standard_normal(x.size)
+from spectramend.threads import limited_threads
+from workbench import SR, bundled_speech
 
 
 def main() -> None:
@@ -36,13 +25,15 @@ def main() -> None:
     parser.add_argument("--dictionaries", type=int, default=2)
     options = parser.parse_args()
     rng = np.random.default_rng(0)
-    training = speech(["item_02_MA", "item_03_MA", "item_04_MA"], 30, rng)
-    target, interferer = speech(["item_01_MA"], 5, rng), speech(["item_01_ML"], 5, rng)
+    training = bundled_speech(["item_02_MA", "item_03_MA", "item_04_MA"], 30 * SR, rng)
+    target, interferer = (
+        bundled_speech([name], 5 * SR, rng) for name in ("item_01_MA", "item_01_ML")
+    )
     interferer *= np.sqrt(np.sum(target**2) / np.sum(interferer**2))
     T, N = STFT_OF_OURS.forward(target), STFT_OF_OURS.forward(interferer)
     mask = Mask.ideal(T, N, floor_db=60, stft=STFT_OF_OURS, sr=SR)
     rows: list[tuple[str, float]] = []
-    with threadpool_limits(options.threads):
+    with limited_threads(options.threads):
         for count in sorted({1, options.dictionaries}):
             started = time.perf_counter()
             voices = [
