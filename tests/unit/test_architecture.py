@@ -48,6 +48,32 @@ LAYERS = [
 FRONT_ENDS = {"report", "repair_report", "experiments", "cli", "__main__"}
 MAX_LINES = 350  # docstrings aside
 
+# What takes long to load, ours to need or not: only what is used may load it.
+HEAVY = {
+    "array_api_compat",
+    "bokeh",
+    "dask",
+    "distributed",
+    "librosa",
+    "matplotlib",
+    "numba",
+    "pandas",
+    "pesq",
+    "pyloudnorm",
+    "pystoi",
+    "rich",
+    "safetensors",
+    "scipy",
+    "sklearn",
+    "soundfile",
+    "soxr",
+    "tensorflow",
+    "threadpoolctl",
+    "torch",
+    "torchaudio",
+    "torchnmf",
+}
+
 
 def part(module: str) -> str:
     """Name the module or package right under the root to which a module belongs."""
@@ -115,11 +141,11 @@ def lines_of_code(source: str) -> int:
 
 def loaded_by(statement: str) -> set[str]:
     """Name the modules that a fresh interpreter has after a statement."""
-    program = f"import sys; {statement}; print(*sys.modules)"
+    program = f"import sys; {statement}; print(*sys.modules, file=sys.stderr)"
     result = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
-    return set(result.stdout.split())
+    return set(result.stderr.split())
 
 
 # How the source is read
@@ -180,9 +206,21 @@ def test_modules_are_short(file: Path) -> None:
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:
-    heavy = {"numpy", "scipy", "matplotlib", "soundfile", "soxr", "safetensors", "rich", "click"}
-    assert not heavy & loaded_by("import spectramend")
+    assert not (HEAVY | {"numpy", "click"}) & loaded_by("import spectramend")
     assert "numpy" in loaded_by("import spectramend; spectramend.STFT")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["repair", "--help"]])
+def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
+    loaded = loaded_by(f"from spectramend.cli import cli; cli.main({arguments}, standalone_mode=0)")
+    assert "click" in loaded
+    assert not (HEAVY | {"numpy"}) & loaded
+
+
+def test_factorizing_arrays_of_numpy_loads_no_other_library() -> None:
+    loaded = loaded_by("import numpy; from spectramend.nmf import fit; fit(numpy.ones((3, 4)), 1)")
+    assert "numpy" in loaded
+    assert not (HEAVY - {"scipy", "threadpoolctl"}) & loaded
 
 
 def test_every_public_name_is_there() -> None:
