@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
+FIGURES = HERE / "figures"
 README = HERE.parent / "README.md"
 GAPS = HERE.parent / "docs" / "gaps.md"
 PACKAGES = ("spectramend", "numpy", "scipy", "pystoi", "pesq")
@@ -78,9 +79,40 @@ def table(rows: list[dict[str, Any]], keys: tuple[str, ...]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def update_speed(data: Path) -> str:
+def update_speed(data: Path | None) -> str:
     """Time one update."""
     return run([str(HERE / "update_speed.py")])
+
+
+def peers(data: Path | None) -> str:
+    """Race NMF against others."""
+    figure = FIGURES / "peers.png"
+    arguments = [str(HERE / "peers.py"), "--figure", str(figure)]
+    content = run(arguments if data is None else [*arguments, "--data", str(data)])
+    return content + linked(figure, "Divergence against time, of all methods on both data sets")
+
+
+def scaling(data: Path | None) -> str:
+    """Measure how time and memory of NMF grow."""
+    figure = FIGURES / "scaling.png"
+    content = run([str(HERE / "scaling.py"), "--figure", str(figure)])
+    return content + linked(figure, "Time of an iteration against F, K and N, memory against N")
+
+
+def gpu(data: Path | None) -> str | None:
+    """Time NMF on a GPU, where there is one."""
+    content = run([str(HERE / "gpu.py")])
+    return content if "|" in content else None
+
+
+def startup(data: Path | None) -> str:
+    """Measure what starting costs."""
+    return run([str(HERE / "startup.py")])
+
+
+def linked(figure: Path, text: str) -> str:
+    """Link a figure from the report."""
+    return f"\n![{text}]({figure.relative_to(HERE).as_posix()})\n"
 
 
 def inpaint_speed(data: Path) -> str:
@@ -176,10 +208,15 @@ def missing_time(data: Path, name: str, lengths: str) -> str:
     return content
 
 
-# Sections by their headings, with what makes them, and whether that needs recordings.
-Section = tuple[Callable[[Path], str], bool]
+# Sections by their headings, with what makes them, and whether that needs recordings. None is made
+# where a machine cannot measure it; then what is in the report stays.
+Section = tuple[Callable[[Path], str | None], bool]
 SECTIONS: dict[str, Section] = {
     "One update: `benchmarks/update_speed.py`": (update_speed, False),
+    "Beside peers: `benchmarks/peers.py`": (peers, False),
+    "Growth of time and memory: `benchmarks/scaling.py`": (scaling, False),
+    "On a GPU: `benchmarks/gpu.py`": (gpu, False),
+    "Start-up: `benchmarks/startup.py`": (startup, False),
     "Training and inpainting: `benchmarks/inpaint_speed.py`": (inpaint_speed, False),
     "Repair of files: `benchmarks/repair_speed.py`": (repair_speed, False),
     "Speed of gaps: `benchmarks/gap_speed.py`": (gap_speed, False),
@@ -235,14 +272,15 @@ def main() -> None:
     kept = dict(re.findall(r"^## (.*)\n\n((?:(?!## ).*\n)*)", report.read_text("utf-8"), re.M))
     for heading, (make, needs_data) in SECTIONS.items():
         wanted = options.only is None or options.only in heading
-        if wanted and (options.data is not None or not needs_data):
-            content = make(options.data)
-        elif options.only is not None and heading in kept:
-            content = kept[heading]
-        else:
+        can = options.data is not None or not needs_data
+        content = make(options.data) if wanted and can else None
+        made = content is not None
+        if content is None and (options.only is not None or (wanted and can)):
+            content = kept.get(heading)
+        if content is None:
             continue
         parts.append(f"## {heading}\n\n{content.strip()}\n")
-        print(f"{heading}: {'made' if wanted else 'kept'}.", flush=True)
+        print(f"{heading}: {'made' if made else 'kept'}.", flush=True)
     report.write_text("\n".join(parts), "utf-8")
     print(f"{report}: written.")
 
