@@ -491,7 +491,6 @@ class MaskedNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 
     def _activations(self, V: Array, M: Array | None, status_of_fit: str = "converged") -> Array:
         """Find the activations [shape=(K, N)] of data under the components."""
-        xp = namespace(V)
         W, M = self.components_.T, self._explicable(V, M)
         result = nmf.encode(V, W, weights=M, H=_shares(V, M, W, self._beta), **self._how(V))
         for status in (status_of_fit, result.status):
@@ -503,7 +502,7 @@ class MaskedNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
                     stacklevel=4,
                 )
                 break
-        return xp.where(result.observed_frames, result.H, 0)
+        return result.H  # of a sample in which nothing is observed, the start: 0
 
     def _explicable(self, V: Array, M: Array | None) -> Array | None:
         """Take weight from features for which all components are zero."""
