@@ -118,6 +118,7 @@ class Dictionary:
         floor_db: float = 40.0,
         max_iter: int = 50,
         settle: int = 21,
+        extrapolate: bool = True,
         sources: Sequence[Source] = (),
         rng: RngLike = None,
     ) -> Dictionary:
@@ -148,6 +149,8 @@ class Dictionary:
             Iterations.
         settle : int
             Iterations at the start in which the atoms stay as they are.
+        extrapolate : bool
+            Whether to extrapolate the steps, see `spectramend.nmf.fit`; the notebook did not.
         sources : sequence of Source
             Provenance to keep with the atoms.
         rng : int, Generator or None
@@ -204,6 +207,7 @@ class Dictionary:
             W=W,
             H=H,
             settle=settle,
+            extrapolate=extrapolate,
             max_iter=max_iter,
             tol=0,
             check_every=max_iter,

@@ -23,7 +23,8 @@ from spectramend.errors import MismatchError, ParameterError
 from spectramend.masks import Mask
 from spectramend.model import Fit, TargetModel, fit_model, model_occluded
 from spectramend.nmf import Factorization
-from spectramend.nmf.solve import RngLike, Status
+from spectramend.nmf.iteration import Status
+from spectramend.nmf.solve import RngLike
 from spectramend.posterior import hidden_cells, in_units_of, posterior_moments
 from spectramend.stft import STFT
 from spectramend.synthesis import Phase, complete, recover_missing, restore_signal

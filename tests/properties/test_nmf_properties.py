@@ -145,7 +145,9 @@ def test_permuted_frames_have_permuted_activations(p: Problem, beta: float, seed
         )  # fmt: skip
         np.testing.assert_allclose(other.H, one.H[:, order], rtol=1e-6, atol=1e-10 * one.H.max())
         np.testing.assert_array_equal(other.observed_frames, one.observed_frames[order])
-        np.testing.assert_allclose(other.trace, one.trace, rtol=1e-9)
+        # Sums in another order round differently, which may decide what is extrapolated.
+        atol = 1e-10 * abs(one.trace[0])
+        np.testing.assert_allclose(other.trace, one.trace, rtol=1e-9, atol=atol)
 
 
 @laws

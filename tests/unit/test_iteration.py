@@ -12,8 +12,8 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from reference import nmf as reference
 from spectramend.errors import ParameterError
-from spectramend.nmf import Penalties, beta_divergence, blocks, encode, fit
-from spectramend.nmf.blocks import split
+from spectramend.nmf import Penalties, beta_divergence, blockwise, encode, fit
+from spectramend.nmf.blockwise import split
 from spectramend.nmf.data import Data
 
 Matrix = NDArray[Any]
@@ -156,8 +156,24 @@ def test_more_atoms_than_frames_are_made_to_differ(K: int) -> None:
     assert fit(V, K, rng=0).trace[-1] < nmf.trace[0]
 
 
+def test_long_data_is_learned_from_a_sample_first() -> None:
+    V = noisy(40, 8, 3000)
+    V[:, 5] = np.nan
+    M = np.isfinite(V)
+    options: dict[str, Any] = {"weights": M, "max_iter": 6, "tol": 0, "check_every": 1, "rng": 0}
+    sampled, drawn = (fit(V, 8, init=init, **options) for init in ("sample", "exemplars"))
+    assert sampled.n_iter == 6
+    assert sampled.trace[-1] < drawn.trace[-1]
+    np.testing.assert_array_equal(sampled.observed_frames, M.all(axis=0))
+    # Where there are not many more frames than the sample would have, there is none.
+    few = {"V": V[:, :300], "n_components": 8, **options, "weights": M[:, :300]}
+    one, other = (fit(**few, init=init) for init in ("sample", "exemplars"))
+    np.testing.assert_array_equal(one.W, other.W)
+    np.testing.assert_array_equal(one.trace, other.trace)
+
+
 def test_a_start_of_another_name_is_refused() -> None:
-    with pytest.raises(ParameterError, match="init='nndsvd': give 'exemplars' or 'random'"):
+    with pytest.raises(ParameterError, match="init='nndsvd': give 'sample', 'exemplars' or"):
         fit(np.ones((3, 3)), 2, init="nndsvd")  # type: ignore[arg-type]
 
 
@@ -171,7 +187,7 @@ def test_blocks_cover_all_frames_in_nearly_equal_parts(n_bins: int, n_frames: in
     assert [n for part in parts for n in range(part.start, part.stop)] == list(range(n_frames))
     widths = [part.stop - part.start for part in parts]
     assert max(widths) - min(widths) <= 1
-    assert max(widths) <= max(blocks.MIN_WIDTH, blocks.BLOCK_BYTES // (4 * n_bins)) + 1
+    assert max(widths) <= max(blockwise.MIN_WIDTH, blockwise.BLOCK_BYTES // (4 * n_bins)) + 1
     assert len(parts) == 1 or len(parts) % 2 == 0
 
 
@@ -222,7 +238,7 @@ def test_nothing_of_the_size_of_the_data_is_stored() -> None:
     finally:
         tracemalloc.stop()
     # Two threads with six buffers of a block, what the first look takes, and factors.
-    assert peak < 24 * blocks.BLOCK_BYTES < 3 * V.nbytes
+    assert peak < 24 * blockwise.BLOCK_BYTES < 3 * V.nbytes
 
 
 def test_wholly_hidden_frames_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -96,9 +98,8 @@ def test_guided_em_never_raises_its_objective(weight: float) -> None:
     )
     assert (np.diff(nmf.trace) <= 1e-9 * abs(nmf.trace[0])).all()
     if weight == 0:
-        plain = encode(
-            data, W, weights=observed, bound=known, max_iter=60, tol=0, check_every=1, rng=0
-        )
+        how: dict[str, Any] = {"step": "mm", "max_iter": 60, "tol": 0, "check_every": 1, "rng": 0}
+        plain = encode(data, W, weights=observed, bound=known, **how)
         np.testing.assert_allclose(nmf.trace, plain.trace, rtol=1e-6)
 
 

@@ -9,7 +9,7 @@ from scipy.integrate import quad
 
 from reference import nmf as reference
 from spectramend.errors import ParameterError
-from spectramend.nmf import beta_divergence, blocks, exponent, gradient_parts, update
+from spectramend.nmf import beta_divergence, blockwise, exponent, gradient_parts, update
 from spectramend.nmf.divergence import (
     cell_divergence,
     censored_divergence,
@@ -211,10 +211,10 @@ def test_blocks_do_not_show(beta: float, columns: int, monkeypatch: pytest.Monke
     V, W, H = problem(7)
     M = mask("float")
     whole = update(V, W, H, M, beta=beta)
-    monkeypatch.setattr(blocks, "MIN_WIDTH", 1)
-    monkeypatch.setattr(blocks, "BLOCK_BYTES", columns * F * 8)
+    monkeypatch.setattr(blockwise, "MIN_WIDTH", 1)
+    monkeypatch.setattr(blockwise, "BLOCK_BYTES", columns * F * 8)
     np.testing.assert_allclose(update(V, W, H, M, beta=beta), whole, rtol=1e-13)
-    monkeypatch.setattr(blocks, "BLOCK_BYTES", 1)
+    monkeypatch.setattr(blockwise, "BLOCK_BYTES", 1)
     np.testing.assert_allclose(update(V, W, H, M, beta=beta), whole, rtol=1e-13)
 
 

@@ -188,6 +188,7 @@ def fit_as_notebook(
         weights=observed,
         H=H,
         step="heuristic",
+        extrapolate=False,
         max_iter=FIT_ITERATIONS,
         tol=0,
         check_every=FIT_ITERATIONS,

@@ -326,6 +326,7 @@ def _train_as_notebook(
         stft=NOTEBOOK_STFT,
         quantity="magnitude",
         floor_db=float(20 * np.log10(loudness.max() / FRAME_FLOOR)),
+        extrapolate=False,
         rng=rng,
     )
     return F_train[:, loudness > FRAME_FLOOR], voice.W
@@ -350,7 +351,14 @@ def _fit_adapting(
 ) -> NDArray[Any]:
     """Fit to every cell, and in the last iterations move W, too, under the mask [shape=(F, N)]."""
     settled = encode(
-        V, W, H=H, step="heuristic", max_iter=ADAPT_AFTER, tol=0, check_every=ADAPT_AFTER
+        V,
+        W,
+        H=H,
+        step="heuristic",
+        extrapolate=False,
+        max_iter=ADAPT_AFTER,
+        tol=0,
+        check_every=ADAPT_AFTER,
     )
     H, M = settled.H, observed.astype(V.dtype)
     for i in range(ADAPT_AFTER, FIT_ITERATIONS):

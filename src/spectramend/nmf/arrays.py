@@ -29,7 +29,7 @@ def namespace(*arrays: Any) -> Any:
 
     Parameters
     ----------
-    *arrays : array_like
+    arrays : array_like
         Arrays, or anything that NumPy can turn into one.
 
     Returns

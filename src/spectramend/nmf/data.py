@@ -26,7 +26,7 @@ from spectramend.nmf.arrays import (
     is_real,
     namespace,
 )
-from spectramend.nmf.blocks import Blocks, Buffers, Workspace
+from spectramend.nmf.blockwise import Blocks, Buffers, Workspace
 from spectramend.nmf.hidden import Bounded, Hidden
 
 # beta <= 0 puts a zero infinitely far from every model: data counts as at least this (-140 dB).
@@ -246,12 +246,17 @@ class Data:
 
     # What is given
 
-    def prepare(self, *, all_frames: bool) -> None:
-        """Leave out frames of which nothing is known, and split what is known among the blocks."""
+    def prepare(self, *, frames: Array | None = None, all_frames: bool = False) -> None:
+        """Choose the frames to work on, and split what is known of them among the blocks.
+
+        Frames are those that are given, or all, or those of which something is known.
+        """
         xp = self.xp
-        if not (all_frames or bool(xp.all(self.observed_frames))):
+        self.frames = frames
+        if frames is None and not (all_frames or bool(xp.all(self.observed_frames))):
             self.frames = xp.nonzero(self.observed_frames)[0]
-            self.blocks.divide(len(self.frames))
+        self.blocks.divide(self.shape[1] if self.frames is None else len(self.frames))
+        self.known = {}
         if self.hidden is None:
             return
         for block in self.blocks.slices:

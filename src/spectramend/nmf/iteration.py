@@ -113,6 +113,8 @@ def _descend(sweeper: Sweeper, x: Point, settings: Settings) -> Outcome:
     trace: list[float] = []
     for n in range(settings.max_iter + 1):
         last = n == settings.max_iter
+        if n == settings.settle:
+            age = each(0.0)  # W begins to move, which nothing led up to
         found = sweeper.sweep(
             x,
             before=before,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from spectramend.nmf.arrays import Array, as_array, as_numpy
-from spectramend.nmf.blocks import Workspace
+from spectramend.nmf.blockwise import Workspace
 from spectramend.nmf.data import DATA_FLOOR, Data
 
 # Exemplars are mixed with this part of the mean frame, so that an atom can say what others say.
@@ -15,6 +15,11 @@ MEAN_SHARE = 0.05
 # In units of their mean, so that no cell starts far below the least that data can count as: from
 # there the first steps would throw atoms at what is next to nothing.
 LEAST = DATA_FLOOR**0.5
+
+# What atoms learn from so many frames each they need not learn from all, if these are many more.
+SAMPLE_FRAMES = 10
+SAMPLE_PAYS = 4
+REHEARSAL = 30  # iterations on the sample
 
 
 def random_dictionary(data: Data, K: int, rng: np.random.Generator) -> Array:
@@ -55,6 +60,16 @@ def exemplars(data: Data, K: int, rng: np.random.Generator) -> tuple[Any, Any]:
     W = (1 - MEAN_SHARE) * W + MEAN_SHARE * (mean / mean.mean())[:, None]
     h = np.maximum(level, LEAST) * mean.mean() / K
     return np.maximum(W, LEAST), np.tile(h * data.scale, (K, 1))
+
+
+def sample(data: Data, K: int, rng: np.random.Generator) -> Array | None:
+    """Draw frames to learn K atoms from first, or None if there are not many more than that."""
+    able = np.flatnonzero(as_numpy(data.observed_frames))
+    n = SAMPLE_FRAMES * K
+    if len(able) < SAMPLE_PAYS * n:
+        return None
+    chosen = np.sort(rng.choice(able, n, replace=False))
+    return as_array(data.xp, chosen, data.values)
 
 
 def _mean_frame(data: Data) -> Any:

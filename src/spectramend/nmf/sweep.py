@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from spectramend.nmf.arrays import Array, as_array, as_numpy, concatenated, converted
-from spectramend.nmf.blocks import Buffers, Workspace
+from spectramend.nmf.blockwise import Buffers, Workspace
 from spectramend.nmf.data import Data
 from spectramend.nmf.divergence import relative_divergence
 from spectramend.nmf.penalties import Penalties

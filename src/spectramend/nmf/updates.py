@@ -17,7 +17,7 @@ import numpy as np
 
 from spectramend.errors import ParameterError
 from spectramend.nmf.arrays import Array, namespace
-from spectramend.nmf.blocks import split
+from spectramend.nmf.blockwise import split
 
 Step: TypeAlias = Literal["mm", "heuristic"]
 
