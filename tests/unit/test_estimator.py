@@ -88,12 +88,13 @@ def run(program: str, **environment: str) -> str:
 @quiet
 @pytest.mark.parametrize(
     "model",
-    [MaskedNMF()]
-    + [MaskedNMF(beta_loss=beta) for beta in ("kullback-leibler", "itakura-saito", *BETAS[3:])]
-    + [
-        MaskedNMF(init="random"),
-        MaskedNMF(alpha_W=0.01, l1_ratio=0.5, max_iter=50),
-        MaskedNMF(beta_loss=1, alpha_H=0.1, l1_ratio=1),
+    [
+        MaskedNMF(),
+        MaskedNMF(beta_loss="kullback-leibler"),
+        MaskedNMF(beta_loss="itakura-saito", init="random"),
+        MaskedNMF(beta_loss=3),
+        MaskedNMF(beta_loss=-1),
+        MaskedNMF(beta_loss=0.5, alpha_W=0.01, l1_ratio=0.5, max_iter=50),
     ],
     ids=repr,
 )
@@ -211,7 +212,7 @@ def test_the_score_is_of_cells_that_were_hidden() -> None:
     for i in {*range(20)} - {3, 4}:
         seen = np.flatnonzero(~np.isnan(X[i]))
         for fold in range(5):
-            apart = seen[(np.arange(1, len(seen) + 1) + i) % 5 == fold]
+            apart = seen[np.arange(1, len(seen) + 1) % 5 == fold]
             rest = X[i].copy()
             rest[apart] = np.nan
             guess = model.transform(rest[None], weights=weights[i : i + 1]) @ model.components_
@@ -219,6 +220,9 @@ def test_the_score_is_of_cells_that_were_hidden() -> None:
             total += weights[i, apart].sum()
     assert model.score(X, weights=weights) == pytest.approx(-loss / total, rel=1e-3)
     np.testing.assert_allclose(model.score(X), model.score(X, weights=np.full(X.shape, 2.0)))
+    X[5:7, 3:] = np.nan  # fewer cells than folds
+    both = model.score(X[[5]]) + model.score(X[[6]])
+    assert 0.5 * both == pytest.approx(model.score(X[[5, 6]]), rel=1e-2)
     with pytest.raises(ParameterError, match="two observed cells"):
         model.score(X[3:5])
 
@@ -230,6 +234,9 @@ def test_a_warning_says_that_iterations_did_not_suffice() -> None:
     assert model.n_iter_ == 3
     with pytest.warns(ConvergenceWarning, match="max_iter=3"):
         model.transform(X)
+    with pytest.warns(ConvergenceWarning, match="max_iter=60"):
+        model = MaskedNMF(5, random_state=0, max_iter=60).fit(X)
+    model.transform(X)  # which takes fewer: no warning
     MaskedNMF(2, random_state=0, max_iter=3, tol=0).fit_transform(X)  # asks for three: no warning
 
 
@@ -322,7 +329,7 @@ def test_no_small_change_of_a_factor_lowers_the_objective(beta: float, l1_ratio:
         l1_ratio=l1_ratio,
         random_state=0,
         tol=0,
-        max_iter=4000,
+        max_iter=2000,
     )
     W = model.fit_transform(X, weights=M)
     lowest = objective(model, X, W, M)
@@ -404,7 +411,7 @@ def test_whole_rows_and_columns_may_be_missing(beta: float, alpha: float) -> Non
     more = X.copy()
     more[:, 5] = 1e3
     np.testing.assert_array_equal(model.transform(more), W)
-    assert np.isfinite(model.score(more))
+    assert model.score(more) == model.score(X)
     assert (model.transform(np.full((2, 15), np.nan)) == 0).all()
 
 
@@ -538,7 +545,7 @@ STRANGE = {
 
 @quiet
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("beta", [2, 1, 0, 0.5, -0.5])
+@pytest.mark.parametrize("beta", [2, 1, 0, -0.5])
 @pytest.mark.parametrize("name", STRANGE)
 def test_strange_data_has_a_finite_result(name: str, beta: float, dtype: Any) -> None:
     X = STRANGE[name]
@@ -638,9 +645,10 @@ def test_tensors_in_tensors_out() -> None:
         weights = rng.integers(1, 3, X.shape)
         X[3] = np.nan
         for dtype in (torch.float32, torch.float64):
-            for beta in (0, 1, 2, 0.5):
+            for beta in (0, 1.5, 2):
                 T = torch.asarray(X, dtype=dtype)
-                model = MaskedNMF(3, beta_loss=beta, random_state=0, alpha_W=0.01)
+                options = {"random_state": 0, "alpha_W": 0.01, "max_iter": 40, "tol": 0}
+                model = MaskedNMF(3, beta_loss=beta, **options)
                 with sklearn.config_context(array_api_dispatch=True):
                     W = model.fit_transform(T, weights=torch.asarray(weights))
                     tensors = [W, model.components_, model.transform(T), model.inverse_transform(W)]
@@ -652,7 +660,7 @@ def test_tensors_in_tensors_out() -> None:
                             raise AssertionError
                         except ValueError as error:
                             assert "but fit was given" in str(error)
-                native = MaskedNMF(3, beta_loss=beta, random_state=0, alpha_W=0.01)
+                native = MaskedNMF(3, beta_loss=beta, **options)
                 expected = native.fit_transform(T.numpy(), weights=weights)
                 rtol = 1e-2 if dtype == torch.float32 else 1e-6
                 np.testing.assert_allclose(W.numpy(), expected, rtol=rtol, atol=1e-6)

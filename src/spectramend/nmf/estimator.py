@@ -315,13 +315,13 @@ class MaskedNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         if not xp.any(M > 0):
             raise ParameterError("No sample of X has two observed cells: give more of them.")
         # Counting observed cells, not features: any two neighbours fall into different folds.
-        observed = as_numpy(M) > 0
-        dealt = (np.cumsum(observed, axis=0) + np.arange(observed.shape[1])) % FOLDS
-        fold = as_array(xp, dealt, like=V)
+        fold = as_array(xp, np.cumsum(as_numpy(M) > 0, axis=0) % FOLDS, like=V)
         loss = 0.0
         for number in range(FOLDS):
-            H = self._activations(V, xp.where(fold == number, 0, M))
-            loss += self._divergence(V, xp.where(fold == number, M, 0), H)
+            apart = xp.where(fold == number, M, 0)
+            if xp.any(apart > 0):
+                H = self._activations(V, xp.where(fold == number, 0, M))
+                loss += self._divergence(V, apart, H)
         return -loss / float(xp.sum(M, dtype=xp.float64))
 
     @property
