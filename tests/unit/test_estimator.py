@@ -663,7 +663,7 @@ def test_tensors_in_tensors_out() -> None:
                 native = MaskedNMF(3, beta_loss=beta, **options)
                 expected = native.fit_transform(T.numpy(), weights=weights)
                 rtol = 1e-2 if dtype == torch.float32 else 1e-6
-                np.testing.assert_allclose(W.numpy(), expected, rtol=rtol, atol=1e-6)
+                np.testing.assert_allclose(W.numpy(), expected, rtol=rtol, atol=rtol)
                 np.testing.assert_allclose(score, native.score(T.numpy()), rtol=rtol)
                 np.testing.assert_allclose(
                     model.reconstruction_err_, native.reconstruction_err_, rtol=rtol
