@@ -116,13 +116,13 @@ class Dictionary:
         beta: float = 0.0,
         quantity: Quantity = "power",
         floor_db: float = 40.0,
-        max_iter: int = 50,
-        settle: int = 21,
+        max_iter: int = 35,
+        settle: int = 15,
         extrapolate: bool = True,
         sources: Sequence[Source] = (),
         rng: RngLike = None,
     ) -> Dictionary:
-        """Train a dictionary on clean recordings, by the recipe of the 2015 notebook.
+        """Train a dictionary on clean recordings, much as the 2015 notebook did.
 
         Frames that are mostly noise are dropped, atoms start from random frames, and activations
         settle before the atoms begin to move.
@@ -150,7 +150,8 @@ class Dictionary:
         settle : int
             Iterations at the start in which the atoms stay as they are.
         extrapolate : bool
-            Whether to extrapolate the steps, see `spectramend.nmf.fit`; the notebook did not.
+            Whether to extrapolate the steps, see `spectramend.nmf.fit`. The notebook did not, and
+            did 50 iterations, 21 of them of the activations alone.
         sources : sequence of Source
             Provenance to keep with the atoms.
         rng : int, Generator or None

@@ -18,7 +18,14 @@ from spectramend.stft import STFT
 Progress: TypeAlias = Callable[[str, int, int], None]
 
 STFT_OF_OURS = STFT(n_fft=1024, hop_length=256, window="hann")
+# The 2015 notebook, see `spectramend.experiments.thiemann2015`.
 FIT_ITERATIONS = 100
+NOTEBOOK_TRAINING: dict[str, Any] = {
+    "quantity": "magnitude",
+    "max_iter": 50,
+    "settle": 21,
+    "extrapolate": False,
+}
 
 
 @dataclass(frozen=True)

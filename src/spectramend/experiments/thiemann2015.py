@@ -25,6 +25,7 @@ from spectramend.dictionary import Dictionary
 from spectramend.errors import AudioError, FileError, ParameterError
 from spectramend.experiments.conditions import (
     FIT_ITERATIONS,
+    NOTEBOOK_TRAINING,
     STFT_OF_OURS,
     Cells,
     Condition,
@@ -324,10 +325,9 @@ def _train_as_notebook(
         [speech],
         sr=recordings.target.sr,
         stft=NOTEBOOK_STFT,
-        quantity="magnitude",
         floor_db=float(20 * np.log10(loudness.max() / FRAME_FLOOR)),
-        extrapolate=False,
         rng=rng,
+        **NOTEBOOK_TRAINING,
     )
     return F_train[:, loudness > FRAME_FLOOR], voice.W
 

@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectramend import audio
-from spectramend.dictionary import Dictionary, Quantity
+from spectramend.dictionary import Dictionary
 from spectramend.errors import AudioError, FileError, ParameterError
 from spectramend.experiments.conditions import (
+    NOTEBOOK_TRAINING,
     STFT_OF_OURS,
     Cells,
     Condition,
@@ -84,7 +85,7 @@ class Voice:
         *,
         n_components: int | None = None,
         beta: float = 0.0,
-        quantity: Quantity = "power",
+        as_notebook: bool = False,
     ) -> Dictionary:
         """Train a dictionary on the other recordings.
 
@@ -96,8 +97,8 @@ class Voice:
             Number of atoms; the default of `Dictionary.train` if None.
         beta : float
             Divergence.
-        quantity : {"power", "magnitude"}
-            What the atoms hold.
+        as_notebook : bool
+            Whether to train as the 2015 notebook does.
 
         Returns
         -------
@@ -109,6 +110,7 @@ class Voice:
         ParameterError
             If the recordings are too short for so many atoms; the message names the voice.
         """
+        how = NOTEBOOK_TRAINING if as_notebook else {}
         try:
             return Dictionary.train(
                 self.training,
@@ -116,8 +118,8 @@ class Voice:
                 stft=STFT_OF_OURS,
                 n_components=n_components,
                 beta=beta,
-                quantity=quantity,
                 rng=rng,
+                **how,
             )
         except ParameterError as error:
             raise ParameterError(f"{self.name}: {error}") from None
@@ -182,7 +184,7 @@ class _Trained:
         """Train all of them."""
         filling = tuple(voice.train(seed + i) for i in range(FILLING))
         others = [voice.train(seed, n_components=K, beta=beta) for K, beta in SEPARATING]
-        return cls(filling, (filling[0], *others), voice.train(seed, quantity="magnitude"))
+        return cls(filling, (filling[0], *others), voice.train(seed, as_notebook=True))
 
 
 def load(folder: Path, *, say: Callable[[str], None] = lambda text: None) -> list[Voice]:
