@@ -241,16 +241,17 @@ def test_a_warning_says_that_iterations_did_not_suffice() -> None:
 
 
 def test_the_seed_is_what_makes_results_repeatable() -> None:
-    X = noisy()
+    X = noisy(120)
 
     def components(random_state: Any, init: Any = None) -> Any:
         model = MaskedNMF(2, init=init, random_state=random_state, max_iter=5, tol=0)
         return model.fit(X).components_
 
-    for init in ("random", "exemplars"):
+    for init in ("random", "exemplars", "sample"):
         theirs = fit(X.T, 2, beta=2, init=init, rng=7, max_iter=5, tol=0)
         np.testing.assert_array_equal(components(7, init), theirs.W.T)
-    np.testing.assert_array_equal(components(7), components(7, "exemplars"))
+    np.testing.assert_array_equal(components(7), components(7, "sample"))
+    assert (components(7) != components(7, "exemplars")).any()
     state = np.random.RandomState
     np.testing.assert_array_equal(components(state(7)), components(state(7)))
     state7 = state(7)

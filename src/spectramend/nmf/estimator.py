@@ -29,7 +29,7 @@ except ImportError as error:
         f"MaskedNMF needs scikit-learn 1.6 or newer ({error}): pip install 'spectramend[sklearn]'"
     ) from error
 
-Init: TypeAlias = Literal["random", "exemplars", "custom"] | None
+Init: TypeAlias = Literal["sample", "exemplars", "random", "custom"] | None
 
 BETA_LOSSES = {"frobenius": 2.0, "kullback-leibler": 1.0, "itakura-saito": 0.0}
 BEYOND = 1e300  # any activation that makes sense
@@ -55,9 +55,9 @@ class MaskedNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     n_components : int, >= 1, "auto" or None
         Number of components. ``"auto"`` takes it from a custom H, and is the number of features
         otherwise, as is None.
-    init : {"exemplars", "random", "custom"} or None
-        Where to start: from samples of X, from random factors, or from the W and H given to `fit`
-        or `fit_transform`. None is ``"exemplars"`` if there are samples enough, else ``"random"``.
+    init : {"sample", "exemplars", "random", "custom"} or None
+        Where to start: from rows of X after a few iterations on part of it, from rows of X, from
+        random factors, or from the W and H given to `fit` or `fit_transform`. None is ``"sample"``.
     beta_loss : float or {"frobenius", "kullback-leibler", "itakura-saito"}
         Which beta-divergence d; the names are those of 2, 1 and 0.
     tol : float, >= 0
@@ -441,8 +441,7 @@ class MaskedNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
                 if not (xp.all(given >= 0) and xp.all(given < math.inf)):
                     raise ParameterError(f"{name} has cells that are not numbers >= 0.")
             return K, {"W": components.T, "H": activations.T}
-        init = self.init or ("exemplars" if n_samples >= K else "random")
-        return K, {"init": init}
+        return K, {"init": self.init or "sample"}
 
     def _how(self, V: Array) -> dict[str, Any]:
         """Give the options that `nmf.fit` and `nmf.encode` share."""
