@@ -390,6 +390,7 @@ def draw(results: dict[str, tuple[float, list[dict[str, Curve]]]], path: Path) -
             color=INK,
         )
     handles, labels = axes[0, 1].get_legend_handles_labels()
+    labels = [f"{label}, observed cells" if label == MASKED else label for label in labels]
     figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
     save_figure(figure, path)
 
