@@ -32,7 +32,6 @@ except ImportError as error:
 Init: TypeAlias = Literal["sample", "exemplars", "random", "custom"] | None
 
 BETA_LOSSES = {"frobenius": 2.0, "kullback-leibler": 1.0, "itakura-saito": 0.0}
-BEYOND = 1e300  # any activation that makes sense
 FOLDS = 5  # of the cells of a sample, for `MaskedNMF.score`
 
 
@@ -546,5 +545,4 @@ def _shares(V: Array, M: Array | None, W: Array, beta: float) -> Array:
         M = xp.asarray(M, dtype=V.dtype)
         seen = den @ M
         scale = num @ (M * V) / xp.where(seen > 0, seen, 1)
-    H = shares[:, None] * scale[None, :]
-    return xp.where(H < BEYOND, H, BEYOND)
+    return shares[:, None] * scale[None, :]
