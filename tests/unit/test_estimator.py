@@ -204,6 +204,7 @@ def test_a_search_finds_the_number_of_components() -> None:
 
 def test_the_score_is_of_cells_that_were_hidden() -> None:
     X = noisy(20, 12)
+    X[7:][hidden_cells((13, 12), 0.2)] = np.nan
     X[3] = np.nan
     X[4, 1:] = np.nan  # one cell, which no other can predict
     weights = np.random.default_rng(5).gamma(2.0, size=X.shape)
