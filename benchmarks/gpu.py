@@ -3,7 +3,7 @@
 An iteration of `spectramend.nmf.encode` on PyTorch tensors in float32 is timed as the difference of
 two calls that do not do equally many, so that set-up drops out. Its bound is the time of the three
 products ``W @ H``, ``W.T @ A``, ``W.T @ A`` into tensors that are there already, without TF32. Half
-of the cells are hidden from the rows with a mask. All take turns; medians count.
+of the cells are hidden from the rows with a mask. All take turns; the fastest runs count.
 
 Prints a Markdown table. Without PyTorch, or without CUDA, a line says so; ``--device cpu`` and
 smaller sizes run anywhere.
@@ -12,14 +12,13 @@ smaller sizes run anywhere.
 from __future__ import annotations
 
 import argparse
-import statistics
 from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
 from spectramend.nmf import encode
-from workbench import in_turns, table
+from workbench import in_turns, per_iteration, table
 
 FEW = 2  # iterations of the shorter call
 
@@ -89,9 +88,9 @@ def measure(torch: Any, options: argparse.Namespace) -> str:
 
     def seconds(name: str) -> float:
         if name == bound:
-            return statistics.median(times[name, 1])
-        pairs = zip(times[name, FEW], times[name, FEW + options.iterations], strict=True)
-        return statistics.median((more - few) / options.iterations for few, more in pairs)
+            return min(times[name, 1])
+        more = FEW + options.iterations
+        return per_iteration(times[name, FEW], times[name, more], options.iterations)
 
     rows = [
         [name, f"{1000 * seconds(name):.2f}", f"{100 * seconds(bound) / seconds(name):.0f} %"]

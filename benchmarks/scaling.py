@@ -1,9 +1,9 @@
 """How time and memory of `spectramend.nmf.fit` grow with the sizes of the problem.
 
 One of F, K, N varies at a time. An iteration is timed as the difference of two calls that do not do
-equally many, so that set-up drops out; calls take turns, medians count. Slopes are those of lines
-through all but the two smallest sizes, in log-log scale: 1 is proportional. Half of the cells are
-hidden from the runs with a mask.
+equally many, so that set-up drops out; calls take turns, the fastest runs count. Slopes are those
+of lines through all but the two smallest sizes, in log-log scale: 1 is proportional. Half of the
+cells are hidden from the runs with a mask.
 
 Memory is the peak of what a call allocates, as NumPy reports it, less the factors that it returns;
 data, mask and start are there before. It is measured against N for two values of F, and a line is
@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import gc
-import statistics
 import tracemalloc
 from collections.abc import Callable
 from functools import partial
@@ -33,6 +32,7 @@ from workbench import (
     in_turns,
     low_rank_power,
     new_figure,
+    per_iteration,
     plain_ticks,
     random_start,
     save_figure,
@@ -80,8 +80,8 @@ def time_axis(axis: str, iterations: int, runs: int) -> Lines:
     times = in_turns(calls, runs=runs)
 
     def seconds(kind: str, size: int) -> float:
-        pairs = zip(times[kind, size, FEW], times[kind, size, FEW + iterations], strict=True)
-        return statistics.median((more - few) / iterations for few, more in pairs)
+        few, more = times[kind, size, FEW], times[kind, size, FEW + iterations]
+        return per_iteration(few, more, iterations)
 
     return {kind: {size: seconds(kind, size) for size in SIZES[axis]} for kind in STYLES}
 

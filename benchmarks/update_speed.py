@@ -3,8 +3,8 @@
 An iteration of `spectramend.nmf.encode` is timed as the difference of two calls that do not do
 equally many, so that set-up drops out. Its bound is the time of the three products ``W @ H``,
 ``W.T @ A``, ``W.T @ A`` into arrays that are there already, in the same dtype, with the same number
-of BLAS threads. Half of the cells are hidden from the rows with a mask. All take turns; medians
-count.
+of BLAS threads. Half of the cells are hidden from the rows with a mask. All take turns; the fastest
+of several runs count, as other processes only ever add to a time.
 
 Prints a Markdown table for each shape: milliseconds, the share of the time for which the bound
 accounts, and how many times faster than the formula of the 2015 notebook that is.
@@ -13,7 +13,6 @@ accounts, and how many times faster than the formula of the 2015 notebook that i
 from __future__ import annotations
 
 import argparse
-import statistics
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -23,7 +22,7 @@ from numpy.typing import NDArray
 
 from spectramend.nmf import encode
 from spectramend.threads import limited_threads
-from workbench import in_turns, notebook_update, table
+from workbench import in_turns, notebook_update, per_iteration, table
 
 SHAPES = ((513, 103, 1000), (1025, 64, 10000))  # F, K, N
 FEW = 2  # iterations of the shorter call
@@ -93,9 +92,8 @@ def measure(F: int, K: int, N: int, iterations: int, runs: int) -> str:
 
     def seconds(name: str) -> float:
         if name not in bounds:
-            return statistics.median(times[name, 1])
-        pairs = zip(times[name, FEW], times[name, FEW + iterations], strict=True)
-        return statistics.median((more - few) / iterations for few, more in pairs)
+            return min(times[name, 1])
+        return per_iteration(times[name, FEW], times[name, FEW + iterations], iterations)
 
     rows = []
     for name in dict.fromkeys(name for name, _ in calls):

@@ -141,6 +141,15 @@ def medians(times: Mapping[Key, Iterable[float]]) -> dict[Key, float]:
     return {name: statistics.median(values) for name, values in times.items()}
 
 
+def per_iteration(few: Sequence[float], more: Sequence[float], n: int) -> float:
+    """Divide the difference of calls by the `n` iterations that `more` do beyond `few` [seconds].
+
+    The fastest of either count: other processes only ever add to a time, and to a difference of
+    medians they add noise of either sign.
+    """
+    return (min(more) - min(few)) / n
+
+
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Lay rows out as a Markdown table: text first, then numbers."""
     lines = ["| " + " | ".join(heads) + " |", "|---|" + "---:|" * (len(heads) - 1)]
