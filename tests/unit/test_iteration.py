@@ -258,6 +258,28 @@ def test_wholly_hidden_frames_are_left_out(monkeypatch: pytest.MonkeyPatch) -> N
     assert sum(widths) == 4 * 200  # three iterations and the last look
 
 
+def test_a_factor_that_would_be_too_large_shares_with_the_other() -> None:
+    # The atom is as loud as single precision allows; alone the activations would be beyond it.
+    V = np.full((4, 6), 1e37, np.float32)
+    W = np.full((4, 1), 1e-8, np.float32)
+    nmf = fit(V, W=W, H=np.ones((1, 6)), beta=1, max_iter=50, tol=0)
+    assert np.isfinite(nmf.W).all()
+    assert np.isfinite(nmf.H).all()
+    np.testing.assert_allclose(nmf.V_hat, V, rtol=1e-3)
+
+
+@pytest.mark.parametrize("beta", [0.5, 1, 2])
+def test_quiet_frames_fare_as_if_they_were_alone(beta: float) -> None:
+    V, W = noisy(), np.random.default_rng(1).gamma(0.5, 1.0, (60, 6)) + 1e-3
+    V[:, ::2] *= 1e-5
+    H = np.ones((6, 150)) * V.mean(axis=0)
+    options: dict[str, Any] = {"beta": beta, "max_iter": 200, "tol": 0}
+    together = encode(V, W, H=H, **options)
+    alone = encode(V[:, ::2], W, H=H[:, ::2], **options)
+    atol = 1e-4 * V[:, ::2].mean()  # the floor of activations is relative to the loud ones
+    np.testing.assert_allclose(together.V_hat[:, ::2], alone.V_hat, rtol=1e-3, atol=atol)
+
+
 # --- shapes and values -----------------------------------------------------------------------
 
 
@@ -282,4 +304,4 @@ def test_data_that_is_wholly_subnormal_is_scaled(dtype: Any) -> None:
     small = (V * float(np.finfo(dtype).smallest_subnormal)).astype(dtype)
     one, other = (fit(data, 2, max_iter=20, tol=0, rng=0) for data in (V.astype(dtype), small))
     assert one.trace == pytest.approx(other.trace, rel=1e-3)
-    np.testing.assert_allclose(one.W, other.W, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(one.W, other.W, rtol=3e-2, atol=1e-3)

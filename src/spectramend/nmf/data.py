@@ -53,6 +53,7 @@ class _Summary:
     binary: bool
     complete: bool
     observed: Array
+    sums: Array
 
 
 class Data:
@@ -141,15 +142,17 @@ class Data:
         complete, binary = (True, True) if M is None else self._look_at_weights(M)
         if M is None or complete:
             observed = as_array(xp, np.ones(V.shape[1], bool), V)
-            total, least = _sum(xp, V), float(xp.min(V))
+            total, least, sums = _sum(xp, V), float(xp.min(V)), V.sum(axis=0)
             weight = float(math.prod(V.shape))
         else:
             seen = M > 0
             observed = xp.any(seen, axis=0)
-            total, weight, least = self._sums(V, M, seen, space.views(V.shape[1]), most)
+            room = space.views(V.shape[1])
+            total, weight, least = self._sums(V, M, seen, room, most)
+            sums = room.MV.sum(axis=0)
         if not (least >= 0 and total < math.inf):
             raise ParameterError("V has negative, NaN or infinite observed cells: hide them.")
-        return _Summary(total, weight, least, most, binary, complete, observed)
+        return _Summary(total, weight, least, most, binary, complete, observed, sums)
 
     def _look_at_weights(self, M: Array) -> tuple[bool, bool]:
         """Check weights, and say whether all are 1, and whether all are 0 or 1."""
@@ -169,7 +172,8 @@ class Data:
     ) -> tuple[float, float, float]:
         """Give the weighted sum of observed values, the sum of weights and the least value.
 
-        Picking observed cells out would take much longer than arithmetic on all.
+        Weighted values are left in the buffer. Picking observed cells out would take much longer
+        than arithmetic on all.
         """
         xp, (MV, weights, others) = self.xp, (room.MV, room.M, room.scratch)
         MV[...] = V
@@ -206,6 +210,11 @@ class Data:
         self.masked = not all(part.complete for part in found)
         if not self.masked:
             self.weights = None
+        # Of what size the terms of the objective are in each frame, for its rounding [shape=(N,)].
+        F = self.shape[0]
+        levels = converted(xp, concatenated(xp, [part.sums for part in found]), xp.float64)
+        levels = xp.clip(levels / F / self.scale, DATA_FLOOR, None)
+        self.sizes = F * levels**self.beta
         # Frames in which something is observed [shape=(N,)].
         self.observed_frames = concatenated(xp, [part.observed for part in found])
 

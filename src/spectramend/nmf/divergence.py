@@ -128,10 +128,9 @@ def relative_divergence(r: Array, V_hat: Array, beta: float, out: Array) -> Arra
         return out
     if beta == 2:
         xp.subtract(r, 1, out=out)
+        out *= V_hat  # before it is squared, which might overflow
         out *= out
         out *= 0.5
-        out *= V_hat
-        out *= V_hat
         return out
     out[...] = r
     out **= beta

@@ -5,7 +5,8 @@ hardly change from one to the next. From ``x_k``, both factors, one goes on to
 
     y_k = x_k * (x_k / x_{k-1})**m,   m = k/(k + 2),   x_{k+1} = update(y_k),
 
-which is Nesterov's momentum on logarithms: factors stay positive and cannot lock at zero.
+which is Nesterov's momentum on logarithms: factors stay positive and cannot lock at zero. The
+update itself goes a fifth farther than the step asks for.
 
 **Guard.** The objective at ``y_k`` costs little more than a logarithm a cell, since the update
 looks at model and data there anyway. If it is above that at the last accepted point, ``y_k`` and
@@ -71,7 +72,7 @@ def iterate(data: Data, start: Point, settings: Settings) -> Outcome:
         Factors, status, iterations and trace, in the units of the iteration.
     """
     sweeper = Sweeper(data, settings)
-    if settings.extrapolate and not settings.smooth:
+    if settings.is_guarded:
         return _descend(sweeper, start, settings)
     return _follow(sweeper, start, settings)
 
@@ -110,6 +111,7 @@ def _descend(sweeper: Sweeper, x: Point, settings: Settings) -> Outcome:
     accepted, before = x, x
     lowest, age = each(np.inf), each(0.0)
     careful = each(False)
+    slack = sweeper.slack(SLACK)
     trace: list[float] = []
     for n in range(settings.max_iter + 1):
         last = n == settings.max_iter
@@ -125,7 +127,7 @@ def _descend(sweeper: Sweeper, x: Point, settings: Settings) -> Outcome:
             moves_W=settings.moves_W_at(n),
         )
         value = found.value
-        worse = ~(value <= lowest + sweeper.slack(SLACK))
+        worse = ~(value <= lowest + slack)
         lowest = xp.where(worse | (value > lowest), lowest, value)
         if last or n % settings.check_every == 0:
             trace.append(_total(lowest))

@@ -373,4 +373,8 @@ def _solve(
         all_H[:, data.frames] = H
         H = all_H
     W = end.x.W * a if settings.moves_W else W_given
+    if settings.moves_W and float(xp.max(H)) > 0.1 * float(xp.finfo(dtype).max):
+        # Both factors share what would be too large for one.
+        share = xp.sqrt(xp.max(H, axis=1) / xp.max(W, axis=0))
+        W, H = W * share, H / share[:, None]
     return result(W, H, end.status, end.n_iter, end.trace)
