@@ -27,7 +27,6 @@ from spectramend.chain import chain_model
 from spectramend.dictionary import Dictionary
 from spectramend.nmf import Factorization, Guided, Hidden, encode, fit
 from spectramend.nmf.divergence import cell_divergence
-from spectramend.nmf.updates import Step
 from spectramend.posterior import KnownCells, Occluded
 
 N_COMPONENTS = 20  # atoms learned from the recording itself, where no dictionary is given
@@ -173,12 +172,13 @@ def fit_model(
     """
     V = V.astype(np.float32)  # 24 bits hold what a spectrogram model can say, at twice the speed
     beta = voices[0].beta if voices else 0.0
-    step: Step = "heuristic" if 0 <= beta <= 2 else "mm"
+    # Plain steps from noise: a fit that goes farther, or that starts from frames of the mix, says
+    # more of hidden cells than it knows.
     common: dict[str, Any] = {
         "weights": observed,
         "bound": hidden,
-        "step": step,
         "penalty": how.penalty,
+        "extrapolate": False,
         "max_iter": how.max_iter,
         "rng": rng,
     }
@@ -186,7 +186,7 @@ def fit_model(
     fits = [encode(V, voice.W, beta=beta, smooth=how.smooth, tol=tol, **common) for voice in voices]
     if not voices:
         K = max(1, min(N_COMPONENTS, *(size // 2 for size in V.shape)))
-        fits = [fit(V, K, tol=how.tol, **common)]
+        fits = [fit(V, K, init="random", tol=how.tol, **common)]
     fits = [_carry_across(model) for model in fits]
     if not V[observed].any():
         return fits[0].V_hat, fits[0]
