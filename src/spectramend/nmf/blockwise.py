@@ -24,7 +24,7 @@ from spectramend.nmf.arrays import Array
 
 T = TypeVar("T")
 
-BLOCK_BYTES = 1 << 20  # of one F x width buffer: a few of them stay in cache
+BLOCK_BYTES = 1 << 21  # of one F x width buffer; at half of it products are slower
 MIN_WIDTH = 64  # narrower products waste most of what BLAS can do
 # Other libraries have threads of their own, and devices that want large blocks.
 FOREIGN_BLOCK_BYTES = 1 << 26
