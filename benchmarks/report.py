@@ -1,10 +1,10 @@
 """Write ``benchmarks/report.md``: ``python benchmarks/report.py --data DIR``.
 
 Every number of the report is printed by a program of this folder or by the command line, and the
-tables of the README and of ``docs/gaps.md`` are taken from it. DIR holds the recordings, which do
-not come with the project: ``thiemann2015`` with those of the 2015 notebook, ``dev/speech`` with a
-folder for each of some voices, ``dev/music`` and ``dev/events``. Without it their tables are left
-out.
+tables of the README and of the pages under ``docs`` are taken from it. DIR holds the recordings,
+which do not come with the project: ``thiemann2015`` with those of the 2015 notebook, ``dev/speech``
+with a folder for each of some voices, ``dev/music`` and ``dev/events``. Without it their tables are
+left out.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ HERE = Path(__file__).parent
 FIGURES = HERE / "figures"
 README = HERE.parent / "README.md"
 GAPS = HERE.parent / "docs" / "gaps.md"
+NMF = HERE.parent / "docs" / "nmf.md"
 PACKAGES = ("spectramend", "numpy", "scipy", "pystoi", "pesq")
 METRICS = ("si_sdr_db", "stoi", "estoi", "pesq_wb")
 
@@ -89,6 +90,9 @@ def peers(data: Path | None) -> str:
     figure = FIGURES / "peers.png"
     arguments = [str(HERE / "peers.py"), "--figure", str(figure)]
     content = run(arguments if data is None else [*arguments, "--data", str(data)])
+    # The page on NMF has the table of the first data set, speech, from own starts.
+    own = content.split("From own starts", 1)[1].split("\n\n")
+    show(NMF, "peers", f"{content.splitlines()[0]}\n\n{own[1]}\n")
     return content + linked(figure, "Divergence against time, of all methods on both data sets")
 
 
@@ -97,6 +101,12 @@ def scaling(data: Path | None) -> str:
     figure = FIGURES / "scaling.png"
     content = run([str(HERE / "scaling.py"), "--figure", str(figure)])
     return content + linked(figure, "Time of an iteration against F, K and N, memory against N")
+
+
+def starts(data: Path | None) -> str:
+    """Measure what the start of NMF is worth."""
+    arguments = [str(HERE / "starts.py")]
+    return run(arguments if data is None else [*arguments, "--data", str(data)])
 
 
 def gpu(data: Path | None) -> str | None:
@@ -215,6 +225,7 @@ SECTIONS: dict[str, Section] = {
     "One update: `benchmarks/update_speed.py`": (update_speed, False),
     "Beside peers: `benchmarks/peers.py`": (peers, False),
     "Growth of time and memory: `benchmarks/scaling.py`": (scaling, False),
+    "Starts on long data: `benchmarks/starts.py`": (starts, False),
     "On a GPU: `benchmarks/gpu.py`": (gpu, False),
     "Start-up: `benchmarks/startup.py`": (startup, False),
     "Training and inpainting: `benchmarks/inpaint_speed.py`": (inpaint_speed, False),

@@ -94,3 +94,35 @@ def update_W(
                 den += float(H[k, n]) * weight * V_hat[f][n] ** (beta - 1)
             new[f, k] = float(W[f, k]) * ((num / den) ** g if den > 0 else 1.0)
     return new
+
+
+def descend(
+    V: Matrix, W: Matrix, H: Matrix, beta: float, M: Matrix | None, n_iter: int, farther: float
+) -> tuple[Matrix, Matrix, list[bool]]:
+    """Extrapolated, guarded iterations as `spectramend.nmf.iteration` describes them; no floors.
+
+    Returns the factors, and in which iterations the objective was found to have risen.
+    """
+    fast = farther * (1.0 if 0 <= beta <= 2 else mm_exponent(beta))
+    x = before = accepted = (W, H)
+    lowest, age, careful = math.inf, 0, False
+    rises = []
+    for n in range(n_iter + 1):
+        m = 0.0 if n == n_iter else age / (age + 2)
+        y_W, y_H = (now * (now / then) ** m for now, then in zip(x, before, strict=True))
+        value = divergence(V, y_W, y_H, beta, M)
+        worse = value > lowest
+        rises.append(worse)
+        if n == n_iter:
+            return (*(accepted if worse else x), rises)
+        g = mm_exponent(beta) if careful else fast
+        new_H = update_H(V, y_W, y_H, beta, M, g=g)
+        new_W = update_W(V, y_W, new_H, beta, M, g)
+        if not worse:
+            before, x, accepted, lowest = x, (new_W, new_H), (y_W, y_H), value
+            age, careful = age + 1, False
+        else:
+            careful = age == 0
+            before = x = accepted if careful else x
+            age = 0
+    raise AssertionError

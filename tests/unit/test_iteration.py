@@ -15,6 +15,7 @@ from spectramend.errors import ParameterError
 from spectramend.nmf import Penalties, beta_divergence, blockwise, encode, fit
 from spectramend.nmf.blockwise import split
 from spectramend.nmf.data import Data
+from spectramend.nmf.sweep import RELAXATION
 
 Matrix = NDArray[Any]
 
@@ -39,6 +40,22 @@ def test_extrapolation_saves_iterations(beta: float, step: Any) -> None:
     plain = fit(V, 6, extrapolate=False, max_iter=80, **options)
     fast = fit(V, 6, max_iter=50, **options)
     assert fast.trace[-1] < plain.trace[-1]
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("beta", BETAS)
+def test_the_iteration_is_the_one_that_is_described(beta: float, masked: bool) -> None:
+    rng = np.random.default_rng(3)
+    V, W, H = (10 ** rng.uniform(-1.5, 1.5, shape) for shape in ((7, 9), (7, 3), (3, 9)))
+    M = np.where(rng.uniform(size=V.shape) > 0.2, rng.uniform(0.5, 2, V.shape), 0)
+    weights = M if masked else None
+    for n in (1, 2, 3, 8, 16):
+        slow_W, slow_H, _ = reference.descend(V, W, H, beta, weights, n, RELAXATION)
+        nmf = fit(V, weights=weights, W=W, H=H, beta=beta, max_iter=n, tol=0)
+        for fast, slow in ((nmf.W, slow_W), (nmf.H, slow_H)):
+            np.testing.assert_allclose(fast, slow, rtol=1e-6, atol=1e-9 * slow.max())  # the floor
+    *_, rises = reference.descend(V, W, H, beta, weights, 25, RELAXATION)
+    assert any(rises)  # so that the guard was needed
 
 
 @pytest.mark.parametrize("beta", BETAS)
@@ -193,11 +210,13 @@ def test_blocks_cover_all_frames_in_nearly_equal_parts(n_bins: int, n_frames: in
 
 @pytest.mark.parametrize("beta", [0, 1, 0.5])
 @pytest.mark.parametrize("masked", [False, True])
-def test_the_number_of_threads_changes_no_bit(beta: float, masked: bool) -> None:
-    V = noisy(70, 6, 900).astype(np.float32)
+@pytest.mark.parametrize("n_frames", [50, 900])
+def test_the_number_of_threads_changes_no_bit(beta: float, masked: bool, n_frames: int) -> None:
+    V = noisy(70, 6, n_frames).astype(np.float32)
     M = np.random.default_rng(0).uniform(size=V.shape) > 0.5 if masked else None
     options: dict[str, Any] = {"weights": M, "beta": beta, "max_iter": 12, "tol": 0, "rng": 0}
-    one, *others = (fit(V, 6, threads=threads, **options) for threads in (1, 2, 3))
+    with threadpool_limits(2):
+        one, *others = (fit(V, 6, threads=threads, **options) for threads in (1, 2, 3, None))
     for other in others:
         np.testing.assert_array_equal(one.W, other.W)
         np.testing.assert_array_equal(one.H, other.H)

@@ -25,7 +25,7 @@ from spectramend.nmf.arrays import Array
 T = TypeVar("T")
 
 BLOCK_BYTES = 1 << 21  # of one F x width buffer; at half of it products are slower
-MIN_WIDTH = 64  # narrower products waste most of what BLAS can do
+MIN_WIDTH = 32  # narrower products waste most of what BLAS can do
 # Other libraries have threads of their own, and devices that want large blocks.
 FOREIGN_BLOCK_BYTES = 1 << 26
 
@@ -104,13 +104,11 @@ class Blocks:
         if self._own:
             blas = _blas()
             allowed = max((pool.num_threads for pool in blas.lib_controllers), default=1)
-            wanted = self._threads or allowed
-            self._n_workers = min(wanted, len(self.slices))
-            if self._n_workers > 1:
+            self._n_workers = min(self._threads or allowed, len(self.slices))
+            if allowed > 1:
                 self._stack.enter_context(blas.limit(limits=1))
+            if self._n_workers > 1:
                 self._pool = self._stack.enter_context(ThreadPoolExecutor(self._n_workers))
-            elif wanted != allowed:
-                self._stack.enter_context(blas.limit(limits=wanted))
         self._idle: SimpleQueue[Workspace] = SimpleQueue()
         for _ in range(self._n_workers):
             self._idle.put(Workspace(self._n_bins, self._width, self._like, self._xp))

@@ -104,9 +104,9 @@ def fit(
         Weight of the L1 norm of the activations for atoms of unit sum, in units of the mean
         observed value to the power ``beta - 1``; or weights of the norms of both factors.
     init : {"sample", "exemplars", "random"}
-        Start where no factor is given: frames of the data as atoms, all sounding at the level of
-        each frame; the same, after 30 iterations on a sample of ten frames an atom if there are
-        four times as many; or noise.
+        Start where no factor is given. ``"random"`` is noise. ``"exemplars"`` are frames of the
+        data as atoms, all sounding at the level of each frame. ``"sample"`` is the same, but where
+        there are forty frames an atom or more, atoms learn from a sample of them first.
     W : array_like [shape=(F, K), >= 0], optional
         Dictionary to start from.
     H : array_like [shape=(K, N), >= 0], optional
@@ -145,7 +145,11 @@ def fit(
     The penalty is on ``sum_k ||w_k||_1 ||h_k||_1``: equal to the L1 norm of H when the atoms have
     unit sum, and untouched by moving scale from W to H, so that W needs no normalization on the
     way. Objective and result scale with the data. For ``beta <= 0`` data counts as at least 1e-14
-    of its mean.
+    of its mean. Beyond what is given and a few copies of the factors, memory goes to a few blocks
+    of two megabytes a thread; bounds alone take as much as the data.
+
+    Arrays may be another library's, such as tensors of PyTorch on any device, and the result is of
+    the same kind. This needs the package array-api-compat.
 
     References
     ----------
