@@ -108,7 +108,7 @@ def descend(
     lowest, age, careful = math.inf, 0, False
     rises = []
     for n in range(n_iter + 1):
-        m = 0.0 if n == n_iter else age / (age + 2)
+        m = 0.0 if n == n_iter else age / (age + 3)
         y_W, y_H = (now * (now / then) ** m for now, then in zip(x, before, strict=True))
         value = divergence(V, y_W, y_H, beta, M)
         worse = value > lowest

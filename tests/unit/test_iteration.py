@@ -54,7 +54,7 @@ def test_the_iteration_is_the_one_that_is_described(beta: float, masked: bool) -
         nmf = fit(V, weights=weights, W=W, H=H, beta=beta, max_iter=n, tol=0)
         for fast, slow in ((nmf.W, slow_W), (nmf.H, slow_H)):
             np.testing.assert_allclose(fast, slow, rtol=1e-6, atol=1e-9 * slow.max())  # the floor
-    *_, rises = reference.descend(V, W, H, beta, weights, 25, RELAXATION)
+    *_, rises = reference.descend(V, W, H, beta, weights, 40, RELAXATION)
     assert any(rises)  # so that the guard was needed
 
 

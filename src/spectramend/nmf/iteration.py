@@ -3,7 +3,7 @@
 **Extrapolation.** Multiplicative updates walk the logarithms of the factors downhill in steps that
 hardly change from one to the next. From ``x_k``, both factors, one goes on to
 
-    y_k = x_k * (x_k / x_{k-1})**m,   m = k/(k + 2),   x_{k+1} = update(y_k),
+    y_k = x_k * (x_k / x_{k-1})**m,   m = k/(k + 3),   x_{k+1} = update(y_k),
 
 which is Nesterov's momentum on logarithms: factors stay positive and cannot lock at zero. The
 update itself goes a fifth farther than the step asks for.
@@ -120,7 +120,7 @@ def _descend(sweeper: Sweeper, x: Point, settings: Settings) -> Outcome:
         found = sweeper.sweep(
             x,
             before=before,
-            momentum=None if last else age / (age + 2),
+            momentum=None if last else age / (age + 3),
             careful=careful,
             judges=True,
             steps=not last,
