@@ -267,22 +267,17 @@ def explore(V: NDArray[Any], method: Method, target: float, budget: float) -> Cu
 def race(
     V: NDArray[Any], methods: Iterable[Method], target: float, budget: float, runs: int
 ) -> dict[str, Curve]:
-    """Follow methods, of those with one name the fastest, and time them in turns."""
-    best: dict[str, Curve] = {}
-    for method in methods:
-        curve = explore(V, method, target, budget)
-        rival = best.get(method.name)
-        if rival is None or curve.time_to_target < rival.time_to_target:
-            best[method.name] = curve
+    """Follow methods, and time them in turns."""
+    curves = {method.name: explore(V, method, target, budget) for method in methods}
     calls = {
         (name, n): partial(curve.method.run, n)
-        for name, curve in best.items()
+        for name, curve in curves.items()
         for n in curve.divergence
     }
     times = medians(in_turns(calls, runs=runs, warm_up=0))
-    for name, curve in best.items():
+    for name, curve in curves.items():
         curve.seconds = {n: times[name, n] for n in curve.divergence}
-    return best
+    return curves
 
 
 def reference(V: NDArray[Any], run: Callable[[int], Factors], n: int) -> tuple[float, float]:
