@@ -268,7 +268,7 @@ class _Sweep:
         num, den = gradient_parts_in(MV, W, h, M, V_hat, ratio, beta=of.beta, look=looks)
         g = of.exponent_of_H(self.careful, block)
         h = stepped(h, num, den, g, penalty=self.pull_H, ridge=of.shrink_H.ridge)
-        self.to_H[:, block] = h = xp.maximum(h, of.floor)
+        self.to_H[:, block] = xp.maximum(h, of.floor, out=h)
         if not self.moves_W:
             return value
         M_T = None if M is None else M.T
