@@ -97,9 +97,8 @@ def test_a_single_atom_is_the_best_one_for_its_divergence(beta: float) -> None:
 
 
 def test_a_step_of_the_notebook_takes_a_single_atom_to_the_end_at_once() -> None:
-    learned = Dictionary.train(
-        [noise()], sr=SR, stft=BLOCKS, n_components=1, settle=0, max_iter=1, rng=0
-    )
+    step: dict[str, Any] = {"settle": 0, "max_iter": 1, "extrapolate": False}
+    learned = Dictionary.train([noise()], sr=SR, stft=BLOCKS, n_components=1, rng=0, **step)
     V = np.abs(BLOCKS.forward(noise())) ** 2
     h = (V[:, None] / V[:, :, None]).mean(axis=0)  # from each frame as the start
     best = (V[:, None] / h).mean(axis=2)
