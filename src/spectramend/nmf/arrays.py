@@ -110,3 +110,9 @@ def copied(xp: Any, values: Array, dtype: Any) -> Array:
     copy = xp.empty(values.shape, dtype=dtype, **({} if xp is np else {"device": values.device}))
     copy[...] = values
     return copy
+
+
+def lies_by_frames(xp: Any, values: Array) -> bool:
+    """Say whether the cells of a column of a matrix follow each other in memory."""
+    strides = values.strides if xp is np else values.stride()
+    return bool(0 < strides[0] < strides[1]) and 1 not in values.shape

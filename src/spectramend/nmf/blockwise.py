@@ -54,18 +54,23 @@ class Workspace:
         An array of the library, dtype and device that the buffers are to have.
     xp : module
         Namespace of the library.
+    by_frames : bool
+        Whether the cells of a frame follow each other in memory, as opposed to those of a row.
     """
 
-    def __init__(self, n_bins: int, width: int, like: Array, xp: Any) -> None:
-        self._n_bins = n_bins
+    def __init__(self, n_bins: int, width: int, like: Array, xp: Any, by_frames: bool) -> None:
+        self._n_bins, self._by_frames = n_bins, by_frames
         where = {} if xp is np else {"device": like.device}
         size = n_bins * width
         self._flat = [xp.empty(size, dtype=like.dtype, **where) for _ in Buffers._fields]
 
     def views(self, n_frames: int) -> Buffers:
         """Give the buffers as contiguous matrices [shape=(F, n_frames)]."""
-        size = self._n_bins * n_frames
-        return Buffers(*(flat[:size].reshape(self._n_bins, n_frames) for flat in self._flat))
+        F, size = self._n_bins, self._n_bins * n_frames
+        parts = (flat[:size] for flat in self._flat)
+        if self._by_frames:
+            return Buffers(*(part.reshape(n_frames, F).T for part in parts))
+        return Buffers(*(part.reshape(F, n_frames) for part in parts))
 
 
 class Blocks:
@@ -83,12 +88,22 @@ class Blocks:
         Namespace of the library.
     threads : int, >= 1, or None
         Threads at most; None is as many as BLAS may use.
+    by_frames : bool
+        How buffers are to lie in memory, see `Workspace`.
     """
 
     def __init__(
-        self, n_bins: int, n_frames: int, like: Array, xp: Any, threads: int | None = None
+        self,
+        n_bins: int,
+        n_frames: int,
+        like: Array,
+        xp: Any,
+        threads: int | None = None,
+        *,
+        by_frames: bool = False,
     ) -> None:
         self._n_bins, self._like, self._xp, self._threads = n_bins, like, xp, threads
+        self._by_frames = by_frames
         self._own = xp is np
         self.divide(n_frames)
         self._width = min(n_frames, widest(n_bins, like.dtype.itemsize, own=self._own))
@@ -111,7 +126,8 @@ class Blocks:
                 self._pool = self._stack.enter_context(ThreadPoolExecutor(self._n_workers))
         self._idle: SimpleQueue[Workspace] = SimpleQueue()
         for _ in range(self._n_workers):
-            self._idle.put(Workspace(self._n_bins, self._width, self._like, self._xp))
+            space = Workspace(self._n_bins, self._width, self._like, self._xp, self._by_frames)
+            self._idle.put(space)
         return self
 
     def __exit__(

@@ -22,8 +22,10 @@ from spectramend.nmf.arrays import (
     boolean,
     concatenated,
     converted,
+    copied,
     is_floating,
     is_real,
+    lies_by_frames,
     namespace,
 )
 from spectramend.nmf.blockwise import Blocks, Buffers, Workspace
@@ -101,8 +103,14 @@ class Data:
         self.frames: Array | None = None  # numbers of the frames to work on, if not all
         self.known: dict[int, Known] = {}
         self._bound = bound
+        # Buffers lie in memory as the data does: to turn every block would cost a third of a sweep.
+        by_frames = lies_by_frames(xp, values)
+        if by_frames and bound is not None:  # whose cells are counted row by row
+            self.values, by_frames = copied(xp, values, values.dtype), False
+        if self.weights is not None and lies_by_frames(xp, self.weights) and not by_frames:
+            self.weights = copied(xp, self.weights, self.weights.dtype)
         like = xp.empty_like(values[:1, :1], dtype=self.dtype)
-        self.blocks = Blocks(*self.shape, like, xp, threads)
+        self.blocks = Blocks(*self.shape, like, xp, threads, by_frames=by_frames)
 
     def __enter__(self) -> Data:
         self.blocks.__enter__()

@@ -146,7 +146,8 @@ def fit(
     unit sum, and untouched by moving scale from W to H, so that W needs no normalization on the
     way. Objective and result scale with the data. For ``beta <= 0`` data counts as at least 1e-14
     of its mean. Beyond what is given and a few copies of the factors, memory goes to a few blocks
-    of two megabytes a thread; bounds alone take as much as the data.
+    of two megabytes a thread; bounds alone take as much as the data, and weights that lie
+    frame by frame, beside data that lies row by row, are copied.
 
     Arrays may be another library's, such as tensors of PyTorch on any device, and the result is of
     the same kind. This needs the package array-api-compat.
