@@ -490,7 +490,13 @@ class MaskedNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     def _activations(self, V: Array, M: Array | None, status_of_fit: str = "converged") -> Array:
         """Find the activations [shape=(K, N)] of data under the components."""
         W, M = self.components_.T, self._explicable(V, M)
-        result = nmf.encode(V, W, weights=M, H=_shares(V, M, W, self._beta), **self._how(V))
+        # Plain steps: extrapolation makes so much of rounding, which depends on how many samples
+        # there are, that a sample would not come out alike alone and among others.
+        how = {**self._how(V), "weights": M, "H": _shares(V, M, W, self._beta)}
+        result = nmf.encode(V, W, extrapolate=False, **how)
+        xp = namespace(V)
+        if not xp.all(xp.isfinite(result.H)):  # which the guard of extrapolation prevents
+            result = nmf.encode(V, W, **how)
         for status in (status_of_fit, result.status):
             if (status == "max_iter" and self.tol > 0) or status == "nonfinite":
                 warnings.warn(
