@@ -160,7 +160,10 @@ class Blocks:
 
 @cache
 def _blas() -> Any:
-    """Find the BLAS of NumPy, which is loaded once and for all."""
+    """Find the BLAS of NumPy, which is loaded once and for all.
+
+    `spectramend.threads.limited_threads` loads SciPy's, too, which nothing here uses.
+    """
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController().select(user_api="blas")

@@ -154,19 +154,22 @@ def _go_on(
     if not bool(xp.any(worse)):
         return x, found.to, found.at
     if bool(xp.all(worse)) and bool(xp.all(careful) | ~xp.any(careful)):
-        back = accepted if bool(careful[0]) else x
-        return back, back, accepted
-    # Few frames, as a rule: their activations alone are copied.
+        origin = accepted if bool(careful[0]) else x
+        return origin, origin, accepted
     at = xp.nonzero(worse)[0]
     kept = accepted.H[:, at]
-    back_H = xp.where(careful[at], kept, x.H[:, at])
-    points = []
-    for H, columns in ((x.H, back_H), (found.to.H, back_H), (found.at.H, kept)):
-        new = xp.empty_like(H)
-        new[...] = H
-        new[:, at] = columns
-        points.append(Point(found.to.W, new))
-    return points[0], points[1], points[2]
+    back = xp.where(careful[at], kept, x.H[:, at])
+    was = Point(x.W, _with_columns(xp, x.H, at, back))
+    found.to.H[:, at] = back  # which this sweep has made, and nobody else holds
+    return was, found.to, Point(found.at.W, _with_columns(xp, found.at.H, at, kept))
+
+
+def _with_columns(xp: Any, H: Array, at: Array, columns: Array) -> Array:
+    """Copy a matrix, some of its columns replaced."""
+    new = xp.empty_like(H)
+    new[...] = H
+    new[:, at] = columns
+    return new
 
 
 def _where(xp: Any, which: Array, a: Point, b: Point) -> Point:

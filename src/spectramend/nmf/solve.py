@@ -122,7 +122,7 @@ def fit(
         Stop when the objective falls, between two checks, by less than this part of its first
         value. 0 does `max_iter` iterations.
     check_every : int
-        Iterations between two evaluations of the objective.
+        Iterations between two entries of the trace, at which `tol` is looked at.
     rng : int, Generator or None
         Source of the random start.
     threads : int, optional
@@ -233,8 +233,8 @@ def encode(
         Which divergence.
     step : {"mm", "heuristic"}
         Exponent of the updates.
-    penalty : float, >= 0
-        Weight of the L1 norm of the activations, see `fit`.
+    penalty : float, >= 0, or Penalties
+        Weight of the L1 norm of the activations, or of the norms of both factors, see `fit`.
     smooth : float, 0 to 1
         Draw the activations towards the geometric mean of their neighbours in time, by this much,
         after every second iteration but for the last three: a prior that says that sounds last. It
@@ -248,7 +248,7 @@ def encode(
     tol : float
         Relative decrease at which to stop.
     check_every : int
-        Iterations between two evaluations of the objective.
+        Iterations between two entries of the trace, at which `tol` is looked at.
     rng : int, Generator or None
         Source of the random start.
     threads : int, optional
