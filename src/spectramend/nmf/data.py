@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -61,7 +60,7 @@ class _Summary:
 class Data:
     """A matrix, weights, and what else is known of hidden cells.
 
-    Threads work on it from entering the context to leaving it.
+    Threads work on it while its `blocks` are entered; then look at it first.
 
     Parameters
     ----------
@@ -112,23 +111,10 @@ class Data:
         like = xp.empty_like(values[:1, :1], dtype=self.dtype)
         self.blocks = Blocks(*self.shape, like, xp, threads, by_frames=by_frames)
 
-    def __enter__(self) -> Data:
-        self.blocks.__enter__()
-        try:
-            self._settle(list(self.blocks.each(self._look)))
-            self._take_bound(self._bound)
-        except BaseException:
-            self.blocks.__exit__(None, None, None)
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.blocks.__exit__(kind, error, trace)
+    def look(self) -> None:
+        """Check what was given, and settle the units; the blocks have to be entered."""
+        self._settle(list(self.blocks.each(self._look)))
+        self._take_bound(self._bound)
 
     # What was given
 

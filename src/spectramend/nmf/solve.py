@@ -172,7 +172,9 @@ def fit(
     if W is None and (n_components is None or n_components < 1):
         raise ParameterError(f"n_components={n_components}: give at least 1, or give W.")
     generator = np.random.default_rng(rng)
-    with Data(V, weights, bound, beta, threads) as data:
+    data = Data(V, weights, bound, beta, threads)
+    with data.blocks:
+        data.look()
         drawn = W is None and H is None and init != "random" and data.level > 0
         if drawn:
             W, H = starts.exemplars(data, n_components or 0, generator)
@@ -273,7 +275,9 @@ def encode(
     >>> encode(W @ [[2.0], [3.0]], W, rng=0).H.round(3).tolist()
     [[2.0], [3.0]]
     """
-    with Data(V, weights, bound, beta, threads) as data:
+    data = Data(V, weights, bound, beta, threads)
+    with data.blocks:
+        data.look()
         W_given = _factor(data, "W", W, (data.shape[0], None))
         if H is None:
             H = starts.random_activations(data, W_given, np.random.default_rng(rng))
