@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from spectramend.detection import detect as detect
     from spectramend.dictionary import Dictionary as Dictionary
     from spectramend.errors import SpectramendError as SpectramendError
+    from spectramend.file_restoration import OutputOptions as OutputOptions
     from spectramend.file_restoration import repair_file as repair_file
     from spectramend.formats import read_regions as read_regions
     from spectramend.formats import write_regions as write_regions
@@ -30,18 +31,25 @@ if TYPE_CHECKING:
     from spectramend.nmf.estimator import MaskedNMF as MaskedNMF
     from spectramend.phase import griffin_lim as griffin_lim
     from spectramend.regions import Region as Region
+    from spectramend.repair_types import CellOptions as CellOptions
+    from spectramend.repair_types import RegionOptions as RegionOptions
     from spectramend.restoration import Repair as Repair
     from spectramend.restoration import repair as repair
+    from spectramend.restoration import repair_cells as repair_cells
+    from spectramend.restoration import repair_regions as repair_regions
     from spectramend.stft import STFT as STFT
 
 _HOMES = {
     "Audio": "audio",
+    "CellOptions": "repair_types",
     "Dictionary": "dictionary",
     "Factorization": "nmf",
     "Inpainting": "inpainting",
     "Mask": "masks",
     "MaskedNMF": "nmf.estimator",
+    "OutputOptions": "file_restoration",
     "Region": "regions",
+    "RegionOptions": "repair_types",
     "Repair": "restoration",
     "STFT": "stft",
     "SpectramendError": "errors",
@@ -51,7 +59,9 @@ _HOMES = {
     "inpaint": "inpainting",
     "read_regions": "formats",
     "repair": "restoration",
+    "repair_cells": "restoration",
     "repair_file": "file_restoration",
+    "repair_regions": "restoration",
     "write_regions": "formats",
 }
 

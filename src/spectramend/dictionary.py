@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -329,6 +329,47 @@ class Dictionary:
                 )
         except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
             raise FileError(f"{source}: not a dictionary of Spectramend: {error}") from None
+
+
+def as_dictionaries(
+    dictionary: Dictionary | Sequence[Dictionary] | None, name: str = "dictionary"
+) -> tuple[Dictionary, ...]:
+    """Take one dictionary, several, or none, as a tuple of dictionaries of one kind.
+
+    Parameters
+    ----------
+    dictionary : Dictionary or sequence of Dictionary, optional
+        What a caller gave.
+    name : str
+        The parameter, for messages.
+
+    Returns
+    -------
+    tuple of Dictionary
+        The dictionaries; none if `dictionary` is None.
+
+    Raises
+    ------
+    ParameterError
+        If something else is among them, or an empty sequence is given.
+    MismatchError
+        If they differ in beta or quantity.
+    """
+    if dictionary is None:
+        return ()
+    several = tuple(dictionary) if isinstance(dictionary, Iterable) else (dictionary,)
+    if not several:
+        raise ParameterError(f"{name} is empty: give at least one dictionary.")
+    for one in several:
+        if not isinstance(one, Dictionary):
+            raise ParameterError(f"{name} holds {one!r}: give dictionaries.")
+    kinds = {(one.beta, one.quantity) for one in several}
+    if len(kinds) > 1:
+        raise MismatchError(
+            f"{name} has {len(several)} dictionaries of {len(kinds)} kinds (beta, quantity): give "
+            f"those of one kind."
+        )
+    return several
 
 
 def _frames(x: NDArray[Any], stft: STFT, number: int) -> NDArray[Any]:

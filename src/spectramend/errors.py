@@ -15,6 +15,18 @@ class ParameterError(SpectramendError, ValueError):
     """A parameter has a value that cannot work."""
 
 
+class OptionError(ParameterError):
+    """An option is given that does not apply to what is to be done.
+
+    `option` is its name, and `reason` says why it does not apply and what to do instead.
+    """
+
+    def __init__(self, option: str, value: object, reason: str) -> None:
+        short = isinstance(value, str | bool | int | float)
+        super().__init__(f"{option}={value!r}: {reason}" if short else f"{option}: {reason}")
+        self.option, self.reason = option, reason
+
+
 class MismatchError(ParameterError):
     """Two things that have to fit together do not: mask, dictionary, recording."""
 

@@ -6,8 +6,9 @@ import os
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,18 +23,56 @@ from spectramend.audio import (
     write_patched,
 )
 from spectramend.detection import KINDS, Thresholds, detect_blocks
-from spectramend.dictionary import Dictionary
 from spectramend.errors import ParameterError
 from spectramend.files import check_output
-from spectramend.gaps import Method
 from spectramend.jobs import Job, Mend, mend_regions
 from spectramend.masks import Mask
 from spectramend.nmf.solve import RngLike
 from spectramend.regions import Region
-from spectramend.restoration import Repair, check_no_method, checked_options, repair
-from spectramend.stft import STFT
+from spectramend.repair_types import (
+    CellOptions,
+    RegionOptions,
+    RepairOptions,
+    cell_options,
+    region_options,
+)
+from spectramend.restoration import checked_regions, repair_cells
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 BEGINNING_S = 30.0  # of a recording whose cells a mask hides
+
+
+@dataclass(frozen=True)
+class OutputOptions:
+    """How to write a repaired recording.
+
+    Parameters
+    ----------
+    subtype : str, optional
+        How to code samples, in libsndfile's words; as they are if None.
+    allow_lossy : bool
+        Whether every sample may change because the coding of the target is lossy.
+    overwrite : bool
+        Whether an existing file may be replaced.
+
+    Raises
+    ------
+    ParameterError
+        If a value has another type.
+    """
+
+    subtype: str | None = None
+    allow_lossy: bool = False
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.subtype, str | None):
+            raise ParameterError(f"subtype={self.subtype!r}: give a name such as 'PCM_16'.")
+        for name in ("allow_lossy", "overwrite"):
+            if not isinstance(getattr(self, name), bool):
+                raise ParameterError(f"{name}={getattr(self, name)!r}: give True or False.")
 
 
 @dataclass(frozen=True)
@@ -88,57 +127,33 @@ def repair_file(
     target: str | os.PathLike[str],
     damaged: Mask | Region | Sequence[Region],
     *,
-    damage: Literal["auto", "missing", "occluded"] = "auto",
-    dictionary: Dictionary | Sequence[Dictionary] | None = None,
-    stft: STFT | None = None,
-    context_s: float = 2.0,
-    method: Method = "auto",
-    keep_reliable: bool = False,
-    subtype: str | None = None,
-    allow_lossy: bool = False,
-    salvage: bool = False,
-    overwrite: bool = False,
+    output: OutputOptions = OutputOptions(),
     n_excerpts: int = 0,
     progress: Callable[[str, int, int], None] = lambda name, done, total: None,
     rng: RngLike = None,
+    **options: Unpack[RepairOptions],
 ) -> FileRepair:
     """Write a recording again with damaged regions, or the hidden cells of a mask, restored.
 
     Parameters
     ----------
     source : path-like or FileInfo
-        The recording, or what `spectramend.audio.inspect` found of it.
+        The recording, or what `spectramend.audio.inspect` found of it: with ``salvage=True`` also
+        of one whose header promises more than there is.
     target : path-like
         The file to be written, which may be the recording itself; its ending chooses the container.
     damaged : Mask, Region or sequence of Region
         What to restore. A mask needs the whole recording in memory, regions their context only.
-    damage : {"auto", "missing", "occluded"}
-        What is wrong, see `spectramend.repair`.
-    dictionary : Dictionary or sequence of Dictionary, optional
-        How the target sounds.
-    stft : STFT, optional
-        The transform.
-    context_s : float, > 0
-        How much of the recording on either side of a region to look at, in seconds.
-    method : {"auto", "hybrid", "ar", "janssen", "em_tf", "am", "am_to_em_tf"}
-        How to fill gaps, regions over the whole band that are missing, see
-        `spectramend.gaps.fill_gaps`. Other damage has one method each; a mask takes none.
-    keep_reliable : bool
-        Keep the reliable cells of a mask exactly.
-    subtype : str, optional
-        How to code samples, in libsndfile's words; as they are if None.
-    allow_lossy : bool
-        Whether every sample may change because the coding of `target` is lossy.
-    salvage : bool
-        Whether to repair what is there of a recording whose header promises more.
-    overwrite : bool
-        Whether an existing file may be replaced.
+    output : OutputOptions
+        How to write.
     n_excerpts : int, >= 0
         Of how many jobs to keep the samples before and after.
     progress : callable
         Called with what is being done, the number of regions done, and of all.
     rng : int, Generator or None
         Source of random starts.
+    **options : RepairOptions
+        Those of `spectramend.repair`.
 
     Returns
     -------
@@ -148,7 +163,7 @@ def repair_file(
     Raises
     ------
     ParameterError
-        If regions or options cannot work, or the target cannot hold the result.
+        If regions or options cannot work or do not apply, or the target cannot hold the result.
     MismatchError
         If recording, mask and dictionary do not fit together.
     AudioError
@@ -162,45 +177,28 @@ def repair_file(
     uncompressed file every other byte, too. See `spectramend.audio.write_patched`.
     """
     started = time.perf_counter()
-    info = source if isinstance(source, FileInfo) else inspect(source, salvage=salvage)
-    # Before any work is done for it.
-    check_output(target, overwrite=overwrite)
-    choose_target(info, Path(target), subtype, allow_lossy=allow_lossy)
-    voices = (dictionary,) if isinstance(dictionary, Dictionary) else tuple(dictionary or ())
-    context = round(context_s * info.sr)
+    work: Callable[..., _Work]
     if isinstance(damaged, Mask):
-        check_no_method(method)
-        x, fixed = _repair_all(info, damaged, damage, voices, stft, keep_reliable, rng)
-        patches = _changes(x, fixed.samples)
-        jobs = fixed.jobs
-        excerpts = [
-            _beginning(info, *channels) for channels in zip(x, fixed.samples, jobs, strict=True)
-        ]
+        work = partial(_repair_cells, damaged, cell_options(options, damaged))
     else:
-        regions = [damaged] if isinstance(damaged, Region) else list(damaged)
-        options = checked_options(damage, context_s, stft, voices, method)
-        mends = []
-        total = len(regions)
-        for mend in mend_regions(
-            lambda start, stop: read_part(info, start, stop),
-            regions,
-            length=info.length,
-            channels=info.channels,
-            sr=info.sr,
-            options=options,
-            rng=np.random.default_rng(rng),
-        ):
-            mends.append(mend)
-            progress(f"repaired {mend.job.regions[0]}", min(len(mends), total), total)
-        patches = [Patch(m.job.channel - 1, m.job.start, m.samples) for m in mends]
-        jobs = tuple(mend.job for mend in mends)
-        # The target may be the recording itself: look before it is written.
-        excerpts = [_excerpt(info, mend, mends, context) for mend in mends[:n_excerpts]]
+        work = partial(
+            _repair_regions, checked_regions(damaged), region_options(options), progress=progress
+        )
+    info = source if isinstance(source, FileInfo) else inspect(source)
+    # Before any work is done for it.
+    check_output(target, overwrite=output.overwrite)
+    choose_target(info, Path(target), output.subtype, allow_lossy=output.allow_lossy)
+    done = work(info, n_excerpts=n_excerpts, rng=rng)
     written = write_patched(
-        info, target, patches, subtype=subtype, allow_lossy=allow_lossy, overwrite=overwrite
+        info,
+        target,
+        done.patches,
+        subtype=output.subtype,
+        allow_lossy=output.allow_lossy,
+        overwrite=output.overwrite,
     )
     seconds = time.perf_counter() - started
-    return FileRepair(info, jobs, written, tuple(excerpts[:n_excerpts]), seconds)
+    return FileRepair(info, done.jobs, written, done.excerpts, seconds)
 
 
 def detect_file(
@@ -261,33 +259,59 @@ def detect_file(
     return info, regions
 
 
-def _repair_all(
-    info: FileInfo,
-    mask: Mask,
-    damage: Literal["auto", "missing", "occluded"],
-    voices: tuple[Dictionary, ...],
-    stft: STFT | None,
-    keep_reliable: bool,
-    rng: RngLike,
-) -> tuple[NDArray[np.float64], Repair]:
-    """Restore the hidden cells of a mask in all channels: samples before, and the repair."""
+class _Work(NamedTuple):
+    """What was done to the samples of a file."""
+
+    jobs: tuple[Job, ...]
+    patches: list[Patch]
+    excerpts: tuple[Excerpt, ...]
+
+
+def _repair_cells(
+    mask: Mask, options: CellOptions, info: FileInfo, *, n_excerpts: int, rng: RngLike
+) -> _Work:
+    """Restore the hidden cells of a mask in all channels."""
     x = read_part(info, 0, info.length)
     if not np.isfinite(x).all():
         raise ParameterError(
             f"{info.path}: has NaN or infinite samples, which a mask of cells cannot restore: mark "
             f"them as missing regions first."
         )
-    fixed = repair(
-        x,
-        info.sr,
-        mask,
-        damage=damage,
-        dictionary=voices,
-        stft=stft,
-        keep_reliable=keep_reliable,
-        rng=rng,
-    )
-    return x, fixed
+    fixed = repair_cells(x, info.sr, mask, options=options, rng=rng)
+    excerpts = [
+        _beginning(info, *parts) for parts in zip(x, fixed.samples, fixed.jobs, strict=True)
+    ]
+    return _Work(fixed.jobs, _changes(x, fixed.samples), tuple(excerpts[:n_excerpts]))
+
+
+def _repair_regions(
+    regions: list[Region],
+    options: RegionOptions,
+    info: FileInfo,
+    *,
+    n_excerpts: int,
+    progress: Callable[[str, int, int], None],
+    rng: RngLike,
+) -> _Work:
+    """Restore regions from their context."""
+    mends: list[Mend] = []
+    for mend in mend_regions(
+        lambda start, stop: read_part(info, start, stop),
+        regions,
+        length=info.length,
+        channels=info.channels,
+        sr=info.sr,
+        options=options,
+        rng=np.random.default_rng(rng),
+    ):
+        mends.append(mend)
+        done = min(len(mends), len(regions))
+        progress(f"repaired {mend.job.regions[0]}", done, len(regions))
+    # The target may be the recording itself: look before it is written.
+    context = round(options.context_s * info.sr)
+    excerpts = tuple(_excerpt(info, mend, mends, context) for mend in mends[:n_excerpts])
+    patches = [Patch(m.job.channel - 1, m.job.start, m.samples) for m in mends]
+    return _Work(tuple(mend.job for mend in mends), patches, excerpts)
 
 
 def _changes(x: NDArray[np.float64], y: NDArray[np.float64]) -> list[Patch]:

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spectramend.consistency import Recovery
-from spectramend.dictionary import Dictionary
-from spectramend.errors import MismatchError, ParameterError
+from spectramend.dictionary import Dictionary, as_dictionaries
+from spectramend.errors import ParameterError
 from spectramend.masks import Mask
 from spectramend.model import Fit, TargetModel, fit_model, model_occluded
 from spectramend.nmf import Factorization
@@ -164,7 +164,7 @@ def inpaint(
     ((1000,), True)
     """
     spectrum = np.asarray(X)
-    voices = _several(dictionary)
+    voices = as_dictionaries(dictionary)
     _check(spectrum, mask, voices, stft, sr, length, fill, phase)
     if mask.damage == "missing":
         spectrum = np.where(mask.observed, spectrum, 0)
@@ -218,22 +218,6 @@ def inpaint(
                 )
     notes = _notes(mask, factorization, model, recovery)
     return Inpainting(samples, completed, factorization, factorization.status, notes, sr)
-
-
-def _several(dictionary: Dictionary | Sequence[Dictionary] | None) -> tuple[Dictionary, ...]:
-    """Take one dictionary, several, or none, as a tuple of dictionaries of one kind."""
-    if dictionary is None:
-        return ()
-    voices = (dictionary,) if isinstance(dictionary, Dictionary) else tuple(dictionary)
-    if not voices:
-        raise ParameterError("dictionary is empty: give at least one, or None to learn one.")
-    kinds = {(voice.beta, voice.quantity) for voice in voices}
-    if len(kinds) > 1:
-        raise MismatchError(
-            f"dictionary has {len(voices)} dictionaries of {len(kinds)} kinds (beta, quantity): "
-            f"give those of one kind."
-        )
-    return voices
 
 
 def _check(

@@ -16,16 +16,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramend.dictionary import Dictionary
-from spectramend.errors import ParameterError
+from spectramend.errors import OptionError, ParameterError
 from spectramend.events import Place, pieces, remove_event, sees
 from spectramend.gap_repair import fill_missing, near
-from spectramend.gaps import Method
 from spectramend.judging import (
     FRAME_S,
     LEAST_FRAME,
@@ -40,35 +38,11 @@ from spectramend.judging import (
 )
 from spectramend.masks import Damage
 from spectramend.regions import Region, of_channel, touching
+from spectramend.repair_types import RegionOptions
 from spectramend.splicing import faded
 from spectramend.stft import STFT, frame_length
 from spectramend.subbands import fill_band, frames_for_band
 from spectramend.threads import limited_threads
-
-
-@dataclass(frozen=True)
-class Options:
-    """How to repair regions.
-
-    Parameters
-    ----------
-    damage : {"auto", "missing", "occluded"}
-        What is wrong with them.
-    context_s : float
-        How much of the recording on either side to look at, in seconds.
-    stft : STFT, optional
-        The transform; to suit each region if None.
-    dictionaries : tuple of Dictionary
-        How the target under an event sounds, besides the context; their transform suits it, too.
-    method : str
-        How to fill gaps, see `spectramend.gaps.fill_gaps`.
-    """
-
-    damage: Literal["auto", "missing", "occluded"] = "auto"
-    context_s: float = 2.0
-    stft: STFT | None = None
-    dictionaries: tuple[Dictionary, ...] = ()
-    method: Method = "auto"
 
 
 @dataclass(frozen=True)
@@ -131,7 +105,7 @@ def mend_regions(
     length: int,
     channels: int,
     sr: int,
-    options: Options,
+    options: RegionOptions,
     rng: np.random.Generator,
 ) -> Iterator[Mend]:
     """Repair the regions of a recording one job after the other.
@@ -148,7 +122,7 @@ def mend_regions(
         Its channels.
     sr : int
         Sample rate in Hz.
-    options : Options
+    options : RegionOptions
         How.
     rng : Generator
         Source of random starts.
@@ -161,7 +135,8 @@ def mend_regions(
     Raises
     ------
     ParameterError
-        If a region does not fit the recording, or nothing is left to build on.
+        If a region does not fit the recording, nothing is left to build on, or an option applies to
+        none of the regions.
     MismatchError
         If the dictionary does not fit.
     """
@@ -178,6 +153,7 @@ def mend_regions(
         [judge(channel, r, options.damage, context) for r in of_channel(regions, channel.number)]
         for channel in all_channels
     ]
+    _check_applicable(options, [d for own in all_damaged for d in own])
     elsewhere = [np.array([d.span for d in own]).reshape(-1, 2) for own in all_damaged]
     # A source of its own for each channel: what is damaged in one changes nothing in another,
     # unless both are damaged near each other and cannot help.
@@ -195,19 +171,44 @@ def mend_regions(
             yield mend
 
 
+def _check_applicable(options: RegionOptions, damaged: list[Damaged]) -> None:
+    """Refuse options that apply to none of the regions."""
+    if not damaged:
+        return
+    if options.method != "auto" and not any(d.is_gap for d in damaged):
+        raise OptionError(
+            "method",
+            options.method,
+            "fills gaps, and no region is missing over the whole band; leave it out, or give "
+            "damage='missing'.",
+        )
+    if options.dictionaries and all(d.damage == "missing" for d in damaged):
+        raise OptionError(
+            "dictionary",
+            options.dictionaries,
+            "goes with occluded regions, and all regions are missing; leave it out, or give "
+            "damage='occluded'.",
+        )
+    if options.stft is not None and all(d.is_gap for d in damaged):
+        raise OptionError(
+            "stft",
+            options.stft,
+            "all regions are gaps over the whole band, which are filled sample by sample; leave it "
+            "out.",
+        )
+
+
 def _mend_channel(
     channel: Channel,
     damaged: list[Damaged],
     elsewhere: list[NDArray[np.intp]],
     context: int,
-    options: Options,
+    options: RegionOptions,
     rng: np.random.Generator,
 ) -> Iterator[Mend]:
     """Repair gaps first, then bands, then what is occluded: each builds on what is mended."""
-    gaps = sorted(
-        (d for d in damaged if d.damage == "missing" and d.full_band), key=lambda d: d.span
-    )
-    bands = [d for d in damaged if d.damage == "missing" and not d.full_band]
+    gaps = sorted((d for d in damaged if d.is_gap), key=lambda d: d.span)
+    bands = [d for d in damaged if d.damage == "missing" and not d.is_gap]
     events = [d for d in damaged if d.damage == "occluded"]
     unsound = sorted(bands + events, key=lambda d: d.span)
     for group in near(gaps):
@@ -231,7 +232,7 @@ def _mend_gaps(
     unsound: list[Damaged],
     elsewhere: list[NDArray[np.intp]],
     context: int,
-    options: Options,
+    options: RegionOptions,
     rng: np.random.Generator,
 ) -> Mend:
     """Fill missing samples."""
@@ -247,7 +248,7 @@ def _mend_band(
     group: list[Damaged],
     unmended: list[Damaged],
     context: int,
-    options: Options,
+    options: RegionOptions,
 ) -> Mend:
     """Predict the missing cells of bands, without a look at what is missing there later on."""
     span = union(group)
@@ -299,7 +300,7 @@ def _mend_event(
     group: list[Damaged],
     others: list[Span],
     context: int,
-    options: Options,
+    options: RegionOptions,
     rng: np.random.Generator,
 ) -> Mend:
     """Take an event away, a long one in pieces that overlap, each between the same contexts."""
@@ -355,7 +356,7 @@ def _place(
     return Place(cells, intact)
 
 
-def _heard(options: Options, stft: STFT, sr: int) -> NDArray[Any] | None:
+def _heard(options: RegionOptions, stft: STFT, sr: int) -> NDArray[Any] | None:
     """Take the spectra of dictionaries, as power [shape=(F, K)]."""
     spectra = []
     for dictionary in options.dictionaries:
@@ -371,7 +372,7 @@ def _segment(
     group: list[Damaged],
     span: Span,
     context: int,
-    options: Options,
+    options: RegionOptions,
 ) -> tuple[NDArray[np.float64], int, STFT]:
     """Read regions with their context, and choose a transform with some frames on one side."""
     first, last = channel.around(span, context)

@@ -50,6 +50,11 @@ class Damaged:
     reason: str
     full_band: bool
 
+    @property
+    def is_gap(self) -> bool:
+        """Whether nothing is left of its samples."""
+        return self.damage == "missing" and self.full_band
+
 
 @dataclass
 class Channel:

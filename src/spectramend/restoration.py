@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spectramend.dictionary import Dictionary
 from spectramend.errors import ParameterError
-from spectramend.gaps import METHODS, Method
 from spectramend.inpainting import Inpainting, inpaint
-from spectramend.jobs import Job, Options, mend_regions
+from spectramend.jobs import Job, mend_regions
 from spectramend.masks import Mask
 from spectramend.nmf.solve import RngLike
 from spectramend.regions import Region
+from spectramend.repair_types import (
+    CellOptions,
+    RegionOptions,
+    RepairOptions,
+    cell_options,
+    region_options,
+)
 from spectramend.stft import STFT
 from spectramend.synthesis import Phase
 
-MAX_CONTEXT_S = 60.0
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 @dataclass(frozen=True)
@@ -57,13 +63,8 @@ def repair(
     sr: int,
     damaged: Mask | Region | Sequence[Region],
     *,
-    damage: Literal["auto", "missing", "occluded"] = "auto",
-    dictionary: Dictionary | Sequence[Dictionary] | None = None,
-    stft: STFT | None = None,
-    context_s: float = 2.0,
-    method: Method = "auto",
-    keep_reliable: bool = False,
     rng: RngLike = None,
+    **options: Unpack[RepairOptions],
 ) -> Repair:
     """Restore damaged regions, or the hidden cells of a mask.
 
@@ -75,24 +76,13 @@ def repair(
         Sample rate in Hz.
     damaged : Mask, Region or sequence of Region
         What to restore: cells, the same of every channel, or regions.
-    damage : {"auto", "missing", "occluded"}
-        What is wrong with regions. ``"auto"`` looks: digital silence, NaN, one value, a repeated
-        buffer and an empty band are missing; everything else is occluded. A mask says it itself.
-    dictionary : Dictionary or sequence of Dictionary, optional
-        How the target sounds, for occluded regions and for masks. None learns it: from the context
-        of a region, or from the reliable cells.
-    stft : STFT, optional
-        The transform. If None, that of the mask, for occluded regions that of the dictionary, or
-        what suits each region.
-    context_s : float, > 0
-        How much of the recording on either side of a region to look at, in seconds.
-    method : {"auto", "hybrid", "ar", "janssen", "em_tf", "am", "am_to_em_tf"}
-        How to fill gaps, regions over the whole band that are missing, see
-        `spectramend.gaps.fill_gaps`. Other damage has one method each; a mask takes none.
-    keep_reliable : bool
-        Keep the reliable cells of a mask exactly, see `spectramend.inpaint`.
     rng : int, Generator or None
         Source of random starts.
+    **options : RepairOptions
+        For regions ``damage``, ``context_s``, ``stft``, ``dictionary`` and ``method``, see
+        `spectramend.RegionOptions`; for a mask ``stft``, ``dictionary`` and ``keep_reliable``, see
+        `spectramend.CellOptions`. None is as if an option were not given, and so is ``"auto"``. A
+        mask says itself what the damage is.
 
     Returns
     -------
@@ -102,15 +92,17 @@ def repair(
     Raises
     ------
     ParameterError
-        If samples, regions or options cannot work.
+        If samples, regions or options cannot work, or an option does not apply: one of regions is
+        given with a mask, or the other way round, or it applies to none of the regions.
     MismatchError
         If recording, mask and dictionary do not fit together.
+    TypeError
+        If there is no such option.
 
-    Notes
-    -----
-    No sample outside a region changes, and none in a channel that it does not name. A mask marks
-    cells, and each cell reaches as far as its frame: samples outside every frame with a hidden cell
-    come back unchanged. What is done to regions is told in `spectramend.jobs`.
+    See Also
+    --------
+    repair_regions : The same of regions, with a record of options.
+    repair_cells : The same of a mask.
 
     Examples
     --------
@@ -122,36 +114,69 @@ def repair(
     >>> bool(np.abs(fixed.samples - np.sin(0.3 * np.arange(8000))).max() < 1e-3)
     True
     """
-    recording = np.asarray(x)
-    if recording.ndim not in (1, 2) or recording.size == 0 or recording.dtype.kind not in "fiu":
-        raise ParameterError(
-            f"x has shape {recording.shape} and dtype {recording.dtype}: give real samples (n,) or "
-            f"(channels, n)."
-        )
-    if not (isinstance(sr, int | float | np.number) and np.isfinite(sr) and sr >= 1):
-        raise ParameterError(f"sr={sr!r}: give the sample rate in Hz.")
-    voices = (dictionary,) if isinstance(dictionary, Dictionary) else tuple(dictionary or ())
     if isinstance(damaged, Mask):
-        if damage not in ("auto", damaged.damage):
-            raise ParameterError(
-                f"damage={damage!r}: the mask says {damaged.damage!r}; leave it out."
-            )
-        check_no_method(method)
-        return _repair_cells(recording, sr, damaged, voices, stft, keep_reliable, rng)
-    regions = [damaged] if isinstance(damaged, Region) else list(damaged)
-    for region in regions:
-        if not isinstance(region, Region):
-            raise ParameterError(f"damaged holds {region!r}: give regions, such as Region(1, 1.2).")
-    options = checked_options(damage, context_s, stft, voices, method)
+        cells = cell_options(options, damaged)
+        return repair_cells(x, sr, damaged, options=cells, rng=rng)
+    return repair_regions(x, sr, damaged, options=region_options(options), rng=rng)
+
+
+def repair_regions(
+    x: ArrayLike,
+    sr: int,
+    regions: Region | Sequence[Region],
+    *,
+    options: RegionOptions | None = None,
+    rng: RngLike = None,
+) -> Repair:
+    """Restore damaged regions.
+
+    Parameters
+    ----------
+    x : array_like [shape=(n,) or (channels, n)]
+        Samples. Where samples are missing they may be NaN.
+    sr : int
+        Sample rate in Hz.
+    regions : Region or sequence of Region
+        What to restore.
+    options : RegionOptions, optional
+        How.
+    rng : int, Generator or None
+        Source of random starts.
+
+    Returns
+    -------
+    Repair
+        Samples, and what was done.
+
+    Raises
+    ------
+    ParameterError
+        If samples or regions cannot work, or an option applies to none of the regions.
+    MismatchError
+        If a dictionary does not fit the recording.
+
+    Notes
+    -----
+    No sample outside a region changes, and none in a channel that it does not name. What is done to
+    regions is told in `spectramend.jobs`.
+
+    Examples
+    --------
+    >>> x = np.sin(0.3 * np.arange(8000))
+    >>> options = RegionOptions(damage="missing", method="janssen")
+    >>> repair_regions(x, 8000, Region(0.5, 0.505), options=options).jobs[0].method
+    'autoregression, one model'
+    """
+    recording = _checked(x, sr)
     samples = np.array(np.atleast_2d(recording), np.result_type(recording.dtype, np.float32))
     jobs = []
     for mend in mend_regions(
         lambda start, stop: np.atleast_2d(recording)[:, start:stop],
-        regions,
+        checked_regions(regions),
         length=recording.shape[-1],
         channels=len(samples),
         sr=sr,
-        options=options,
+        options=options or RegionOptions(),
         rng=np.random.default_rng(rng),
     ):
         jobs.append(mend.job)
@@ -159,62 +184,125 @@ def repair(
     return Repair(samples.reshape(recording.shape), sr, tuple(jobs))
 
 
-def checked_options(
-    damage: Literal["auto", "missing", "occluded"],
-    context_s: float,
-    stft: STFT | None,
-    dictionaries: tuple[Dictionary, ...],
-    method: Method,
-) -> Options:
-    """Refuse options of `repair` that cannot work.
+def repair_cells(
+    x: ArrayLike,
+    sr: int,
+    mask: Mask,
+    *,
+    options: CellOptions | None = None,
+    rng: RngLike = None,
+) -> Repair:
+    """Restore the hidden cells of a mask, the same of every channel.
 
     Parameters
     ----------
-    damage : str
-        What is wrong with regions.
-    context_s : float
-        Context in seconds.
-    stft : STFT or None
-        The transform.
-    dictionaries : tuple of Dictionary
-        Dictionaries.
-    method : str
-        How to fill gaps.
+    x : array_like [shape=(n,) or (channels, n)]
+        Samples.
+    sr : int
+        Sample rate in Hz.
+    mask : Mask
+        Hidden and reliable cells.
+    options : CellOptions, optional
+        How.
+    rng : int, Generator or None
+        Source of random starts.
 
     Returns
     -------
-    Options
-        The options.
+    Repair
+        Samples, what was done, and the result for each channel.
 
     Raises
     ------
     ParameterError
-        If a value cannot work.
+        If samples cannot work, or neither mask nor options have a transform.
+    MismatchError
+        If recording, mask and dictionary do not fit together.
+
+    Notes
+    -----
+    A mask marks cells, and each cell reaches as far as its frame: samples outside every frame with
+    a hidden cell come back unchanged.
+
+    Examples
+    --------
+    >>> stft = STFT(n_fft=64, hop_length=16)
+    >>> observed = np.ones((33, stft.n_frames(1000)), bool)
+    >>> observed[:20, 30] = False
+    >>> x = np.sin(0.3 * np.arange(1000))
+    >>> repair_cells(x, 8000, Mask(observed, stft=stft), rng=0).samples.shape
+    (1000,)
     """
-    if damage not in ("auto", "missing", "occluded"):
-        raise ParameterError(f"damage={damage!r}: give 'auto', 'missing' or 'occluded'.")
-    if method not in METHODS:
-        raise ParameterError(f"method={method!r}: give one of {', '.join(METHODS)}.")
-    if not 0 < context_s <= MAX_CONTEXT_S:
-        raise ParameterError(f"context_s={context_s}: give seconds, at most {MAX_CONTEXT_S:g}.")
-    return Options(damage, context_s, stft, dictionaries, method)
+    recording = _checked(x, sr)
+    options = options or CellOptions()
+    transform = options.stft or mask.stft
+    if transform is None:
+        raise ParameterError("neither the mask nor stft says what the transform is: give stft.")
+    length = recording.shape[-1]
+    if length < transform.n_fft:
+        raise ParameterError(
+            f"x has {length} samples, shorter than a frame of {transform.n_fft}: use a shorter one."
+        )
+    touched = samples_touched(mask, transform, length)
+    generator = np.random.default_rng(rng)
+    # Cells beside hidden ones see a part of the damage: from all of them together it would return.
+    phase: Phase = "griffin-lim" if mask.damage == "missing" else "auto"
+    results, channels, jobs = [], [], []
+    for number, channel in enumerate(np.atleast_2d(recording), 1):
+        result = inpaint(
+            transform.forward(channel),
+            mask,
+            stft=transform,
+            sr=sr,
+            length=length,
+            dictionary=options.dictionary,
+            keep_reliable=options.keep_reliable,
+            phase=phase,
+            rng=generator,
+        )
+        results.append(result)
+        channels.append(np.where(touched, result.samples, channel))
+        status = " ".join([f"fit {result.status}.", *result.notes])
+        jobs.append(
+            Job(
+                number,
+                0,
+                length,
+                (Region(channel=number),),
+                mask.damage,
+                "as the mask says",
+                "masked NMF",
+                transform.n_fft,
+                status,
+            )
+        )
+    return Repair(np.reshape(channels, recording.shape), sr, tuple(jobs), tuple(results))
 
 
-def check_no_method(method: Method) -> None:
-    """Refuse a method of gaps where a mask is given.
+def checked_regions(regions: Region | Sequence[Region]) -> list[Region]:
+    """Take one region or several as a list.
 
     Parameters
     ----------
-    method : str
-        How to fill gaps.
+    regions : Region or sequence of Region
+        What a caller gave.
+
+    Returns
+    -------
+    list of Region
+        The regions.
 
     Raises
     ------
     ParameterError
-        If it is not ``"auto"``.
+        If something else is among them.
     """
-    if method != "auto":
-        raise ParameterError(f"method={method!r}: goes with regions; leave it out with a mask.")
+    if isinstance(regions, Region) or not isinstance(regions, Iterable):
+        regions = [regions]
+    for region in regions:
+        if not isinstance(region, Region):
+            raise ParameterError(f"damaged holds {region!r}: give regions, such as Region(1, 1.2).")
+    return list(regions)
 
 
 def job_text(job: Job) -> str:
@@ -238,60 +326,6 @@ def job_text(job: Job) -> str:
         f"channel {job.channel}, {first}{more}: {job.damage} ({job.reason}), {job.method}, "
         f"{scale} {job.n_fft}{end}."
     )
-
-
-def _repair_cells(
-    recording: NDArray[Any],
-    sr: int,
-    mask: Mask,
-    voices: tuple[Dictionary, ...],
-    stft: STFT | None,
-    keep_reliable: bool,
-    rng: RngLike,
-) -> Repair:
-    """Restore the hidden cells of a mask."""
-    transform = stft or mask.stft
-    if transform is None:
-        raise ParameterError("neither the mask nor stft says what the transform is: give stft.")
-    length = recording.shape[-1]
-    if length < transform.n_fft:
-        raise ParameterError(
-            f"x has {length} samples, shorter than a frame of {transform.n_fft}: use a shorter one."
-        )
-    touched = samples_touched(mask, transform, length)
-    generator = np.random.default_rng(rng)
-    # Cells beside hidden ones see a part of the damage: from all of them together it would return.
-    phase: Phase = "griffin-lim" if mask.damage == "missing" else "auto"
-    results, channels, jobs = [], [], []
-    for number, channel in enumerate(np.atleast_2d(recording), 1):
-        result = inpaint(
-            transform.forward(channel),
-            mask,
-            stft=transform,
-            sr=sr,
-            length=length,
-            dictionary=voices or None,
-            keep_reliable=keep_reliable,
-            phase=phase,
-            rng=generator,
-        )
-        results.append(result)
-        channels.append(np.where(touched, result.samples, channel))
-        status = " ".join([f"fit {result.status}.", *result.notes])
-        jobs.append(
-            Job(
-                number,
-                0,
-                length,
-                (Region(channel=number),),
-                mask.damage,
-                "as the mask says",
-                "masked NMF",
-                transform.n_fft,
-                status,
-            )
-        )
-    return Repair(np.reshape(channels, recording.shape), sr, tuple(jobs), tuple(results))
 
 
 def samples_touched(mask: Mask, stft: STFT, length: int) -> NDArray[np.bool_]:
@@ -324,3 +358,16 @@ def samples_touched(mask: Mask, stft: STFT, length: int) -> NDArray[np.bool_]:
         start = int(frame) * stft.hop_length - pad
         touched[max(0, start) : max(0, start + stft.n_fft)] = True
     return touched
+
+
+def _checked(x: ArrayLike, sr: float) -> NDArray[Any]:
+    """Take samples as an array [shape=(n,) or (channels, n)]; refuse what cannot work."""
+    recording = np.asarray(x)
+    if recording.ndim not in (1, 2) or recording.size == 0 or recording.dtype.kind not in "fiu":
+        raise ParameterError(
+            f"x has shape {recording.shape} and dtype {recording.dtype}: give real samples (n,) or "
+            f"(channels, n)."
+        )
+    if not (isinstance(sr, int | float | np.number) and np.isfinite(sr) and sr >= 1):
+        raise ParameterError(f"sr={sr!r}: give the sample rate in Hz.")
+    return recording

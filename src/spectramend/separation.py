@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spectramend.dictionary import Dictionary
+from spectramend.dictionary import Dictionary, as_dictionaries
 from spectramend.errors import MismatchError, ParameterError
 from spectramend.masks import Mask
 from spectramend.nmf import encode, learn_rest
@@ -148,9 +148,7 @@ def _atoms(
     role: str, dictionaries: Dictionary | Sequence[Dictionary], stft: STFT, sr: int
 ) -> list[NDArray[Any]]:
     """Take the atoms of dictionaries that fit the recording, as magnitudes [shape=(F, K)]."""
-    several = [dictionaries] if isinstance(dictionaries, Dictionary) else list(dictionaries)
-    if not several:
-        raise ParameterError(f"{role} is empty: give at least one dictionary.")
+    several = as_dictionaries(dictionaries, role)
     try:
         for dictionary in several:
             dictionary.check_fits(stft=stft, sr=sr)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from commands import Runner
 from conftest import VOICES
-from spectramend import Region, audio, repair
+from spectramend import Dictionary, Region, audio, repair
 from spectramend.formats import read_regions, write_regions
 from spectramend.gaps import METHODS, Method
 
@@ -50,6 +50,9 @@ def damaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     nan[HOLE] = np.nan
     soundfile.write(folder / "nan.wav", nan, SR, subtype="FLOAT")
     (folder / "text.txt").write_text("no labels at all\n")
+    voice = Dictionary.train([clean], sr=SR, n_components=2, max_iter=2, rng=0)
+    voice.save(folder / "voice.safetensors")
+    (folder / "channel.txt").write_text("1.0\t1.02\tgap [channel 1]\n")
     (folder / "points.txt").write_text("1.0\t1.0\tclick\n")
     (folder / "late.txt").write_text("100.0\t101.0\tcough\n")
     (folder / "comma.txt").write_text("1,5\t2,5\tcough\n")
@@ -405,19 +408,39 @@ def test_bad_input_gets_one_line_and_writes_nothing(
     assert not list(tmp_path.iterdir())
 
 
+GAP = ["--region", "1-1.02"]
+MISSING, OCCLUDED = (["--damage", damage] for damage in ("missing", "occluded"))
+
+
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "message"),
     [
-        [],
-        ["--region", "1-2", "--detect"],
-        ["--region", "1-2", "--keep-reliable"],
-        ["--mask", "m.npz", "--channel", "1"],
-        ["--mask", "m.npz", "--method", "ar"],
-        ["--region", "1-2", "--method", "magic"],
+        ([], "by one of --region, --labels, --mask, --detect"),
+        ([*GAP, "--detect"], "by one of --region, --labels, --mask, --detect"),
+        ([*GAP, "--method", "magic"], "'--method': 'magic' is not one of"),
+        ([*GAP, "--keep-reliable"], "--keep-reliable: goes with a mask; leave it out with regions"),
+        (["--mask", "m.npz", "--channel", "1"], "--channel goes with regions"),
+        (["--mask", "m.npz", "--method", "ar"], "--method: goes with regions; leave it out with"),
+        (["--mask", "m.npz", "--context", "2"], "--context: goes with regions; leave it out with"),
+        ([*GAP, *OCCLUDED, "--method", "ar"], "--method: fills gaps, and damage='occluded' has"),
+        ([*GAP, *MISSING, "--dictionary", "IN/voice.safetensors"], "--dictionary: goes with occlu"),
+        (
+            [*GAP, "--dictionary", "IN/voice.safetensors"],
+            "--dictionary: goes with occluded regions",
+        ),
+        ([*GAP, "--n-fft", "512"], "--n-fft and --hop-length: all regions are gaps"),
+        ([*GAP, "--hop-length", "64"], "--n-fft and --hop-length: all regions are gaps"),
+        (["--region", str(BURST), "--method", "ar"], "--method: fills gaps, and no region is"),
+        (["--labels", "IN/channel.txt", "--channel", "1"], "--channel is for regions that name no"),
     ],
 )
-def test_wrong_usage_exits_with_2(run: Runner, damaged: Path, arguments: list[str]) -> None:
-    assert run("repair", damaged / "mono.wav", "-o", "x.wav", *arguments).code == 2
+def test_wrong_usage_exits_with_2_and_names_the_flag(
+    run: Runner, damaged: Path, arguments: list[str], message: str
+) -> None:
+    given = [argument.replace("IN", str(damaged)) for argument in arguments]
+    ended = run("repair", damaged / "mono.wav", "-o", "x.wav", *given)
+    assert ended.code == 2
+    assert message in ended.err.splitlines()[-1]
     assert not Path("x.wav").exists()
 
 

@@ -35,7 +35,7 @@ LAYERS = [
     {"inpainting"},
     {"detection"},
     {"judging"},
-    {"gap_repair"},
+    {"gap_repair", "repair_types"},
     {"jobs"},
     {"restoration"},
     {"file_restoration"},

@@ -33,11 +33,6 @@ def test_samples_outside_frames_with_hidden_cells_are_bit_identical() -> None:
     assert not np.array_equal(out[first:last], X[first:last])
 
 
-def test_a_mask_takes_no_method_of_gaps() -> None:
-    with pytest.raises(ParameterError, match=r"^method='ar': goes with regions; leave it out with"):
-        repair(X, SR, MASK, method="ar", rng=0)
-
-
 def test_repair_is_inpaint_in_the_frames_with_hidden_cells() -> None:
     options: dict[str, Any] = {"phase": "griffin-lim", "stft": STFT_, "sr": SR, "rng": 0}
     whole = inpaint(STFT_.forward(X), MASK, length=X.size, **options)

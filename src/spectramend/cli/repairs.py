@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,8 +37,10 @@ if TYPE_CHECKING:
     from spectramend.file_restoration import FileRepair
     from spectramend.masks import Mask
     from spectramend.regions import Region
+    from spectramend.repair_types import RepairOptions
     from spectramend.stft import STFT
 
+FLAGS = {"context_s": "--context", "stft": "--n-fft and --hop-length"}  # others: by their names
 MANY = 20  # repairs of which each gets a line
 
 
@@ -133,29 +137,36 @@ def repair(
     """
     from spectramend import audio, repair_report
     from spectramend.dictionary import Dictionary
-    from spectramend.file_restoration import detect_file, repair_file
+    from spectramend.file_restoration import OutputOptions, detect_file, repair_file
     from spectramend.files import check_folder, check_output, whole_folder
     from spectramend.regions import Region
+    from spectramend.repair_types import check_options
 
     given = [bool(specs), labels is not None, mask_file is not None, detects]
     if sum(given) != 1:
         raise click.UsageError(
             "Say what is damaged by one of --region, --labels, --mask, --detect."
         )
-    if mask_file is None and keep_reliable:
-        raise click.UsageError("--keep-reliable goes with --mask: regions keep what is outside.")
     if mask_file is not None and channel is not None:
         raise click.UsageError("--channel goes with regions: a mask is that of every channel.")
-    if mask_file is not None and method != "auto":
-        raise click.UsageError("--method goes with regions: a mask is filled by its model.")
     if as_json and is_standard(output):
         raise click.UsageError("--json and -o - both write to stdout: give a file to one of them.")
+    stft = None if n_fft is None and hop_length is None else transform(n_fft, hop_length)
+    options: RepairOptions = {
+        "damage": damage,
+        "dictionary": [Dictionary.load(path) for path in dictionaries] or None,
+        "stft": stft,
+        "context_s": context_s if _is_given("context_s") else None,
+        "method": method,
+        "keep_reliable": keep_reliable or None,
+    }
+    with _flags_named():
+        check_options(options, with_mask=mask_file is not None)
     regions = [Region.parse(spec) for spec in specs]
     if not is_standard(output):
         check_output(output, overwrite=overwrite)
     if report is not None:
         check_folder(report, overwrite=overwrite)
-    stft = None if n_fft is None and hop_length is None else transform(n_fft, hop_length)
     with input_file(source) as recording:
         info = audio.inspect(recording, salvage=salvage)
         if info.lossy:
@@ -170,25 +181,21 @@ def repair(
                 with progress() as show:
                     regions = detect_file(info, progress=show)[1]
                 say(count_text(regions))
-            damaged = [_prepared(region, info, channel) for region in regions]
-        voices = [Dictionary.load(path) for path in dictionaries] or None
-        with output_file(output, audio.usual_ending(info)) as target, progress() as show:
+            damaged = _prepared(regions, info, channel)
+        with (
+            _flags_named(),
+            output_file(output, audio.usual_ending(info)) as target,
+            progress() as show,
+        ):
             done = repair_file(
                 info,
                 target,
                 damaged,
-                damage=damage,
-                dictionary=voices,
-                stft=stft,
-                context_s=context_s,
-                method=method,
-                keep_reliable=keep_reliable,
-                subtype=subtype,
-                allow_lossy=lossy,
-                overwrite=overwrite,
+                output=OutputOptions(subtype, lossy, overwrite),
                 n_excerpts=repair_report.MAX_EXCERPTS if report is not None else 0,
                 progress=show,
                 rng=seed,
+                **options,
             )
             if report is not None:
                 settings = dict(click.get_current_context().params)
@@ -245,13 +252,38 @@ def _labelled(path: Path, info: FileInfo) -> list[Region]:
     return regions
 
 
-def _prepared(region: Region, info: FileInfo, channel: int | None) -> Region:
-    """Give a region its channel, and say where it is cut at the Nyquist frequency."""
-    if region.exceeds_nyquist(info.sr):
-        region.band(sr=info.sr)  # refuses what lies wholly above
-        say(f"region {region}: is cut at {info.sr / 2:g} Hz, the recording's highest frequency.")
-        region = replace(region, f_high_hz=None)
-    return region if region.channel is not None else replace(region, channel=channel)
+def _prepared(regions: list[Region], info: FileInfo, channel: int | None) -> list[Region]:
+    """Give regions their channel, and say where they are cut at the Nyquist frequency."""
+    if channel is not None and regions and all(r.channel is not None for r in regions):
+        raise click.UsageError(
+            "--channel is for regions that name no channel, and all of them do: leave it out."
+        )
+    prepared = []
+    for region in regions:
+        if region.exceeds_nyquist(info.sr):
+            region.band(sr=info.sr)  # refuses what lies wholly above
+            say(f"region {region}: is cut at {info.sr / 2:g} Hz, the highest frequency there is.")
+            region = replace(region, f_high_hz=None)
+        prepared.append(region if region.channel is not None else replace(region, channel=channel))
+    return prepared
+
+
+def _is_given(name: str) -> bool:
+    """Tell whether an option stands on the command line."""
+    given = click.get_current_context().get_parameter_source(name)
+    return given is click.core.ParameterSource.COMMANDLINE
+
+
+@contextmanager
+def _flags_named() -> Iterator[None]:
+    """Turn options that do not apply into wrong usage, which names their flags."""
+    from spectramend.errors import OptionError
+
+    try:
+        yield
+    except OptionError as error:
+        flag = FLAGS.get(error.option, f"--{error.option.replace('_', '-')}")
+        raise click.UsageError(f"{flag}: {error.reason}") from None
 
 
 def _tell(source: Path, output: Path, done: FileRepair, report: Path | None) -> None:
