@@ -336,18 +336,6 @@ def as_dictionaries(
 ) -> tuple[Dictionary, ...]:
     """Take one dictionary, several, or none, as a tuple of dictionaries of one kind.
 
-    Parameters
-    ----------
-    dictionary : Dictionary or sequence of Dictionary, optional
-        What a caller gave.
-    name : str
-        The parameter, for messages.
-
-    Returns
-    -------
-    tuple of Dictionary
-        The dictionaries; none if `dictionary` is None.
-
     Raises
     ------
     ParameterError

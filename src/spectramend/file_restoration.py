@@ -25,12 +25,13 @@ from spectramend.audio import (
 from spectramend.detection import KINDS, Thresholds, detect_blocks
 from spectramend.errors import ParameterError
 from spectramend.files import check_output
-from spectramend.jobs import Job, Mend, mend_regions
+from spectramend.jobs import Mend, mend_regions
 from spectramend.masks import Mask
 from spectramend.nmf.solve import RngLike
 from spectramend.regions import Region
 from spectramend.repair_types import (
     CellOptions,
+    Job,
     RegionOptions,
     RepairOptions,
     cell_options,
@@ -310,7 +311,7 @@ def _repair_regions(
     # The target may be the recording itself: look before it is written.
     context = round(options.context_s * info.sr)
     excerpts = tuple(_excerpt(info, mend, mends, context) for mend in mends[:n_excerpts])
-    patches = [Patch(m.job.channel - 1, m.job.start, m.samples) for m in mends]
+    patches = [Patch(m.job.channel, m.job.start, m.samples) for m in mends]
     return _Work(tuple(mend.job for mend in mends), patches, excerpts)
 
 
@@ -335,7 +336,7 @@ def _beginning(
 def _excerpt(info: FileInfo, mend: Mend, mends: list[Mend], context: int) -> Excerpt:
     """Take a job with its context, before and after."""
     start, stop = max(0, mend.job.start - context), min(info.length, mend.job.stop + context)
-    before = np.nan_to_num(read_part(info, start, stop)[mend.job.channel - 1])
+    before = np.nan_to_num(read_part(info, start, stop)[mend.job.channel])
     after: NDArray[Any] = before.copy()
     for other in mends:
         first, last = max(start, other.job.start), min(stop, other.job.stop)

@@ -37,8 +37,10 @@ class Filling(NamedTuple):
     """Samples in the place of gaps and what lies between them, and how they were found."""
 
     samples: NDArray[np.float64]
-    method: str
-    scale: int  # order of autoregressive models, or samples of a frame
+    method: str  # in words
+    model: str  # of `fill_gaps`
+    n_fft: int | None
+    order: int | None
     status: str
 
 
@@ -144,11 +146,13 @@ def fill_missing(
         )
     else:
         y = fill_gaps(x, missing, method=method, order=order, memory=memory, rng=rng)
-    name = NAMES.get(suited(method, longest, order), method)
-    name += " and other channels" if helped else ""
+    model = suited(method, longest, order)
+    name = NAMES.get(model, model) + (" and other channels" if helped else "")
     status = "silence around it: filled with silence" if silent else "done"
-    scale = N_FFT if method in OF_FACTORS else order
-    return Filling(y[span[0] - first : span[1] - first], name, scale, status)
+    filled = y[span[0] - first : span[1] - first]
+    if model in OF_FACTORS:
+        return Filling(filled, name, model, N_FFT, None, status)
+    return Filling(filled, name, model, None, order, status)
 
 
 def _asks(method: Method, missing: int, order: int) -> bool:
@@ -174,7 +178,7 @@ def _intact(
     intact = [
         i
         for i, spans in enumerate(elsewhere)
-        if i + 1 != channel.number and not ((spans[:, 0] < last) & (spans[:, 1] > first)).any()
+        if i != channel.number and not ((spans[:, 0] < last) & (spans[:, 1] > first)).any()
     ]
     if not intact:
         return np.empty((0, last - first))

@@ -36,50 +36,12 @@ from spectramend.judging import (
     suitable_stft,
     union,
 )
-from spectramend.masks import Damage
 from spectramend.regions import Region, of_channel, touching
-from spectramend.repair_types import RegionOptions
+from spectramend.repair_types import Job, RegionOptions
 from spectramend.splicing import faded
 from spectramend.stft import STFT, frame_length
 from spectramend.subbands import fill_band, frames_for_band
 from spectramend.threads import limited_threads
-
-
-@dataclass(frozen=True)
-class Job:
-    """What was done to regions that touch each other.
-
-    Parameters
-    ----------
-    channel : int
-        The channel, the first being 1.
-    start : int
-        First sample that may have changed.
-    stop : int
-        One after the last.
-    regions : tuple of Region
-        The regions.
-    damage : {"missing", "occluded"}
-        What was wrong with them.
-    reason : str
-        Why it was taken for that.
-    method : str
-        What was done.
-    n_fft : int
-        Samples of a frame, or order of the autoregressive model.
-    status : str
-        ``"done"``, or why nothing was.
-    """
-
-    channel: int
-    start: int
-    stop: int
-    regions: tuple[Region, ...]
-    damage: Damage
-    reason: str
-    method: str
-    n_fft: int
-    status: str = "done"
 
 
 @dataclass(frozen=True)
@@ -148,7 +110,7 @@ def mend_regions(
                 f"region {region}: names channel {region.channel}, the recording has {channels}."
             )
     context = round(options.context_s * sr)
-    all_channels = [Channel(read, number, length, sr) for number in range(1, channels + 1)]
+    all_channels = [Channel(read, number, length, sr) for number in range(channels)]
     all_damaged = [
         [judge(channel, r, options.damage, context) for r in of_channel(regions, channel.number)]
         for channel in all_channels
@@ -236,11 +198,19 @@ def _mend_gaps(
     rng: np.random.Generator,
 ) -> Mend:
     """Fill missing samples."""
-    span = union(group)
-    samples, method, order, status = fill_missing(
+    filling = fill_missing(
         channel, group, unmended, unsound, elsewhere, context, method=options.method, rng=rng
     )
-    return Mend(_job(channel, group, span, method, order, status), samples)
+    job = _job(
+        channel,
+        group,
+        filling.method,
+        filling.model,
+        n_fft=filling.n_fft,
+        order=filling.order,
+        status=filling.status,
+    )
+    return Mend(job, filling.samples)
 
 
 def _mend_band(
@@ -278,7 +248,7 @@ def _mend_band(
             )
             y = np.concatenate([filled[:end], y[end:]])
     status = "nothing is known of the band: left empty" if lost else "done"
-    job = _job(channel, group, span, "subband prediction", stft.n_fft, status)
+    job = _job(channel, group, "subband prediction", "subband", n_fft=stft.n_fft, status=status)
     return Mend(job, faded(x, y, span, first, stft, channel.length))
 
 
@@ -322,7 +292,7 @@ def _mend_event(
         cleaned = remove_event(part, place, stft=stft, exemplars=heard, rng=rng)
         cleaned = cleaned[before.size : part.size - after.size]
         y[piece[0] - first : piece[1] - first] += weight * cleaned
-    job = _job(channel, group, span, "semi-supervised NMF", stft.n_fft)
+    job = _job(channel, group, "semi-supervised NMF", "semisupervised_nmf", n_fft=stft.n_fft)
     return Mend(job, faded(x, y, span, first, stft, channel.length))
 
 
@@ -408,12 +378,27 @@ def _check_length(length: int, stft: STFT, group: list[Damaged]) -> None:
 def _job(
     channel: Channel,
     group: list[Damaged],
-    span: Span,
     method: str,
-    n_fft: int,
+    model: str,
+    *,
+    n_fft: int | None = None,
+    order: int | None = None,
     status: str = "done",
 ) -> Job:
     """Say what was done."""
     reasons = ", ".join(dict.fromkeys(d.reason for d in group))
     regions = tuple(d.region for d in group)
-    return Job(channel.number, *span, regions, group[0].damage, reasons, method, n_fft, status)
+    start, stop = union(group)
+    return Job(
+        channel=channel.number,
+        start=start,
+        stop=stop,
+        regions=regions,
+        damage=group[0].damage,
+        reason=reasons,
+        method=method,
+        model=model,
+        n_fft=n_fft,
+        order=order,
+        status=status,
+    )

@@ -65,7 +65,7 @@ class Channel:
     read : callable
         ``read(start, stop)`` gives samples [shape=(channels, stop - start)].
     number : int
-        The channel, the first being 1.
+        The channel, from 0.
     length : int
         Samples of the recording.
     sr : int
@@ -107,7 +107,7 @@ class Channel:
         ndarray [shape=(stop - start,)]
             Samples; a later repair covers an earlier one.
         """
-        x = np.array(self.read(start, stop)[self.number - 1], np.float64)
+        x = np.array(self.read(start, stop)[self.number], np.float64)
         first_near = bisect_left(self._starts, (start - self._longest, 0))
         near = self._starts[first_near : bisect_left(self._starts, (stop, 0))]
         for offset, i in sorted(near, key=lambda pair: pair[1]):

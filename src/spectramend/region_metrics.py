@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from spectramend.errors import MismatchError
 from spectramend.metrics import log_spectral_distance, snr
-from spectramend.regions import Region
+from spectramend.regions import Region, of_channel
 from spectramend.stft import STFT, frame_length
 
 FRAME_S = 0.064  # of the transform, rounded to a power of two
@@ -59,11 +59,11 @@ def evaluate_regions(
     if T.shape != Y.shape:
         raise MismatchError(f"reference has shape {T.shape}, estimate {Y.shape}: make them equal.")
     return [
-        {"channel": number, "region": str(region), "label": region.label}
+        {"channel": channel + 1, "region": str(region), "label": region.label}
         | _measure(t, y, region, sr)
         for region in regions
-        for number, (t, y) in enumerate(zip(T, Y, strict=True), 1)
-        if region.channel in (None, number)
+        for channel, (t, y) in enumerate(zip(T, Y, strict=True))
+        if of_channel([region], channel)
     ]
 
 

@@ -262,14 +262,14 @@ def of_channel(regions: Iterable[Region], channel: int) -> list[Region]:
     regions : iterable of Region
         Regions.
     channel : int
-        The channel, the first being 1.
+        The channel, from 0, whereas `Region.channel` is what people say, from 1.
 
     Returns
     -------
     list of Region
         Those of the channel.
     """
-    return [region for region in regions if region.channel in (None, channel)]
+    return [region for region in regions if region.channel in (None, channel + 1)]
 
 
 def _seconds(text: str | None) -> float | None:

@@ -18,8 +18,8 @@ from spectramend._version import __version__
 from spectramend.errors import ParameterError
 from spectramend.figures import figure_png
 from spectramend.file_restoration import Excerpt, FileRepair
-from spectramend.jobs import Job
 from spectramend.regions import Region
+from spectramend.repair_types import Job
 from spectramend.report import Column, Panel, Picture, Sound, listening_page, spectrogram_figure
 from spectramend.stft import STFT, frame_length
 
@@ -148,17 +148,19 @@ def row(job: Job) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``channel, region, label, damage, reason, method, n_fft, status``; several regions are
-        separated by commas.
+        ``channel, region, label, damage, reason, method, model, n_fft, order, status``; channels
+        count from 1, several regions are separated by commas.
     """
     return {
-        "channel": job.channel,
+        "channel": job.channel_number,
         "region": ", ".join(map(str, job.regions)),
         "label": ", ".join(dict.fromkeys(r.label for r in job.regions if r.label)),
         "damage": job.damage,
         "reason": job.reason,
         "method": job.method,
+        "model": job.model,
         "n_fft": job.n_fft,
+        "order": job.order,
         "status": job.status,
     }
 
@@ -185,13 +187,12 @@ def sha256(path: Path) -> str:
 
 def _shown(job: Job) -> dict[str, Any]:
     """Say what was done as a reader wants it."""
-    fields = row(job)
-    scale = "order" if job.method.startswith("autoregression") else "frames of"
+    size = f"frames of {job.n_fft}" if job.order is None else f"order {job.order}"
     return {
-        **fields,
+        **row(job),
         "region": ", ".join(map(_rounded, job.regions)),
         "damage": f"{job.damage} ({job.reason})",
-        "method": f"{job.method}, {scale} {job.n_fft}",
+        "method": f"{job.method}, {size}",
     }
 
 
@@ -249,7 +250,7 @@ def _figure(folder: Path, number: int, excerpt: Excerpt, sr: int) -> Picture:
     (folder / name).write_bytes(figure_png(spectrogram_figure(panels)))
     job = excerpt.job
     caption = (
-        f"Repair {number}: channel {job.channel}, {', '.join(map(_rounded, job.regions))}: "
+        f"Repair {number}: channel {job.channel_number}, {', '.join(map(_rounded, job.regions))}: "
         f"{job.damage} ({job.reason}), {job.method}."
     )
     return Picture(name, "Spectrograms before and after, with the repaired region.", caption)

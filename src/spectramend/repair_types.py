@@ -1,4 +1,4 @@
-"""Options of a repair: records that check themselves, and which of them apply to what is damaged.
+"""Records of a repair: its options, which check themselves, and what was done.
 
 An option that does not apply is refused, never ignored: what a mask has no use for when it is given
 with a mask, what regions have no use for when it is given with regions. `spectramend.jobs` refuses
@@ -16,7 +16,8 @@ import numpy as np
 from spectramend.dictionary import Dictionary, as_dictionaries
 from spectramend.errors import OptionError, ParameterError
 from spectramend.gaps import METHODS, Method
-from spectramend.masks import Mask
+from spectramend.masks import Damage, Mask
+from spectramend.regions import Region
 from spectramend.stft import STFT
 
 DamageOption: TypeAlias = Literal["auto", "missing", "occluded"]
@@ -33,6 +34,65 @@ class RepairOptions(TypedDict, total=False):
     context_s: float | None
     method: Method | None
     keep_reliable: bool | None
+
+
+@dataclass(frozen=True)
+class Job:
+    """What was done to regions that touch each other, or to the hidden cells of a channel.
+
+    Parameters
+    ----------
+    channel : int
+        The channel, from 0: a row of the samples. `channel_number` is its name, from 1.
+    start, stop : int
+        First sample that may have changed, and the one after the last.
+    regions : tuple of Region
+        The regions.
+    damage : {"missing", "occluded"}
+        What was wrong with them.
+    reason : str
+        Why it was taken for that.
+    method : str
+        What was done, in words.
+    model : str
+        The same as an identifier: a method of `spectramend.gaps.fill_gaps`, ``"subband"``,
+        ``"semisupervised_nmf"`` or ``"masked_nmf"``.
+    n_fft : int, optional
+        Samples of a frame, where the model has frames.
+    order : int, optional
+        Order of the autoregressive models, where it has these.
+    status : str
+        ``"done"``, or why nothing was.
+    """
+
+    channel: int
+    start: int
+    stop: int
+    regions: tuple[Region, ...]
+    damage: Damage
+    reason: str
+    method: str
+    model: str
+    n_fft: int | None = None
+    order: int | None = None
+    status: str = "done"
+
+    @property
+    def channel_number(self) -> int:
+        """The channel as people count, from 1."""
+        return self.channel + 1
+
+
+def job_text(job: Job) -> str:
+    """Say in a sentence what was done."""
+    first = "all of it" if str(job.regions[0]) == "-" else str(job.regions[0])
+    more = f" and {len(job.regions) - 1} more" if len(job.regions) > 1 else ""
+    size = f"n_fft {job.n_fft}" if job.order is None else f"order {job.order}"
+    end = "" if job.status == "done" else f": {job.status}"
+    return (
+        f"channel {job.channel_number}, {first}{more}: {job.damage} ({job.reason}), {job.method}, "
+        f"{size}{end}."
+    )
 
 
 @dataclass(frozen=True)
@@ -141,22 +201,7 @@ class CellOptions:
 
 
 def check_options(given: RepairOptions, *, with_mask: bool) -> None:
-    """Refuse options that apply to no mask, or to no regions, whichever is given.
-
-    Parameters
-    ----------
-    given : RepairOptions
-        Options of `spectramend.repair`.
-    with_mask : bool
-        Whether a mask says what is damaged, and not regions.
-
-    Raises
-    ------
-    TypeError
-        If there is no such option.
-    ParameterError
-        If an option does not apply, or a value cannot work.
-    """
+    """Refuse options that do not go with a mask, or with regions, whichever is given."""
     if with_mask:
         _applicable({**given, "damage": None}, CellOptions)
     else:
@@ -164,50 +209,12 @@ def check_options(given: RepairOptions, *, with_mask: bool) -> None:
 
 
 def region_options(given: RepairOptions) -> RegionOptions:
-    """Take the options of `spectramend.repair` for regions.
-
-    Parameters
-    ----------
-    given : RepairOptions
-        Options by name.
-
-    Returns
-    -------
-    RegionOptions
-        The record.
-
-    Raises
-    ------
-    TypeError
-        If there is no such option.
-    ParameterError
-        If an option goes with masks only, or a value cannot work.
-    """
+    """Take options of `spectramend.repair` for regions; refuse those of masks."""
     return RegionOptions(**_applicable(given, RegionOptions))
 
 
 def cell_options(given: RepairOptions, mask: Mask) -> CellOptions:
-    """Take the options of `spectramend.repair` for a mask.
-
-    Parameters
-    ----------
-    given : RepairOptions
-        Options by name.
-    mask : Mask
-        The mask, which says itself what the damage is.
-
-    Returns
-    -------
-    CellOptions
-        The record.
-
-    Raises
-    ------
-    TypeError
-        If there is no such option.
-    ParameterError
-        If an option goes with regions only, contradicts the mask, or a value cannot work.
-    """
+    """Take options of `spectramend.repair` for a mask; refuse those of regions."""
     damage = given.get("damage")
     if damage not in (None, "auto", mask.damage):
         raise OptionError("damage", damage, f"the mask says {mask.damage!r}; leave it out.")

@@ -11,15 +11,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from spectramend.errors import ParameterError
 from spectramend.inpainting import Inpainting, inpaint
-from spectramend.jobs import Job, mend_regions
+from spectramend.jobs import mend_regions
 from spectramend.masks import Mask
 from spectramend.nmf.solve import RngLike
 from spectramend.regions import Region
 from spectramend.repair_types import (
     CellOptions,
+    Job,
     RegionOptions,
     RepairOptions,
     cell_options,
+    job_text,
     region_options,
 )
 from spectramend.stft import STFT
@@ -180,7 +182,7 @@ def repair_regions(
         rng=np.random.default_rng(rng),
     ):
         jobs.append(mend.job)
-        samples[mend.job.channel - 1, mend.job.start : mend.job.stop] = mend.samples
+        samples[mend.job.channel, mend.job.start : mend.job.stop] = mend.samples
     return Repair(samples.reshape(recording.shape), sr, tuple(jobs))
 
 
@@ -248,7 +250,7 @@ def repair_cells(
     # Cells beside hidden ones see a part of the damage: from all of them together it would return.
     phase: Phase = "griffin-lim" if mask.damage == "missing" else "auto"
     results, channels, jobs = [], [], []
-    for number, channel in enumerate(np.atleast_2d(recording), 1):
+    for number, channel in enumerate(np.atleast_2d(recording)):
         result = inpaint(
             transform.forward(channel),
             mask,
@@ -263,69 +265,30 @@ def repair_cells(
         results.append(result)
         channels.append(np.where(touched, result.samples, channel))
         status = " ".join([f"fit {result.status}.", *result.notes])
-        jobs.append(
-            Job(
-                number,
-                0,
-                length,
-                (Region(channel=number),),
-                mask.damage,
-                "as the mask says",
-                "masked NMF",
-                transform.n_fft,
-                status,
-            )
+        job = Job(
+            number,
+            0,
+            length,
+            (Region(channel=number + 1),),
+            mask.damage,
+            "as the mask says",
+            "masked NMF",
+            "masked_nmf",
+            transform.n_fft,
+            status=status,
         )
+        jobs.append(job)
     return Repair(np.reshape(channels, recording.shape), sr, tuple(jobs), tuple(results))
 
 
 def checked_regions(regions: Region | Sequence[Region]) -> list[Region]:
-    """Take one region or several as a list.
-
-    Parameters
-    ----------
-    regions : Region or sequence of Region
-        What a caller gave.
-
-    Returns
-    -------
-    list of Region
-        The regions.
-
-    Raises
-    ------
-    ParameterError
-        If something else is among them.
-    """
+    """Take one region or several as a list; refuse what is none."""
     if isinstance(regions, Region) or not isinstance(regions, Iterable):
         regions = [regions]
     for region in regions:
         if not isinstance(region, Region):
             raise ParameterError(f"damaged holds {region!r}: give regions, such as Region(1, 1.2).")
     return list(regions)
-
-
-def job_text(job: Job) -> str:
-    """Say in a sentence what was done to regions.
-
-    Parameters
-    ----------
-    job : Job
-        What was done.
-
-    Returns
-    -------
-    str
-        The sentence.
-    """
-    first = "all of it" if str(job.regions[0]) == "-" else str(job.regions[0])
-    more = f" and {len(job.regions) - 1} more" if len(job.regions) > 1 else ""
-    scale = "order" if job.method.startswith("autoregression") else "n_fft"
-    end = "" if job.status == "done" else f": {job.status}"
-    return (
-        f"channel {job.channel}, {first}{more}: {job.damage} ({job.reason}), {job.method}, "
-        f"{scale} {job.n_fft}{end}."
-    )
 
 
 def samples_touched(mask: Mask, stft: STFT, length: int) -> NDArray[np.bool_]:

@@ -311,6 +311,15 @@ def test_killing_leaves_the_old_file(damaged: Path, tmp_path: Path) -> None:
         file.write_bytes(old)
 
 
+def test_json_says_model_frame_and_order(run: Runner, damaged: Path, tmp_path: Path) -> None:
+    ended = run("repair", damaged / "stereo.wav", "-o", tmp_path / "a.wav", "--json", "--region",
+                "1-1.02", "--region", "2-2.3@2k-3k", "--channel", 2)  # fmt: skip
+    gap, event = json.loads(ended.out)["jobs"]
+    assert (gap["channel"], gap["model"], gap["n_fft"], gap["order"]) == (2, "ar", None, 1024)
+    assert (event["channel"], event["model"], event["order"]) == (2, "semisupervised_nmf", None)
+    assert "channel 2, 1-1.02: missing (100 % digital silence), autoregression" in ended.err
+
+
 # The report
 
 
@@ -326,13 +335,17 @@ def test_a_report_says_what_was_done(run: Runner, damaged: Path, tmp_path: Path)
         "after.wav", "before.wav", "index.html", "repair_01.png", "repair_02.png", "report.json"
     ]  # fmt: skip
     facts = json.loads((folder / "report.json").read_text())
-    assert [job["damage"] for job in facts["jobs"]] == ["missing", "occluded"]
+    assert [
+        (j["channel"], j["damage"], j["model"], j["n_fft"], j["order"]) for j in facts["jobs"]
+    ] == [(1, "missing", "ar", None, 1024), (1, "occluded", "semisupervised_nmf", 1024, None)]
     assert facts["settings"]["seed"] == 5
     assert facts["input"]["sha256"] != facts["output"]["sha256"]
     assert {"numpy", "python"} <= set(facts["versions"])
     page = (folder / "index.html").read_text("utf-8")
     assert "100 % digital silence" in page
     assert "--region 2-2.3@2k-3k" in page
+    assert "autoregression, order 1024" in page
+    assert "semi-supervised NMF, frames of 1024" in page
     before, after = (audio.read(folder / f"{n}.wav").samples for n in ("before", "after"))
     assert before.size == after.size
     assert 0.02 < np.mean(before != after) < 0.12

@@ -85,16 +85,24 @@ def test_what_is_told_is_not_judged(damage: Any) -> None:
 
 
 def test_damage_decides_the_method() -> None:
-    for damage, region, method, least, most in (
-        ("missing", Region(1, 1.05), "autoregression", 1024, 1024),
-        ("missing", Region(1, 1.05, 500, 1500), "subband prediction", 64, 512),
-        ("occluded", Region(1, 1.05), "semi-supervised NMF", 512, 512),
+    for damage, region, method, model, size in (
+        ("missing", Region(1, 1.05), "autoregression", "ar", (None, 1024)),
+        ("missing", Region(1, 1.05, 500, 1500), "subband prediction", "subband", (64, None)),
+        ("occluded", Region(1, 1.05), "semi-supervised NMF", "semisupervised_nmf", (512, None)),
     ):
         options: dict[str, Any] = {"damage": damage}
         (job,) = repair(scene(), SR, region, rng=0, **options).jobs
-        assert (job.method, job.status) == (method, "done")
-        assert least <= job.n_fft <= most
+        assert (job.method, job.model, job.status) == (method, model, "done")
+        assert (job.n_fft, job.order) == size
         assert job.regions == (region,)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_model_has_an_order_or_a_frame(method: Method) -> None:
+    gap = Region(1, 1.01)
+    (job,) = repair(scene(), SR, gap, damage="missing", method=method, rng=0).jobs
+    assert job.model == ("ar" if method == "auto" else method)
+    assert (job.order is None) == (job.n_fft is not None) == (method in OF_FACTORS)
 
 
 # What shares a job
@@ -348,6 +356,7 @@ def test_a_sample_of_a_band_takes_no_models_of_hundreds_of_coefficients() -> Non
     x = np.random.default_rng(0).standard_normal(4 * 44100)
     started = time.process_time()
     (job,) = repair(x, 44100, Region(2, 2.00002, 1000, 3000), damage="missing").jobs
+    assert job.n_fft is not None
     assert job.n_fft >= 256
     assert time.process_time() - started < 3
 
@@ -403,7 +412,7 @@ def damaged_of(*spans: tuple[int, int]) -> list[Damaged]:
 
 def test_a_channel_is_read_as_it_was_mended_last() -> None:
     x = np.arange(200.0).reshape(2, 100)
-    channel = Channel(lambda start, stop: x[:, start:stop], 2, 100, SR)
+    channel = Channel(lambda start, stop: x[:, start:stop], 1, 100, SR)
     expected = x[1].copy()
     for start, stop, value in ((10, 60, -1.0), (5, 20, -2.0), (90, 100, -3.0), (15, 17, -4.0)):
         channel.add(start, np.full(stop - start, value))
@@ -439,7 +448,7 @@ def test_repairs_fade_in_and_out_but_not_at_the_ends_of_the_recording() -> None:
 @pytest.mark.parametrize("piece", [(8000, 9000), (9000, 10500), (10000, 12000), (8000, 12000)])
 def test_frames_of_a_piece_are_intact_where_no_damage_is_seen(piece: tuple[int, int]) -> None:
     stft, first, last = STFT(256, 64), 4000, 16000
-    channel = Channel(lambda start, stop: np.zeros((1, stop - start)), 1, 20000, SR)
+    channel = Channel(lambda start, stop: np.zeros((1, stop - start)), 0, 20000, SR)
     others = [(5000, 5300), (8000, 12000), (13000, 13010), (15900, 17000), (3000, 4100)]
     span = (8000, 12000)
     region = Region(1, 1.5, 1000, 2000)

@@ -217,4 +217,4 @@ def test_groups_are_apart_and_whole(pairs: list[tuple[int, int]]) -> None:
 
 def test_regions_of_a_channel_are_those_that_name_it_or_none() -> None:
     first, second, every = Region(channel=1), Region(channel=2), Region()
-    assert of_channel([first, second, every], 2) == [second, every]
+    assert of_channel([first, second, every], 1) == [second, every]

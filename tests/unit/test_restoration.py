@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from conftest import DATA
 from spectramend import STFT, Dictionary, Mask, Region, audio, inpaint, repair
 from spectramend.errors import MismatchError, ParameterError
-from spectramend.restoration import job_text, samples_touched
+from spectramend.repair_types import job_text
+from spectramend.restoration import samples_touched
 
 SR = 8000
 STFT_ = STFT(n_fft=256, hop_length=64)
@@ -121,7 +122,7 @@ SEVERAL = [
 def inside_of(regions: list[Region], channel: int, length: int) -> NDArray[np.bool_]:
     inside = np.zeros(length, bool)
     for region in regions:
-        if region.channel in (None, channel):
+        if region.channel in (None, channel + 1):
             inside[slice(*region.samples(length=length, sr=SR))] = True
     return inside
 
@@ -141,7 +142,7 @@ def test_samples_outside_a_region_are_bit_identical(
     np.testing.assert_array_equal(x, copy)
     assert out.shape == x.shape
     assert out.dtype == np.result_type(dtype, np.float32)
-    inside = inside_of([options["damaged"]], 1, X.size)
+    inside = inside_of([options["damaged"]], 0, X.size)
     np.testing.assert_array_equal(out[..., ~inside], x[..., ~inside])
     assert (out[..., inside] != x[..., inside]).mean() > 0.5
 
@@ -149,12 +150,12 @@ def test_samples_outside_a_region_are_bit_identical(
 def test_channels_that_a_region_does_not_name_are_bit_identical() -> None:
     x = np.stack([X, X[::-1], 0.5 * X])
     result = repair(x, SR, SEVERAL, rng=0)
-    for number, (before, after) in enumerate(zip(x, result.samples, strict=True), 1):
-        inside = inside_of(SEVERAL, number, X.size)
+    for channel, (before, after) in enumerate(zip(x, result.samples, strict=True)):
+        inside = inside_of(SEVERAL, channel, X.size)
         np.testing.assert_array_equal(after[~inside], before[~inside])
         assert (after[inside] != before[inside]).mean() > 0.5
     assert [(job.channel, len(job.regions)) for job in result.jobs] == [
-        (1, 1), (1, 3), (2, 1), (2, 1), (3, 1),
+        (0, 1), (0, 3), (1, 1), (1, 1), (2, 1),
     ]  # fmt: skip
 
 
@@ -194,7 +195,7 @@ def test_regions_of_any_length_anywhere_are_repaired(
     result = repair(X, SR, region, damage=options["damage"], rng=0)
     assert np.isfinite(result.samples).all()
     assert np.abs(result.samples).max() < 2 * np.abs(X).max()
-    inside = inside_of([region], 1, X.size)
+    inside = inside_of([region], 0, X.size)
     np.testing.assert_array_equal(result.samples[~inside], X[~inside])
     (job,) = result.jobs
     assert (job.start, job.stop) == region.samples(length=X.size, sr=SR)
@@ -288,6 +289,20 @@ def test_no_regions_change_nothing() -> None:
     result = repair(X, SR, [])
     np.testing.assert_array_equal(result.samples, X)
     assert result.jobs == ()
+
+
+def test_channels_of_jobs_count_from_0_and_are_named_from_1() -> None:
+    x = np.stack([X, X[::-1]])
+    (job,) = repair(x, SR, Region(0.2, 0.22, channel=2), damage="missing").jobs
+    assert (job.channel, job.channel_number) == (1, 2)
+    assert job_text(job).startswith("channel 2, 0.2-0.22: missing (as told), autoregression, order")
+    jobs = repair(x, SR, MASK, rng=0).jobs
+    assert [(job.channel, job.channel_number, job.model) for job in jobs] == [
+        (0, 1, "masked_nmf"), (1, 2, "masked_nmf"),
+    ]  # fmt: skip
+    assert [str(job.regions[0].channel) for job in jobs] == ["1", "2"]
+    assert job_text(jobs[1]).startswith("channel 2, all of it: missing (as the mask says), masked")
+    assert "masked NMF, n_fft 256" in job_text(jobs[0])
 
 
 def test_a_sentence_says_what_was_done() -> None:

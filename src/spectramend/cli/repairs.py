@@ -288,7 +288,7 @@ def _flags_named() -> Iterator[None]:
 
 def _tell(source: Path, output: Path, done: FileRepair, report: Path | None) -> None:
     """Say what was done."""
-    from spectramend.restoration import job_text
+    from spectramend.repair_types import job_text
 
     for job in done.jobs[:MANY]:
         say(f"{source}: {job_text(job)}")
