@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from spectramend.audio import (
     FileInfo,
     Patch,
+    PatchedSource,
     PatchReport,
+    Reader,
     choose_target,
     inspect,
     read_part,
@@ -25,7 +27,7 @@ from spectramend.audio import (
 from spectramend.detection import KINDS, Thresholds, detect_blocks
 from spectramend.errors import ParameterError
 from spectramend.files import check_output
-from spectramend.jobs import Mend, mend_regions
+from spectramend.jobs import mend_regions
 from spectramend.masks import Mask
 from spectramend.nmf.solve import RngLike
 from spectramend.regions import Region
@@ -37,7 +39,7 @@ from spectramend.repair_types import (
     cell_options,
     region_options,
 )
-from spectramend.restoration import checked_regions, repair_cells
+from spectramend.restoration import by_channel, checked_regions, repair_cells
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -248,15 +250,16 @@ def detect_file(
     def tell(samples: int) -> None:
         progress("looking for damage", round(samples / info.sr), total)
 
-    regions = detect_blocks(
-        lambda start, stop: read_part(info, start, stop),
-        length=info.length,
-        channels=info.channels,
-        sr=info.sr,
-        thresholds=thresholds or Thresholds(),
-        kinds=kinds,
-        progress=tell,
-    )
+    with Reader(info) as reader:
+        regions = detect_blocks(
+            reader.read,
+            length=info.length,
+            channels=info.channels,
+            sr=info.sr,
+            thresholds=thresholds or Thresholds(),
+            kinds=kinds,
+            progress=tell,
+        )
     return info, regions
 
 
@@ -295,24 +298,19 @@ def _repair_regions(
     rng: RngLike,
 ) -> _Work:
     """Restore regions from their context."""
-    mends: list[Mend] = []
-    for mend in mend_regions(
-        lambda start, stop: read_part(info, start, stop),
-        regions,
-        length=info.length,
-        channels=info.channels,
-        sr=info.sr,
-        options=options,
-        rng=np.random.default_rng(rng),
-    ):
-        mends.append(mend)
-        done = min(len(mends), len(regions))
-        progress(f"repaired {mend.job.regions[0]}", done, len(regions))
-    # The target may be the recording itself: look before it is written.
-    context = round(options.context_s * info.sr)
-    excerpts = tuple(_excerpt(info, mend, mends, context) for mend in mends[:n_excerpts])
-    patches = [Patch(m.job.channel, m.job.start, m.samples) for m in mends]
-    return _Work(tuple(mend.job for mend in mends), patches, excerpts)
+    with Reader(info) as reader:
+        source = PatchedSource(reader.read, length=info.length, channels=info.channels)
+        pairs = []
+        for job, patch in mend_regions(
+            source, regions, sr=info.sr, options=options, rng=np.random.default_rng(rng)
+        ):
+            pairs.append((job, patch))
+            done = min(len(pairs), len(regions))
+            progress(f"repaired {job.regions[0]}", done, len(regions))
+        jobs, patches = by_channel(pairs)
+        context = round(options.context_s * info.sr)
+        excerpts = tuple(_excerpt(reader, source, job, context) for job in jobs[:n_excerpts])
+    return _Work(jobs, patches, excerpts)
 
 
 def _changes(x: NDArray[np.float64], y: NDArray[np.float64]) -> list[Patch]:
@@ -333,14 +331,9 @@ def _beginning(
     return Excerpt(0, before[:length], after[:length], job)
 
 
-def _excerpt(info: FileInfo, mend: Mend, mends: list[Mend], context: int) -> Excerpt:
+def _excerpt(reader: Reader, source: PatchedSource, job: Job, context: int) -> Excerpt:
     """Take a job with its context, before and after."""
-    start, stop = max(0, mend.job.start - context), min(info.length, mend.job.stop + context)
-    before = np.nan_to_num(read_part(info, start, stop)[mend.job.channel])
-    after: NDArray[Any] = before.copy()
-    for other in mends:
-        first, last = max(start, other.job.start), min(stop, other.job.stop)
-        if other.job.channel == mend.job.channel and first < last:
-            offset = other.job.start
-            after[first - start : last - start] = other.samples[first - offset : last - offset]
-    return Excerpt(start, before, after, mend.job)
+    start, stop = max(0, job.start - context), min(source.length, job.stop + context)
+    before = reader.read(start, stop)[job.channel]
+    after = source.read_channel(job.channel, start, stop)
+    return Excerpt(start, np.nan_to_num(before), np.nan_to_num(after), job)

@@ -182,5 +182,5 @@ def _intact(
     ]
     if not intact:
         return np.empty((0, last - first))
-    x = np.array(channel.read(first, last)[intact], np.float64)
+    x = channel.source.read(first, last)[intact]
     return x[np.isfinite(x).all(axis=1)]

@@ -13,15 +13,16 @@ No sample outside a region changes; fades lie inside.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramend.errors import OptionError, ParameterError
+from spectramend.audio import Patch, PatchedSource
+from spectramend.errors import ParameterError
 from spectramend.events import Place, pieces, remove_event, sees
 from spectramend.gap_repair import fill_missing, near
 from spectramend.judging import (
@@ -29,8 +30,8 @@ from spectramend.judging import (
     LEAST_FRAME,
     Channel,
     Damaged,
-    Read,
     Span,
+    check_applicable,
     check_finite,
     judge,
     suitable_stft,
@@ -44,44 +45,30 @@ from spectramend.subbands import fill_band, frames_for_band
 from spectramend.threads import limited_threads
 
 
-@dataclass(frozen=True)
-class Mend:
-    """Samples to put into a channel.
+class _Task(NamedTuple):
+    """A repair that is to be done."""
 
-    Parameters
-    ----------
-    job : Job
-        What was done.
-    samples : ndarray [shape=(n,)]
-        They begin at the job's first sample.
-    """
-
-    job: Job
-    samples: NDArray[np.float64]
+    phase: int  # gaps first, then bands, then events: each builds on what was repaired before
+    start: int  # first sample
+    run: Callable[[], tuple[Job, Patch]]
 
 
 def mend_regions(
-    read: Read,
+    source: PatchedSource,
     regions: Sequence[Region],
     *,
-    length: int,
-    channels: int,
     sr: int,
     options: RegionOptions,
     rng: np.random.Generator,
-) -> Iterator[Mend]:
+) -> Iterator[tuple[Job, Patch]]:
     """Repair the regions of a recording one job after the other.
 
     Parameters
     ----------
-    read : callable
-        ``read(start, stop)`` gives samples [shape=(channels, stop - start)].
+    source : PatchedSource
+        The recording, to which the patches are added.
     regions : sequence of Region
         What to repair.
-    length : int
-        Samples of the recording.
-    channels : int
-        Its channels.
     sr : int
         Sample rate in Hz.
     options : RegionOptions
@@ -91,8 +78,10 @@ def mend_regions(
 
     Yields
     ------
-    Mend
-        Samples, and what was done. Where jobs overlap, the later one holds.
+    job : Job
+        What was done.
+    patch : Patch
+        The samples. Where patches overlap, the later one holds.
 
     Raises
     ------
@@ -103,88 +92,79 @@ def mend_regions(
         If the dictionary does not fit.
     """
     for region in regions:
-        region.samples(length=length, sr=sr)
+        region.samples(length=source.length, sr=sr)
         region.band(sr=sr)
-        if region.channel is not None and region.channel > channels:
+        if region.channel is not None and region.channel > source.channels:
             raise ParameterError(
-                f"region {region}: names channel {region.channel}, the recording has {channels}."
+                f"region {region}: names channel {region.channel}, the recording has "
+                f"{source.channels}."
             )
     context = round(options.context_s * sr)
-    all_channels = [Channel(read, number, length, sr) for number in range(channels)]
-    all_damaged = [
-        [judge(channel, r, options.damage, context) for r in of_channel(regions, channel.number)]
-        for channel in all_channels
-    ]
-    _check_applicable(options, [d for own in all_damaged for d in own])
-    elsewhere = [np.array([d.span for d in own]).reshape(-1, 2) for own in all_damaged]
-    # A source of its own for each channel: what is damaged in one changes nothing in another,
+    channels = [Channel(source, number, sr) for number in range(source.channels)]
+    damaged = _judged(channels, regions, options, context)
+    check_applicable(options, [d for own in damaged for d in own])
+    elsewhere = [np.array([d.span for d in own]).reshape(-1, 2) for own in damaged]
+    # Random numbers of its own for each channel: what is damaged in one changes nothing in another,
     # unless both are damaged near each other and cannot help.
-    for channel, damaged, source in zip(
-        all_channels, all_damaged, rng.spawn(channels), strict=True
-    ):
-        mends = _mend_channel(channel, damaged, elsewhere, context, options, source)
-        while True:
-            # Matrices are small: beside other processes, a second thread waits more than it works.
-            with limited_threads(1):
-                mend = next(mends, None)
-            if mend is None:
-                break
-            channel.add(mend.job.start, mend.samples)
-            yield mend
+    tasks = [
+        task
+        for channel, own, own_rng in zip(channels, damaged, rng.spawn(len(channels)), strict=True)
+        for task in _plan(channel, own, elsewhere, context, options, own_rng)
+    ]
+    # Channels take turns, so that what is read for one is still at hand for the others.
+    for task in sorted(tasks, key=lambda task: (task.phase, task.start)):
+        # Matrices are small: beside other processes, a second thread waits more than it works.
+        with limited_threads(1):
+            job, patch = task.run()
+        source.add(patch)
+        yield job, patch
 
 
-def _check_applicable(options: RegionOptions, damaged: list[Damaged]) -> None:
-    """Refuse options that apply to none of the regions."""
-    if not damaged:
-        return
-    if options.method != "auto" and not any(d.is_gap for d in damaged):
-        raise OptionError(
-            "method",
-            options.method,
-            "fills gaps, and no region is missing over the whole band; leave it out, or give "
-            "damage='missing'.",
-        )
-    if options.dictionaries and all(d.damage == "missing" for d in damaged):
-        raise OptionError(
-            "dictionary",
-            options.dictionaries,
-            "goes with occluded regions, and all regions are missing; leave it out, or give "
-            "damage='occluded'.",
-        )
-    if options.stft is not None and all(d.is_gap for d in damaged):
-        raise OptionError(
-            "stft",
-            options.stft,
-            "all regions are gaps over the whole band, which are filled sample by sample; leave it "
-            "out.",
-        )
+def _judged(
+    channels: list[Channel], regions: Sequence[Region], options: RegionOptions, context: int
+) -> list[list[Damaged]]:
+    """Say of each channel what is wrong with its regions, in the order of time."""
+    damaged: list[list[Damaged]] = [[] for _ in channels]
+    in_order = sorted(
+        regions, key=lambda r: r.samples(length=channels[0].length, sr=channels[0].sr)
+    )
+    for region in in_order:
+        for channel in channels:
+            if of_channel([region], channel.number):
+                damaged[channel.number].append(judge(channel, region, options.damage, context))
+    return damaged
 
 
-def _mend_channel(
+def _plan(
     channel: Channel,
     damaged: list[Damaged],
     elsewhere: list[NDArray[np.intp]],
     context: int,
     options: RegionOptions,
     rng: np.random.Generator,
-) -> Iterator[Mend]:
-    """Repair gaps first, then bands, then what is occluded: each builds on what is mended."""
-    gaps = sorted((d for d in damaged if d.is_gap), key=lambda d: d.span)
+) -> list[_Task]:
+    """List the repairs of a channel in their order."""
+    gaps = [d for d in damaged if d.is_gap]
     bands = [d for d in damaged if d.damage == "missing" and not d.is_gap]
     events = [d for d in damaged if d.damage == "occluded"]
     unsound = sorted(bands + events, key=lambda d: d.span)
+    tasks = []
     for group in near(gaps):
-        yield _mend_gaps(channel, group, gaps, unsound, elsewhere, context, options, rng)
+        args = (channel, group, gaps, unsound, elsewhere, context, options, rng)
+        tasks.append(_Task(0, union(group)[0], partial(_mend_gaps, *args)))
         gaps = gaps[len(group) :]
     unmended = bands
     for indices in touching([d.span for d in bands]):
         group = [bands[i] for i in indices]
-        yield _mend_band(channel, group, unmended, context, options)
+        run = partial(_mend_band, channel, group, unmended, context, options)
+        tasks.append(_Task(1, union(group)[0], run))
         unmended = [d for d in unmended if all(d is not own for own in group)]
-    spans = [d.span for d in bands + events]
+    spans = [d.span for d in unsound]
     for indices in touching([d.span for d in events]):
         group = [events[i] for i in indices]
-        yield _mend_event(channel, group, spans, context, options, rng)
+        run = partial(_mend_event, channel, group, spans, context, options, rng)
+        tasks.append(_Task(2, union(group)[0], run))
+    return tasks
 
 
 def _mend_gaps(
@@ -196,7 +176,7 @@ def _mend_gaps(
     context: int,
     options: RegionOptions,
     rng: np.random.Generator,
-) -> Mend:
+) -> tuple[Job, Patch]:
     """Fill missing samples."""
     filling = fill_missing(
         channel, group, unmended, unsound, elsewhere, context, method=options.method, rng=rng
@@ -210,7 +190,7 @@ def _mend_gaps(
         order=filling.order,
         status=filling.status,
     )
-    return Mend(job, filling.samples)
+    return job, Patch(channel.number, job.start, filling.samples)
 
 
 def _mend_band(
@@ -219,7 +199,7 @@ def _mend_band(
     unmended: list[Damaged],
     context: int,
     options: RegionOptions,
-) -> Mend:
+) -> tuple[Job, Patch]:
     """Predict the missing cells of bands, without a look at what is missing there later on."""
     span = union(group)
     sides = [d.region.band(sr=channel.sr) for d in group]
@@ -249,7 +229,8 @@ def _mend_band(
             y = np.concatenate([filled[:end], y[end:]])
     status = "nothing is known of the band: left empty" if lost else "done"
     job = _job(channel, group, "subband prediction", "subband", n_fft=stft.n_fft, status=status)
-    return Mend(job, faded(x, y, span, first, stft, channel.length))
+    samples = faded(x, y, span, first, stft, channel.length)
+    return job, Patch(channel.number, job.start, samples)
 
 
 def _overlaps(band: tuple[float, float], other: tuple[float, float]) -> bool:
@@ -272,7 +253,7 @@ def _mend_event(
     context: int,
     options: RegionOptions,
     rng: np.random.Generator,
-) -> Mend:
+) -> tuple[Job, Patch]:
     """Take an event away, a long one in pieces that overlap, each between the same contexts."""
     span = union(group)
     x, first, stft = _segment(channel, group, span, context, options)
@@ -293,7 +274,8 @@ def _mend_event(
         cleaned = cleaned[before.size : part.size - after.size]
         y[piece[0] - first : piece[1] - first] += weight * cleaned
     job = _job(channel, group, "semi-supervised NMF", "semisupervised_nmf", n_fft=stft.n_fft)
-    return Mend(job, faded(x, y, span, first, stft, channel.length))
+    samples = faded(x, y, span, first, stft, channel.length)
+    return job, Patch(channel.number, job.start, samples)
 
 
 def _place(

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramend.detection import damage_kind
-from spectramend.errors import ParameterError
+from spectramend.audio import PatchedSource
+from spectramend.detection import LOOKBACK, damage_kind
+from spectramend.errors import OptionError, ParameterError
 from spectramend.masks import Damage
 from spectramend.regions import Region
+from spectramend.repair_types import RegionOptions
 from spectramend.stft import STFT, frame_length
 
-Read: TypeAlias = Callable[[int, int], NDArray[Any]]
 Span: TypeAlias = tuple[int, int]
 
 MISSING_LABELS = ("dropout", "click", "clipping")  # what `detect` finds leaves nothing to build on
@@ -56,82 +55,35 @@ class Damaged:
         return self.damage == "missing" and self.full_band
 
 
-@dataclass
+@dataclass(frozen=True)
 class Channel:
-    """A channel of a recording, with what has been mended so far.
+    """A channel of a recording, as it is with what was repaired so far.
 
     Parameters
     ----------
-    read : callable
-        ``read(start, stop)`` gives samples [shape=(channels, stop - start)].
+    source : PatchedSource
+        The recording.
     number : int
         The channel, from 0.
-    length : int
-        Samples of the recording.
     sr : int
         Sample rate in Hz.
     """
 
-    read: Read
+    source: PatchedSource
     number: int
-    length: int
     sr: int
-    _mends: list[NDArray[np.float64]] = field(default_factory=list, init=False)
-    _starts: list[tuple[int, int]] = field(default_factory=list, init=False)  # first sample, index
-    _longest: int = field(default=0, init=False)
 
-    def add(self, start: int, samples: NDArray[np.float64]) -> None:
-        """Note what has been mended.
-
-        Parameters
-        ----------
-        start : int
-            The first sample.
-        samples : ndarray [shape=(n,)]
-            What to read there from now on.
-        """
-        insort(self._starts, (start, len(self._mends)))
-        self._mends.append(samples)
-        self._longest = max(self._longest, samples.size)
+    @property
+    def length(self) -> int:
+        """The length of the recording in samples."""
+        return self.source.length
 
     def samples(self, start: int, stop: int) -> NDArray[np.float64]:
-        """Read samples, mended where they are.
-
-        Parameters
-        ----------
-        start, stop : int
-            The first sample and the one after the last.
-
-        Returns
-        -------
-        ndarray [shape=(stop - start,)]
-            Samples; a later repair covers an earlier one.
-        """
-        x = np.array(self.read(start, stop)[self.number], np.float64)
-        first_near = bisect_left(self._starts, (start - self._longest, 0))
-        near = self._starts[first_near : bisect_left(self._starts, (stop, 0))]
-        for offset, i in sorted(near, key=lambda pair: pair[1]):
-            mend = self._mends[i]
-            first, last = max(start, offset), min(stop, offset + mend.size)
-            if first < last:
-                x[first - start : last - start] = mend[first - offset : last - offset]
-        return x
+        """Read samples [shape=(stop - start,)]."""
+        return self.source.read_channel(self.number, start, stop)
 
     def around(self, span: Span, context: int) -> Span:
-        """Widen a span by its context.
-
-        Parameters
-        ----------
-        span : tuple of int
-            First sample and the one after the last.
-        context : int
-            Samples on either side.
-
-        Returns
-        -------
-        tuple of int
-            The span, within the recording.
-        """
+        """Widen a span by so many samples on either side, within the recording."""
         return max(0, span[0] - context), min(self.length, span[1] + context)
 
 
@@ -233,11 +185,40 @@ def judge(
     if region.label in MISSING_LABELS and full:
         return Damaged(region, span, "missing", f"labelled {region.label}", full)
     first, last = channel.around(span, context)
+    if full:  # what is not looked at is not read
+        first, last = max(first, span[0] - LOOKBACK * (span[1] - span[0])), span[1]
     x = channel.samples(first, last)
     kind, reason = damage_kind(x[: span[1] - first], span[0] - first, span[1] - first)
     if kind == "occluded" and not full and _is_band_empty(x, span, first, region, channel.sr):
         kind, reason = "missing", "the band is empty"
     return Damaged(region, span, kind, reason, full)
+
+
+def check_applicable(options: RegionOptions, damaged: list[Damaged]) -> None:
+    """Refuse options that apply to none of the regions."""
+    if not damaged:
+        return
+    if options.method != "auto" and not any(d.is_gap for d in damaged):
+        raise OptionError(
+            "method",
+            options.method,
+            "fills gaps, and no region is missing over the whole band; leave it out, or give "
+            "damage='missing'.",
+        )
+    if options.dictionaries and all(d.damage == "missing" for d in damaged):
+        raise OptionError(
+            "dictionary",
+            options.dictionaries,
+            "goes with occluded regions, and all regions are missing; leave it out, or give "
+            "damage='occluded'.",
+        )
+    if options.stft is not None and all(d.is_gap for d in damaged):
+        raise OptionError(
+            "stft",
+            options.stft,
+            "all regions are gaps over the whole band, which are filled sample by sample; leave it "
+            "out.",
+        )
 
 
 def _is_band_empty(x: NDArray[Any], span: Span, first: int, region: Region, sr: int) -> bool:

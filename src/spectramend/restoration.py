@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spectramend.audio import Patch, PatchedSource, overlay
 from spectramend.errors import ParameterError
 from spectramend.inpainting import Inpainting, inpaint
 from spectramend.jobs import mend_regions
@@ -42,7 +43,7 @@ class Repair:
     sr : int
         Sample rate in Hz.
     jobs : tuple of Job
-        What was done, in the order in which it was done.
+        What was done to each channel in turn, in the order in which it was done.
     channels : tuple of Inpainting
         The result for each channel, where a mask was given.
     """
@@ -170,20 +171,24 @@ def repair_regions(
     'autoregression, one model'
     """
     recording = _checked(x, sr)
-    samples = np.array(np.atleast_2d(recording), np.result_type(recording.dtype, np.float32))
-    jobs = []
-    for mend in mend_regions(
-        lambda start, stop: np.atleast_2d(recording)[:, start:stop],
+    channels = np.atleast_2d(recording)
+    source = PatchedSource(
+        lambda start, stop: channels[:, start:stop],
+        length=channels.shape[1],
+        channels=len(channels),
+    )
+    done = mend_regions(
+        source,
         checked_regions(regions),
-        length=recording.shape[-1],
-        channels=len(samples),
         sr=sr,
         options=options or RegionOptions(),
         rng=np.random.default_rng(rng),
-    ):
-        jobs.append(mend.job)
-        samples[mend.job.channel, mend.job.start : mend.job.stop] = mend.samples
-    return Repair(samples.reshape(recording.shape), sr, tuple(jobs))
+    )
+    jobs, patches = by_channel(done)
+    samples = np.array(channels, np.result_type(recording.dtype, np.float32))
+    for patch in patches:
+        overlay(samples[patch.channel], 0, [patch])
+    return Repair(samples.reshape(recording.shape), sr, jobs)
 
 
 def repair_cells(
@@ -289,6 +294,12 @@ def checked_regions(regions: Region | Sequence[Region]) -> list[Region]:
         if not isinstance(region, Region):
             raise ParameterError(f"damaged holds {region!r}: give regions, such as Region(1, 1.2).")
     return list(regions)
+
+
+def by_channel(done: Iterable[tuple[Job, Patch]]) -> tuple[tuple[Job, ...], list[Patch]]:
+    """Sort jobs and their patches by channel; the order within each stays."""
+    pairs = sorted(done, key=lambda pair: pair[0].channel)
+    return tuple(job for job, _ in pairs), [patch for _, patch in pairs]
 
 
 def samples_touched(mask: Mask, stft: STFT, length: int) -> NDArray[np.bool_]:

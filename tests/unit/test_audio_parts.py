@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from spectramend.audio import Patch, inspect, read, read_part, write_patched
 from spectramend.audio.containers import find_layout
-from spectramend.audio.reading import BLOCK
+from spectramend.audio.decoder import BLOCK
 from spectramend.errors import AudioError, FileError, ParameterError
 
 SR = 22050

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from spectramend.audio import FileInfo, Patch, inspect, read_part, write_patched
 from spectramend.audio.containers import WIDTHS
-from spectramend.audio.reading import BLOCK
+from spectramend.audio.decoder import BLOCK
 from spectramend.audio.targets import LARGEST, predicted_bytes
 from spectramend.errors import AudioError, FileError, ParameterError, SpectramendError
 

@@ -1,7 +1,8 @@
 """Recordings as files: the only package that knows file formats."""
 
-from spectramend.audio.patching import Patch, PatchReport, write_patched
-from spectramend.audio.reading import FileInfo, inspect, read_part
+from spectramend.audio.patched import Patch, PatchedSource, overlay
+from spectramend.audio.patching import PatchReport, write_patched
+from spectramend.audio.reading import FileInfo, Reader, inspect, read_part
 from spectramend.audio.recordings import Audio, read, read_same_rate, recordings_in, write
 from spectramend.audio.targets import choose_target, usual_ending
 
@@ -10,8 +11,11 @@ __all__ = [
     "FileInfo",
     "Patch",
     "PatchReport",
+    "PatchedSource",
+    "Reader",
     "choose_target",
     "inspect",
+    "overlay",
     "read",
     "read_part",
     "read_same_rate",

@@ -6,19 +6,18 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spectramend.audio.decoder import opened, reason
 from spectramend.audio.flac import copy_with_metadata
-from spectramend.audio.reading import FileInfo, blocks, inspect, opened, reason
+from spectramend.audio.patched import Patch, PatchedSource
+from spectramend.audio.reading import FileInfo, Reader, inspect, pieces
 from spectramend.audio.samples import FLOATS, quantize
 from spectramend.audio.targets import EXACT, Target, bits_of
 from spectramend.errors import AudioError, FileError, ParameterError
-
-if TYPE_CHECKING:
-    from spectramend.audio.patching import Patch
 
 TEXT_ONLY = "Of what is not sound, only text tags such as title and artist are kept."
 FLOATING = {*FLOATS, "VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III"}
@@ -81,12 +80,14 @@ def _encode(
     info: FileInfo, file: Path, target: Path, patches: Sequence[Patch], choice: Target
 ) -> tuple[int, list[str]]:
     """Code sound and text tags; count what is limited, and name tags that are lost."""
-    clipped, place = 0, 0
-    with _writing(file, target, info, choice) as out:
+    clipped = 0
+    with _writing(file, target, info, choice) as out, Reader(info, kept=0) as reader:
         lost = _copy_tags(info, out)
-        for block in blocks(info):
-            clipped += _write(out, _patched(block, place, patches), choice.subtype, target)
-            place += block.shape[1]
+        source = PatchedSource(
+            reader.read, length=info.length, channels=info.channels, patches=patches
+        )
+        for start, stop in pieces(0, info.length):
+            clipped += _write(out, source.read(start, stop), choice.subtype, target)
     return clipped, lost
 
 
@@ -107,19 +108,6 @@ def _writing(file: Path, target: Path, info: FileInfo, choice: Target) -> Iterat
             yield stream
     except (soundfile.SoundFileError, TypeError, AssertionError) as error:
         raise AudioError(f"{target}: cannot be written: {reason(error)}.") from None
-
-
-def _patched(
-    block: NDArray[np.float64], place: int, patches: Sequence[Patch]
-) -> NDArray[np.float64]:
-    """Give a piece that begins at `place`, with what is replaced in it."""
-    x = block.copy()
-    for patch in patches:
-        first, last = max(patch.start, place), min(patch.stop, place + x.shape[1])
-        if first < last:
-            new = patch.samples[first - patch.start : last - patch.start]
-            x[patch.channel, first - place : last - place] = new
-    return x
 
 
 def _write(out: Any, x: NDArray[np.float64], subtype: str, target: Path) -> int:

@@ -11,39 +11,16 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spectramend.audio.containers import Layout
+from spectramend.audio.decoder import BLOCK
 from spectramend.audio.encoding import encode_anew
-from spectramend.audio.reading import BLOCK, FileInfo
+from spectramend.audio.patched import Patch
+from spectramend.audio.reading import FileInfo
 from spectramend.audio.samples import encode
 from spectramend.audio.targets import choose_target
 from spectramend.errors import AudioError, ParameterError
 from spectramend.files import check_input, whole_file
-
-
-@dataclass(frozen=True, eq=False)
-class Patch:
-    """New samples for a stretch of one channel.
-
-    Parameters
-    ----------
-    channel : int
-        The channel, from 0.
-    start : int
-        The first sample that is replaced.
-    samples : ndarray [shape=(n,), float64]
-        What takes its place and that of those that follow, full scale at ±1.
-    """
-
-    channel: int
-    start: int
-    samples: NDArray[np.float64]
-
-    @property
-    def stop(self) -> int:
-        """The first sample that stays."""
-        return self.start + len(self.samples)
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import threading
+from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -15,19 +14,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectramend.audio.containers import WIDTHS, Layout, find_layout
+from spectramend.audio.decoder import (
+    BLOCK,
+    decoded,
+    decoding,
+    go_from_start,
+    go_to,
+    open_stream,
+    opened,
+    skip,
+)
 from spectramend.audio.samples import decode
 from spectramend.errors import AudioError, FileError, ParameterError
 from spectramend.files import check_input
 
-BLOCK = 1 << 16  # samples of each channel that are held at once
 PREROLL = 1 << 18  # samples that a lossy decoder reads before a part
-UNSEEKABLE = {"PAF", "SDS"}  # libsndfile does not say so
-# What mpg123 has no part in, the decoder that writes to the terminal: names, and how files begin.
-SILENT = {"FLAC", "OGG", "AIFF", "CAF", b"fLaC", b"OggS", b"FORM", b"caff"}
+GRID = 1 << 12  # samples of each channel that are kept, or not, together
+KEPT = 1 << 21  # samples of all channels that are kept: 16 MiB
 LOSSLESS = {*WIDTHS, "ALAC_16", "ALAC_20", "ALAC_24", "ALAC_32"}
 UNKNOWN_FRAMES = 1 << 36  # and more: what FLAC cannot even say
-
-_stderr = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -125,135 +130,158 @@ def inspect(path: str | os.PathLike[str], *, salvage: bool = False) -> FileInfo:
     return info
 
 
-def read_part(info: FileInfo, start: int, stop: int) -> NDArray[np.float64]:
-    """Read a part of a recording, and nothing else of it.
+class Reader:
+    """A recording that is opened once and read in parts; those read last are kept.
 
     Parameters
     ----------
     info : FileInfo
         The recording, from `inspect`.
-    start, stop : int
-        The first sample of the part, and the first after it.
-
-    Returns
-    -------
-    ndarray [shape=(channels, stop - start), float64]
-        Samples, full scale at ±1; NaN and infinite ones of a float file are as they are.
+    kept : int, >= 0
+        Samples of all channels together that are kept at most. A part that has more is not.
 
     Raises
     ------
-    ParameterError
-        If the part does not lie in the recording.
     AudioError
-        If the file cannot be decoded, or has become shorter.
+        If the file cannot be decoded.
     FileError
-        If the file is gone.
+        If it is gone.
     """
-    if not 0 <= start <= stop <= info.length:
-        raise ParameterError(
-            f"samples {start} to {stop} are not in {info.path}, which has {info.length}."
-        )
-    check_input(info.path)
-    layout = info.layout
-    if layout is None:
-        with opened(info.path) as stream:
-            # What a decoder gives right after a jump is not always what it gives in passing.
-            before = min(start, PREROLL) if info.lossy else 0
-            _skip(stream, start - before)
-            x = _decoded(stream, before + stop - start)[before:]
-    else:
-        with info.path.open("rb") as file:
-            file.seek(layout.offset + start * layout.frame)
-            raw = file.read((stop - start) * layout.frame)
-        raw = raw[: len(raw) - len(raw) % layout.frame]
-        x = decode(raw, layout.subtype, layout.big_endian).reshape(-1, info.channels)
-    if len(x) != stop - start:
-        raise _too_short(info, stop)
-    return np.ascontiguousarray(x.T)
+
+    def __init__(self, info: FileInfo, *, kept: int = KEPT) -> None:
+        self.info = info
+        self._most = kept // (info.channels * GRID)
+        # Parts of GRID samples by their number, the one used last being the last.
+        self._parts: OrderedDict[int, NDArray[np.float64]] = OrderedDict()
+        self._seekable = True
+        self._place = 0  # of the decoder
+        self._open()
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stream.close()
+
+    def read(self, start: int, stop: int) -> NDArray[np.float64]:
+        """Read a part.
+
+        Parameters
+        ----------
+        start, stop : int
+            The first sample of the part, and the first after it.
+
+        Returns
+        -------
+        ndarray [shape=(channels, stop - start), float64]
+            Samples, full scale at ±1; NaN and infinite ones of a float file are as they are.
+
+        Raises
+        ------
+        ParameterError
+            If the part does not lie in the recording.
+        AudioError
+            If the file cannot be decoded, or has become shorter.
+        """
+        if not 0 <= start <= stop <= self.info.length:
+            raise ParameterError(
+                f"samples {start} to {stop} are not in {self.info.path}, which has "
+                f"{self.info.length}."
+            )
+        numbers = range(start // GRID, -(-stop // GRID))
+        if len(numbers) > self._most:
+            return self._load(start, stop)
+        self._fetch([number for number in numbers if number not in self._parts])
+        x = np.empty((self.info.channels, stop - start))
+        for number in numbers:
+            self._parts.move_to_end(number)
+            part, offset = self._parts[number], number * GRID
+            first, last = max(start, offset), min(stop, offset + GRID)
+            x[:, first - start : last - start] = part[:, first - offset : last - offset]
+        while len(self._parts) > self._most:
+            self._parts.popitem(last=False)
+        return x
+
+    def _fetch(self, numbers: list[int]) -> None:
+        """Load parts and keep them, such as follow each other at once."""
+        breaks = [i for i in range(1, len(numbers)) if numbers[i] > numbers[i - 1] + 1]
+        for a, b in pairwise([0, *breaks, len(numbers)]):
+            if a == b:
+                continue
+            end = min((numbers[b - 1] + 1) * GRID, self.info.length)
+            for start, stop in pieces(numbers[a] * GRID, end):
+                x = self._load(start, stop)
+                for first in range(start, stop, GRID):
+                    self._parts[first // GRID] = x[:, first - start : first - start + GRID].copy()
+
+    def _load(self, start: int, stop: int) -> NDArray[np.float64]:
+        """Decode a part [shape=(channels, stop - start)]."""
+        layout = self.info.layout
+        if layout is None:
+            with decoding(self.info.path):
+                x = self._decode(start, stop)
+        else:
+            self._stream.seek(layout.offset + start * layout.frame)
+            raw = self._stream.read((stop - start) * layout.frame)
+            raw = raw[: len(raw) - len(raw) % layout.frame]
+            x = decode(raw, layout.subtype, layout.big_endian).reshape(-1, layout.channels)
+        if len(x) != stop - start:
+            raise AudioError(
+                f"{self.info.path}: ends before sample {stop}: it is damaged, or was changed."
+            )
+        return np.ascontiguousarray(x.T)
+
+    def _decode(self, start: int, stop: int) -> NDArray[np.float64]:
+        """Decode a part with libsndfile, (n, channels), in passing or after a jump."""
+        # What a decoder gives right after a jump is not always what it gives in passing; and the
+        # end of an Opus file must not be a short piece.
+        preroll = min(start, PREROLL) if self.info.lossy else 0
+        place = self._place if start - preroll <= self._place <= start else start - preroll
+        if stop > self.info.length - BLOCK // 2 and stop - place < BLOCK // 2:
+            place = start - preroll
+        self._go_to(place)
+        self._place = -1  # nobody knows where, if decoding fails
+        x = decoded(self._stream, stop - place)
+        self._place = place + len(x)
+        return x[start - place :]
+
+    def _go_to(self, place: int) -> None:
+        """Go to a sample; what can be read only from the beginning on is decoded up to there."""
+        if place == self._place or (self._seekable and go_to(self._stream, place)):
+            self._place = place
+            return
+        if self._seekable or not 0 <= self._place <= place:  # after a failure it is anywhere
+            self._seekable = False
+            self._stream.close()
+            self._open()
+        skip(self._stream, place - self._place)
+        self._place = place
+
+    def _open(self) -> None:
+        """Open the file at its first sample."""
+        check_input(self.info.path)
+        self._place = 0
+        if self.info.layout is not None:
+            self._stream: Any = self.info.path.open("rb")
+            return
+        with decoding(self.info.path):
+            self._stream = open_stream(self.info.path)
+        if self._stream.channels != self.info.channels:
+            raise AudioError(
+                f"{self.info.path}: was changed: it has {self._stream.channels} channels."
+            )
 
 
-def blocks(info: FileInfo) -> Iterator[NDArray[np.float64]]:
-    """Read a whole recording piece by piece.
-
-    Parameters
-    ----------
-    info : FileInfo
-        The recording, from `inspect`.
-
-    Yields
-    ------
-    ndarray [shape=(channels, n), float64]
-        The next samples.
-    """
-    # The last piece is long: libsndfile decodes the end of an Opus file wrongly in short ones.
-    stops = [0, *range(BLOCK, info.length - BLOCK // 2, BLOCK), info.length]
-    if info.layout is not None:
-        for start, stop in pairwise(stops):
-            yield read_part(info, start, stop)
-        return
-    with opened(info.path) as stream:
-        for start, stop in pairwise(stops):
-            x = _decoded(stream, stop - start)
-            if len(x) != stop - start:
-                raise _too_short(info, stop)
-            yield x.T
+def read_part(info: FileInfo, start: int, stop: int) -> NDArray[np.float64]:
+    """Read a part of a recording, and nothing else of it, as `Reader.read` does."""
+    with Reader(info, kept=0) as reader:
+        return reader.read(start, stop)
 
 
-@contextmanager
-def opened(path: Path) -> Iterator[Any]:
-    """Open a recording with libsndfile, whose errors become one line.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Yields
-    ------
-    SoundFile
-        The recording.
-
-    Raises
-    ------
-    AudioError
-        If it cannot be decoded.
-    """
-    import soundfile
-
-    try:
-        with _quiet(_magic(path) not in SILENT):
-            stream = soundfile.SoundFile(path)
-        with stream:
-            yield stream
-    except (soundfile.SoundFileError, TypeError, ValueError, MemoryError, AssertionError) as error:
-        raise AudioError(f"{path}: cannot be read as audio: {reason(error)}.") from None
-
-
-def _too_short(info: FileInfo, stop: int) -> AudioError:
-    """Give the error for a part that is not there, though it should be."""
-    return AudioError(f"{info.path}: ends before sample {stop}: it is damaged, or was changed.")
-
-
-def _magic(path: Path) -> bytes:
-    """Read how a file begins."""
-    with path.open("rb") as stream:
-        return stream.read(4)
-
-
-def reason(error: Exception) -> str:
-    """Give what libsndfile says, without the name of the file.
-
-    Parameters
-    ----------
-    error : Exception
-        What it raised.
-
-    Returns
-    -------
-    str
-        A line without a full stop.
-    """
-    return " ".join(str(error).rsplit(": ", 1)[-1].split()).rstrip(".") or type(error).__name__
+def pieces(start: int, stop: int) -> Iterator[tuple[int, int]]:
+    """Divide a part into pieces of about `BLOCK` samples, the last one not much shorter."""
+    # libsndfile decodes the end of an Opus file wrongly in short pieces.
+    return pairwise([start, *range(start + BLOCK, stop - BLOCK // 2, BLOCK), stop])
 
 
 def is_truncated(path: Path) -> bool:
@@ -297,35 +325,10 @@ def _reaches(stream: Any, frames: int) -> bool:
     if frames == 0:
         return True
     try:
-        _skip(stream, frames - 1)
-        return len(_decoded(stream, 1)) == 1
+        go_from_start(stream, frames - 1)
+        return len(decoded(stream, 1)) == 1
     except soundfile.SoundFileError:
         return False
-
-
-def _skip(stream: Any, n: int) -> None:
-    """Go to a sample; some codings can be read only from the beginning on."""
-    import soundfile
-
-    if n == 0:
-        return
-    try:
-        if stream.format not in UNSEEKABLE:
-            with _quiet(stream.format not in SILENT):
-                stream.seek(n)
-            return
-    except soundfile.SoundFileError:
-        pass
-    while n > 0:
-        read = len(_decoded(stream, min(n, BLOCK)))
-        n = n - read if read else 0
-
-
-def _decoded(stream: Any, n: int) -> NDArray[np.float64]:
-    """Decode the next samples, (n, channels), or as many as there are."""
-    with _quiet(stream.format not in SILENT):
-        x: NDArray[np.float64] = stream.read(n, dtype="float64", always_2d=True)
-    return x
 
 
 def _count(source: Path, promised: int) -> int:
@@ -335,30 +338,10 @@ def _count(source: Path, promised: int) -> int:
     there = 0
     for step in (BLOCK, 64):
         with opened(source) as stream:
-            _skip(stream, there)
+            go_from_start(stream, there)
             try:
-                while n := len(_decoded(stream, min(step, promised - there))):
+                while n := len(decoded(stream, min(step, promised - there))):
                     there += n
             except soundfile.SoundFileError:
                 continue
     return there
-
-
-@contextmanager
-def _quiet(loud: bool) -> Iterator[None]:
-    """Keep off the terminal what a loud decoder writes to it; it cannot be told not to."""
-    if not loud:
-        yield
-        return
-    with _stderr, open(os.devnull, "wb") as nowhere:
-        try:
-            kept = os.dup(2)
-        except OSError:  # there is no such stream
-            yield
-            return
-        os.dup2(nowhere.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)

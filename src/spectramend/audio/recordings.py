@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramend.audio.reading import is_truncated, reason
+from spectramend.audio.decoder import reason
+from spectramend.audio.reading import is_truncated
 from spectramend.errors import AudioError, FileError, ParameterError
 from spectramend.files import Source, check_input, whole_file
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spectramend.detection import clicks, clipping, dropouts, weighing
+from spectramend.detection.dropouts import LOOKBACK as LOOKBACK
 from spectramend.detection.spans import Span, SpanSet, apart, join, runs
 from spectramend.errors import ParameterError
 from spectramend.regions import Region

@@ -29,6 +29,7 @@ PACKET_S = (0.004, 0.1)  # shortest and longest packet
 MOST_PACKETS = 6.5  # a good packet is repeated so often at most
 WINDOW = 8  # samples that are hashed
 DISTINCT = 6  # a repeated packet holds at least so many values
+LOOKBACK = 4  # lengths of a region before it that `copied_share` looks at: two lags of two lengths
 
 
 def flat_runs(x: NDArray[np.float64], shortest: int) -> list[Span]:
