@@ -12,27 +12,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spectramend.consistency import Recovery
 from spectramend.dictionary import Dictionary, as_dictionaries
 from spectramend.errors import ParameterError
+from spectramend.inpaint_options import InpaintOptions
 from spectramend.masks import Mask
-from spectramend.model import Fit, TargetModel, fit_model, model_occluded
+from spectramend.model import fit_model, model_occluded
 from spectramend.nmf import Factorization
 from spectramend.nmf.iteration import Status
 from spectramend.nmf.solve import RngLike
 from spectramend.posterior import hidden_cells, in_units_of, posterior_moments
 from spectramend.stft import STFT
-from spectramend.synthesis import Phase, complete, recover_missing, restore_signal
+from spectramend.synthesis import complete, recover_missing, restore_signal
 
-Fill: TypeAlias = Literal["hidden", "everywhere"]
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
-SMOOTH = {"missing": 0.0, "occluded": 0.8}  # of the activations in time
-LITTLE, TRUSTED = 1.0, 0.9  # percent of reliable cells, and confidence, under which to say so
+    from spectramend.inpaint_options import InpaintKeywords
+
+# Percent of reliable cells, and mean confidence (0 to 1), under which notes say so: engineering
+# choices, seen in the notes only.
+LITTLE, TRUSTED = 1.0, 0.9
 
 
 @dataclass(frozen=True)
@@ -78,15 +82,8 @@ def inpaint(
     sr: int,
     length: int,
     dictionary: Dictionary | Sequence[Dictionary] | None = None,
-    keep_reliable: bool = False,
-    fill: Fill = "hidden",
-    phase: Phase = "auto",
-    penalty: float = 0.0,
-    smooth: float | None = None,
-    max_iter: int = 100,
-    tol: float = 1e-4,
-    phase_iter: int = 50,
     rng: RngLike = None,
+    **options: Unpack[InpaintKeywords],
 ) -> Inpainting:
     """Restore the hidden cells of a spectrum.
 
@@ -106,32 +103,11 @@ def inpaint(
         Spectra to build the hidden cells from; learned from the reliable cells of `X` if None.
         Several of one kind, trained on the same material from other seeds, do a little better
         together than one.
-    keep_reliable : bool
-        Keep reliable cells exactly. Where the damage is *occluded* they hold some of the interferer
-        and are corrected a little otherwise; where it is *missing*, or other phases than those of
-        the posterior are asked for, they are always kept.
-    fill : {"hidden", "everywhere"}
-        Fill the hidden cells, or take the model in every cell as the notebook did.
-    phase : {"auto", "posterior", "griffin-lim", "mix"}
-        Phases of the cells that are filled: those of the signal that agrees best with the posterior
-        of all cells; by fast Griffin-Lim in which reliable cells stay fixed; or those of `X`, which
-        exist only where the damage is *occluded*. ``"auto"`` is ``"posterior"`` where hidden cells
-        are filled, ``"griffin-lim"`` elsewhere. If the damage is *missing*, ``"posterior"`` also
-        recovers all samples that the reliable cells determine; Griffin-Lim is where it starts.
-    penalty : float, >= 0
-        L1 penalty on the activations, see `spectramend.nmf.fit`.
-    smooth : float, 0 to 1, optional
-        Smoothness of the activations in time, see `spectramend.nmf.encode`; None is 0.8 where the
-        damage is *occluded*, 0 where it is *missing*. Nothing is smoothed where the dictionary is
-        learned from `X`.
-    max_iter : int
-        Iterations of the fit at most.
-    tol : float
-        Relative decrease at which a fit that is not smoothed stops.
-    phase_iter : int
-        Iterations of Griffin-Lim.
     rng : int, Generator or None
         Source of random starts.
+    options : optional
+        ``keep_reliable, fill, phase, penalty, smooth, max_iter, tol, phase_iter``: the fields of
+        `spectramend.inpaint_options.InpaintOptions`.
 
     Returns
     -------
@@ -141,16 +117,21 @@ def inpaint(
     Raises
     ------
     ParameterError
-        If a value cannot work, or the mask hides everything.
+        If a value cannot work, an option has no effect, or the mask hides everything.
     MismatchError
         If spectrum, mask, dictionary and length do not fit together.
 
     Notes
     -----
-    Where the damage is *missing*, reliable cells are believed, and what they tell of hidden ones is
-    more than any model knows: a mask that hides cells here and there of the spectrum of a recording
-    brings that recording back, with all that was wrong with it. Hide all cells that damage
-    reaches, or give ``phase="griffin-lim"``, as `spectramend.repair` does.
+    Where the damage is *missing*, the result has all samples that the reliable cells determine
+    (`spectramend.consistency.recover`). Samples that only wholly hidden frames would determine are
+    gaps, and `spectramend.gaps.fill_gaps` fills them from the samples around; the model is fitted
+    for ``factorization`` alone if no frame is hidden in part. What else reliable cells leave open
+    agrees best with them and with the model.
+
+    Reliable cells are believed: a mask that hides cells here and there of the spectrum of a
+    recording brings that recording back, with all that was wrong with it. Hide all cells that
+    damage reaches, or give ``phase="griffin-lim"``, as `spectramend.repair` does.
 
     Examples
     --------
@@ -164,100 +145,90 @@ def inpaint(
     ((1000,), True)
     """
     spectrum = np.asarray(X)
-    voices = as_dictionaries(dictionary)
-    _check(spectrum, mask, voices, stft, sr, length, fill, phase)
+    dictionaries, how = as_dictionaries(dictionary), InpaintOptions(**options)
+    _check(spectrum, mask, stft, sr, length)
+    for one in dictionaries:
+        one.check_fits(stft=stft, sr=sr)
+    how.check_fits(mask, dictionaries)
     if mask.damage == "missing":
         spectrum = np.where(mask.observed, spectrum, 0)
-    if phase == "auto":
-        phase = "posterior" if fill == "hidden" else "griffin-lim"
     generator = np.random.default_rng(rng)
-    first = voices[0] if voices else None
+    first = dictionaries[0] if dictionaries else None
     quantity = "power" if first is None else first.quantity
-
     V = in_units_of(quantity, np.abs(spectrum) ** 2)
     hidden = hidden_cells(spectrum, mask, first)
-    how = Fit(penalty, SMOOTH[mask.damage] if smooth is None else smooth, max_iter, tol)
-    model: TargetModel | None = None
-    recovery: Recovery | None = None
-    if phase == "posterior" and mask.damage == "occluded" and spectrum.any():
-        window = sr / stft.hop_length
-        model = model_occluded(V, mask.observed, hidden, voices, how, window=window, rng=generator)
-        factorization = model.factorization
+    known = V, mask.observed, hidden, dictionaries, how.fit(mask)
+    if how.posterior and mask.damage == "occluded" and spectrum.any():
+        model = model_occluded(*known, window=sr / stft.hop_length, rng=generator)
+        factorization, notes = model.factorization, _notes_on_trust(model.confidence)
         samples, completed = restore_signal(
             spectrum,
             mask,
             posterior_moments(model.lam, hidden, quantity),
             background=model.background,
             confidence=model.confidence,
-            keep_reliable=keep_reliable,
+            keep_reliable=bool(how.keep_reliable),
             stft=stft,
             length=length,
         )
     else:
-        lam, factorization = fit_model(V, mask.observed, hidden, voices, how, rng=generator)
-        if not spectrum.any():  # silence: there is no level at which to fill anything
-            samples, completed = stft.inverse(spectrum, length=length), spectrum
-        else:
-            if fill == "everywhere":
-                power = lam if quantity == "power" else lam**2
-            else:
-                power = posterior_moments(lam, hidden, quantity).typical
-            samples, completed = complete(
-                spectrum,
-                np.sqrt(power),
-                np.zeros_like(mask.observed) if fill == "everywhere" else mask.observed,
-                phase="griffin-lim" if phase == "posterior" else phase,
-                stft=stft,
-                length=length,
-                n_iter=phase_iter,
-                rng=generator,
-            )
-            if phase == "posterior" and not mask.observed.all():
-                samples, completed, recovery = recover_missing(
-                    spectrum, completed, samples, mask.observed, stft=stft, length=length
-                )
-    notes = _notes(mask, factorization, model, recovery)
-    return Inpainting(samples, completed, factorization, factorization.status, notes, sr)
+        lam, factorization = fit_model(*known, rng=generator)
+        if how.fill == "everywhere":
+            power = lam if quantity == "power" else lam**2
+        elif spectrum.any():
+            power = posterior_moments(lam, hidden, quantity).typical
+        else:  # silence: there is no level at which to fill anything
+            power = np.zeros_like(V)
+        samples, completed, notes = _fill(
+            spectrum, np.sqrt(power), mask, how, stft=stft, length=length, rng=generator
+        )
+    notes = _notes(mask, factorization) + notes
+    return Inpainting(samples, completed, factorization, factorization.status, tuple(notes), sr)
 
 
-def _check(
-    X: NDArray[Any],
-    mask: Mask,
-    voices: Sequence[Dictionary],
-    stft: STFT,
-    sr: int,
-    length: int,
-    fill: str,
-    phase: str,
-) -> None:
-    """Refuse what does not fit together."""
+def _check(X: NDArray[Any], mask: Mask, stft: STFT, sr: int, length: int) -> None:
+    """Refuse a spectrum and a mask that do not fit together."""
     if X.ndim != 2 or X.dtype.kind != "c":
         raise ParameterError(
             f"X has shape {X.shape} and dtype {X.dtype}: give a complex spectrum (F, N)."
         )
     mask.check_fits(X, stft=stft, sr=sr)
     stft.check_shape(X, length)
-    for voice in voices:
-        voice.check_fits(stft=stft, sr=sr)
     if not mask.observed.any():
         raise ParameterError("the mask hides everything: nothing is left to build on.")
     read = X if mask.damage == "occluded" else X[mask.observed]
     if not np.isfinite(read).all():
         raise ParameterError("X has NaN or infinite cells: hide them in a mask of missing cells.")
-    if fill not in ("hidden", "everywhere"):
-        raise ParameterError(f"fill={fill!r}: give 'hidden' or 'everywhere'.")
-    if phase not in ("auto", "posterior", "griffin-lim", "mix"):
-        raise ParameterError(f"phase={phase!r}: give 'auto', 'posterior', 'griffin-lim' or 'mix'.")
-    if phase == "mix" and mask.damage == "missing":
-        raise ParameterError("phase='mix': missing cells have no phase; give 'griffin-lim'.")
-    if phase == "posterior" and fill == "everywhere":
-        raise ParameterError("phase='posterior' fills hidden cells: give fill='hidden'.")
 
 
-def _notes(
-    mask: Mask, factorization: Factorization, model: TargetModel | None, recovery: Recovery | None
-) -> tuple[str, ...]:
-    """Say in a sentence each what a caller should know."""
+def _fill(
+    X: NDArray[Any],
+    magnitude: NDArray[Any],
+    mask: Mask,
+    how: InpaintOptions,
+    *,
+    stft: STFT,
+    length: int,
+    rng: np.random.Generator,
+) -> tuple[NDArray[Any], NDArray[Any], list[str]]:
+    """Fill cells of given magnitudes [shape=(F, N)]: samples, spectrum, and notes."""
+    everywhere = how.fill == "everywhere"
+    if not X.any() or (mask.observed.all() and not everywhere):
+        return stft.inverse(X, length=length), X, []
+    search: dict[str, Any] = {"stft": stft, "length": length, "n_iter": how.n_iter, "rng": rng}
+    if how.posterior:
+        found = recover_missing(X, magnitude, mask.observed, **search)
+        notes = [f"{100 * found.known.mean():.3g} % of the samples follow from the reliable cells."]
+        if filled := int(found.filled.sum()):
+            notes.append(f"samples that only wholly hidden frames hold, filled as gaps: {filled}.")
+        return found.samples, found.spectrum, notes
+    keeps = np.zeros_like(mask.observed) if everywhere else mask.observed
+    phase = "griffin-lim" if how.phase == "auto" else how.phase
+    return *complete(X, magnitude, keeps, phase=phase, **search), []
+
+
+def _notes(mask: Mask, factorization: Factorization) -> list[str]:
+    """Say what a caller should know of the mask."""
     notes = []
     reliable = 100 * float(mask.observed.mean())
     if reliable < LITTLE:
@@ -267,12 +238,15 @@ def _notes(
         notes.append(
             f"{unseen} frames are wholly hidden: their model is carried across from neighbours."
         )
-    if recovery is not None:
-        known = 100 * float(recovery.known.mean())
-        notes.append(f"{known:.3g} % of the samples follow from the reliable cells.")
-    if model is not None and (trust := float(model.confidence.mean())) < TRUSTED:
-        notes.append(
-            f"the dictionary explains the reliable cells badly: {100 * (1 - trust):.0f} % of the "
-            f"result is the bare mask. Is it of this voice?"
-        )
-    return tuple(notes)
+    return notes
+
+
+def _notes_on_trust(confidence: NDArray[Any]) -> list[str]:
+    """Say whether the dictionary explains the reliable cells [shape=(N,), 0 to 1]."""
+    trust = float(confidence.mean())
+    if trust >= TRUSTED:
+        return []
+    return [
+        f"the dictionary explains the reliable cells badly: {100 * (1 - trust):.0f} % of the "
+        f"result is the bare mask. Is it of this voice?"
+    ]

@@ -263,7 +263,7 @@ def repair_cells(
             sr=sr,
             length=length,
             dictionary=options.dictionary,
-            keep_reliable=options.keep_reliable,
+            keep_reliable=options.keep_reliable or None,
             phase=phase,
             rng=generator,
         )

@@ -8,12 +8,13 @@ phases together where there is nothing but magnitudes. Where the damage is *miss
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramend.consistency import MAX_CONDITION, Prior, Recovery, recover
+from spectramend.consistency import MAX_CONDITION, Prior, determined_samples, recover
+from spectramend.gaps import fill_gaps
 from spectramend.masks import Mask
 from spectramend.phase import consistent_mean, griffin_lim, unit_phase
 from spectramend.posterior import Moments
@@ -194,54 +195,79 @@ def complete(
     return stft.inverse(Y, length=length), Y
 
 
+class RecoveredSignal(NamedTuple):
+    """A signal [shape=(length,)], its spectrum [shape=(F, N)], and where its samples come from.
+
+    The reliable cells determine `known` samples, gap models fill `filled` ones [shape=(length,),
+    bool], and others agree best with the reliable cells and the model.
+    """
+
+    samples: NDArray[Any]
+    spectrum: NDArray[Any]
+    known: NDArray[np.bool_]
+    filled: NDArray[np.bool_]
+
+
 def recover_missing(
     X: NDArray[Any],
-    guess: NDArray[Any],
-    first: NDArray[Any],
+    magnitude: NDArray[Any],
     observed: NDArray[np.bool_],
     *,
     stft: STFT,
     length: int,
-) -> tuple[NDArray[Any], NDArray[Any], Recovery]:
-    """Find what reliable cells determine, and the signal that agrees best with them elsewhere.
+    n_iter: int,
+    rng: np.random.Generator,
+) -> RecoveredSignal:
+    """Find what reliable cells determine, and fill the rest.
 
     Parameters
     ----------
     X : ndarray [shape=(F, N), complex]
-        Spectrum; hidden cells are not looked at.
-    guess : ndarray [shape=(F, N), complex]
-        A completed spectrum. The power of its hidden cells is taken for their variance; it is the
-        model that says it, while its phases are believed no more than any other.
-    first : ndarray [shape=(length,)]
-        A signal to start from.
+        Spectrum; hidden cells are 0.
+    magnitude : ndarray [shape=(F, N), >= 0]
+        Magnitudes of hidden cells, by the model. Looked at where a frame is hidden in part.
     observed : ndarray [shape=(F, N), bool]
         Reliable cells.
     stft : STFT
         The transform.
     length : int
         Samples of the signal.
+    n_iter : int
+        Iterations of Griffin-Lim, with which the search for a signal begins.
+    rng : Generator
+        Source of random phases.
 
     Returns
     -------
-    samples : ndarray [shape=(length,)]
-        The signal.
-    spectrum : ndarray [shape=(F, N), complex]
-        The spectrum of that signal; reliable cells keep their value.
-    recovery : Recovery
-        What is known of the samples.
+    RecoveredSignal
+        The signal; in its spectrum reliable cells keep their value. Samples that no frame but
+        wholly hidden ones would determine are filled as gaps (`spectramend.gaps.fill_gaps`).
     """
-    P = np.abs(guess).astype(np.float64) ** 2
-    variance = np.maximum(P, LEAST_VARIANCE * P.max())
+    some = observed.any(axis=0)
+    max_condition = SINGLE_CONDITION if X.dtype == np.complex64 else MAX_CONDITION
+    seen = np.broadcast_to(some, observed.shape)
+    gap = ~determined_samples(seen, stft=stft, length=length, max_condition=max_condition).known
+    prior = guess = None
+    if gap.all() or not np.array_equal(observed, seen):
+        guess, Y = complete(
+            X, magnitude, observed, phase="griffin-lim", stft=stft, length=length, n_iter=n_iter,
+            rng=rng,
+        )  # fmt: skip
+        P = np.abs(Y).astype(np.float64) ** 2
+        variance = np.maximum(P, LEAST_VARIANCE * P.max())
+        prior = Prior(0.0, variance, NOISE * float(np.median(variance[observed])))
     found = recover(
         X,
         observed,
         stft=stft,
         length=length,
-        prior=Prior(0.0, variance, NOISE * float(np.median(variance[observed]))),
-        guess=first,
-        max_condition=SINGLE_CONDITION if X.dtype == np.complex64 else MAX_CONDITION,
+        prior=prior,
+        guess=guess,
+        max_condition=max_condition,
         max_iter=ITERATIONS,
     )
-    samples = found.samples.astype(first.dtype)
+    if gap.all():
+        gap = np.zeros_like(gap)
+    samples = fill_gaps(found.samples, gap).astype(X.real.dtype)
     spectrum = np.where(observed, X, stft.forward(samples)).astype(X.dtype)
-    return samples, spectrum, found
+    return RecoveredSignal(samples, spectrum, found.known, gap)

@@ -32,6 +32,7 @@ LAYERS = [
     {"posterior"},
     {"chain", "synthesis"},
     {"model", "separation"},
+    {"inpaint_options"},
     {"inpainting"},
     {"detection"},
     {"repair_types"},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from spectramend import STFT, Dictionary, Inpainting, Mask, inpaint
 from spectramend.consistency import recover
 from spectramend.errors import MismatchError, ParameterError
+from spectramend.gaps import fill_gaps
+from spectramend.inpaint_options import InpaintKeywords, InpaintOptions
 from spectramend.model import bend
 from spectramend.nmf import Bounded, encode
 from spectramend.phase import inconsistency
@@ -179,6 +181,7 @@ def test_wholly_hidden_frames_are_carried_across_and_said_so() -> None:
     assert out.notes == (
         "3 frames are wholly hidden: their model is carried across from neighbours.",
         "100 % of the samples follow from the reliable cells.",
+        "samples that only wholly hidden frames hold, filled as gaps: 1.",
     )
     H = out.factorization.H
     log_middle = (np.log(H[:, 19]) + np.log(H[:, 23])) / 2
@@ -252,7 +255,7 @@ SPOILED = np.where(OBSERVED, X, np.nan)
             ParameterError,
             "give fill='hidden'",
         ),
-        ({"phase_iter": -1}, ParameterError, "n_iter=-1"),
+        ({"phase_iter": -1}, ParameterError, "phase_iter=-1: give at least 0"),
         ({"smooth": -0.1}, ParameterError, "smooth=-0.1"),
         ({"penalty": -1.0}, ParameterError, "penalty=-1.0"),
     ],
@@ -262,6 +265,32 @@ def test_bad_values_are_refused(
 ) -> None:
     with pytest.raises(error, match=message):
         run(**changes)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"keep_reliable": False}, "keep_reliable=False: reliable cells are corrected only"),
+        (
+            {"keep_reliable": False, "mask": OCCLUDED, "phase": "mix"},
+            "keep_reliable=False: reliable cells are corrected only",
+        ),
+        ({"keep_reliable": True, "fill": "everywhere"}, "fill='everywhere' replaces reliable"),
+        ({"smooth": 0.5, "dictionary": None}, "smooth=0.5: nothing is smoothed"),
+        ({"tol": 1e-3, "mask": OCCLUDED}, "tol=0.001: a smoothed fit does all its iterations"),
+        ({"phase_iter": 9, "mask": OCCLUDED, "phase": "mix"}, "phase='mix' does not iterate"),
+        ({"phase_iter": 9, "mask": OCCLUDED}, "phase='posterior' does not iterate"),
+    ],
+)
+def test_options_without_an_effect_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ParameterError, match=message):
+        run(**options)
+
+
+def test_keywords_are_the_fields_of_the_options() -> None:
+    assert list(InpaintKeywords.__annotations__) == [f.name for f in fields(InpaintOptions)]
+    with pytest.raises(TypeError, match="phases"):
+        run(phases="mix")
 
 
 def test_the_chain_has_its_say_where_there_are_exemplars() -> None:
@@ -378,6 +407,40 @@ def test_what_they_leave_open_agrees_with_them(observed: NDArray[np.bool_]) -> N
     np.testing.assert_array_equal(out.spectrum[observed], X[observed])
     plain = run(mask=Mask(observed), dictionary=None, phase="griffin-lim")
     assert snr_db(out.samples) > snr_db(plain.samples) + 3
+
+
+@pytest.mark.parametrize("k", [4, 6])
+def test_samples_of_lost_columns_are_filled_as_gaps(k: int) -> None:
+    lost = columns(k)
+    found = recover(X, lost, stft=HANN, length=LENGTH)
+    expected = fill_gaps(found.samples, ~found.known)
+    for changes in ({"dictionary": None}, {"dictionary": VOICE}, {"rng": 3}):
+        out = run(np.where(lost, X, np.nan), Mask(lost), **changes)
+        np.testing.assert_array_equal(out.samples, expected)
+        assert out.notes[-1].endswith(f"filled as gaps: {np.count_nonzero(~found.known)}.")
+    np.testing.assert_array_equal(out.spectrum[lost], X[lost])
+    assert out.factorization.V_hat.shape == X.shape
+
+
+@pytest.mark.parametrize("part", [0.1, 0.5])
+def test_lost_columns_amid_scattered_cells_are_filled_as_gaps(part: float) -> None:
+    scattered = np.random.default_rng(2).random(X.shape) > part
+    observed = columns(6) & scattered
+    out = run(np.where(observed, X, np.nan), Mask(observed), dictionary=None)
+    np.testing.assert_array_equal(out.spectrum[observed], X[observed])
+    known = recover(X, observed, stft=HANN, length=LENGTH, max_iter=ITERATIONS).known
+    np.testing.assert_allclose(out.samples[known], X_SAMPLES[known], atol=1e-6)
+    alone = run(mask=Mask(columns(6)), dictionary=None)
+    assert snr_db(out.samples) > snr_db(alone.samples) - 3
+    assert out.notes[-1] == alone.notes[-1]
+
+
+def test_a_single_reliable_frame_gives_a_bounded_result() -> None:
+    observed = np.zeros_like(OBSERVED)
+    observed[:, 40] = True
+    out = run(mask=Mask(observed))
+    assert np.isfinite(out.samples).all()
+    assert np.abs(out.samples).max() < 3 * np.abs(X_SAMPLES).max()
 
 
 def test_ill_conditioned_samples_are_not_amplified_in_float32() -> None:

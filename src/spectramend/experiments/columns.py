@@ -24,8 +24,10 @@ from spectramend.experiments.conditions import Progress
 from spectramend.experiments.gaps import Recording
 from spectramend.experiments.lengths import Outcome, Result, read_published
 from spectramend.files import check_input
-from spectramend.gaps import fill_gaps, janssen
+from spectramend.gaps import janssen
 from spectramend.gaps.autoregression import runs_of
+from spectramend.inpainting import inpaint
+from spectramend.masks import Mask
 from spectramend.metrics import snr
 from spectramend.stft import STFT
 
@@ -181,9 +183,8 @@ def _consistency_janssen(X: NDArray[Any], observed: NDArray[np.bool_], length: i
 
 
 def _spectramend(X: NDArray[Any], observed: NDArray[np.bool_], length: int) -> NDArray[Any]:
-    """Recover what is determined, and fill the rest by default."""
-    found = recover(X, observed, stft=STFT_OF_PROTOCOL, length=length)
-    return fill_gaps(found.samples, ~found.known)
+    """Inpaint by default."""
+    return inpaint(X, Mask(observed), stft=STFT_OF_PROTOCOL, sr=SR, length=length).samples
 
 
 METHODS: dict[str, Method] = {
