@@ -22,33 +22,33 @@ is measured: known noise is recovered through the same mask, and condition[n] is
 of the rounding of float64, which is what (3) says where (2) holds, or the value of (3) for the
 diagonal of A, which is less than what (1) amplifies, if that is more.
 
-A prior says of hidden cells that they are mu with variance lambda, and of the reliable ones that
-they are X with variance eps. Samples that remain unknown then minimise, the known ones being fixed,
-
-    sum_reliable D |S x - X|**2 / eps  +  sum_hidden D |S x - mu|**2 / lambda,                   (4)
-
-which for complex Gaussian cells, real at 0 Hz and at the Nyquist frequency, is twice the negative
-logarithm of their density, up to a constant.
+A prior says what hidden cells are expected to be. Samples that remain unknown then minimise the
+weighted squares of `consistent_wiener`, (1) there, the known ones being fixed.
 
 References: D. W. Griffin and J. S. Lim, "Signal estimation from modified short-time Fourier
 transform", IEEE Trans. ASSP 32(2), 1984, eq. 6, which is (2) if all frames are reliable.
-M. R. Hestenes and E. Stiefel, J. Res. Natl. Bur. Stand. 49(6), 1952. J. Le Roux and E. Vincent,
-"Consistent Wiener filtering for audio source separation", IEEE Signal Processing Letters 20(3),
-2013, which has (4) with a variance for every cell and no sample fixed. C. Bekas,
-E. Kokiopoulou and Y. Saad, "An estimator for the diagonal of a matrix", Applied Numerical
+C. Bekas, E. Kokiopoulou and Y. Saad, "An estimator for the diagonal of a matrix", Applied Numerical
 Mathematics 57, 2007: known noise tells the diagonal of a matrix, here of the projector on what (1)
 leaves open.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spectramend.consistent_wiener import (
+    Prior,
+    as_signal,
+    coverage_of,
+    energy,
+    frequency_counts,
+    means_and_precisions,
+    minimise,
+)
 from spectramend.errors import MismatchError, ParameterError
 from spectramend.stft import STFT
 
@@ -68,41 +68,6 @@ class Determined(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Prior:
-    """What is believed of the cells, for (4).
-
-    Parameters
-    ----------
-    mean : array_like [shape=(F, N), complex] or complex
-        What each hidden cell is expected to be; reliable cells are not looked at.
-    variance : array_like [shape=(F, N), > 0] or float
-        How uncertain that is, ``E|z - mean|**2``; ``inf`` where nothing is believed.
-    noise : float, > 0
-        Variance of the reliable cells.
-
-    Examples
-    --------
-    Eight hidden columns, and a prior that knows the power of their cells, but no phase:
-
-    >>> stft = STFT(n_fft=64, hop_length=16)
-    >>> x = np.sin(0.3 * np.arange(400))
-    >>> X = stft.forward(x)
-    >>> observed = np.ones(X.shape, bool)
-    >>> observed[:, 10:18] = False
-    >>> prior = Prior(mean=0.0, variance=np.abs(X) ** 2 + 1e-6, noise=1e-9)
-    >>> for belief in (None, prior):
-    ...     found = recover(X, observed, stft=stft, length=400, prior=belief)
-    ...     print(np.sum(~found.known), f"{np.abs(found.samples - x).max():.2f}")
-    81 1.00
-    81 0.03
-    """
-
-    mean: ArrayLike
-    variance: ArrayLike
-    noise: float
-
-
-@dataclass(frozen=True, eq=False)
 class Recovery:
     """A signal, and which of its samples are told by the reliable cells.
 
@@ -118,8 +83,8 @@ class Recovery:
         Whether overlap-add was enough, or how the conjugate gradients ended that gave the samples:
         where they did not converge, only unknown samples differ from the minimum.
     n_iter : int
-        Iterations of conjugate gradients in the slowest stretch of the signal, those of (1) and (4)
-        together.
+        Iterations of conjugate gradients in the slowest stretch of the signal, those with and
+        without the prior together.
     """
 
     samples: NDArray[np.float64]
@@ -187,7 +152,7 @@ def determined_samples(
     reliable = _as_mask(observed, stft, length)
     _check_condition(max_condition)
     whole = np.all(reliable, axis=0, keepdims=True)[0]
-    condition = _condition(_coverage(whole, stft, length), stft, length)
+    condition = _condition(coverage_of(whole, stft, length), stft, length)
     return Determined(condition <= max_condition, condition)
 
 
@@ -198,7 +163,6 @@ def recover(
     stft: STFT,
     length: int,
     prior: Prior | None = None,
-    guess: ArrayLike | None = None,
     max_condition: float = MAX_CONDITION,
     max_iter: int = 500,
     tol: float = 1e-14,
@@ -217,9 +181,6 @@ def recover(
         Samples of the signal.
     prior : Prior, optional
         What is believed of hidden cells. It moves no known sample.
-    guess : array_like [shape=(length,)], optional
-        A signal from which to start as well as from 0, if there is a prior; where neither
-        converges, the lower minimum of both is kept.
     max_condition : float, >= 1, finite
         Samples are known up to this condition, see `determined_samples`.
     max_iter : int, >= 1
@@ -231,9 +192,10 @@ def recover(
     Returns
     -------
     Recovery
-        The signal in float64. Unknown samples minimise (4) if there is a prior. Without one they
-        are 0 where only whole columns are missing (unless their condition is at most 10), and
-        otherwise what conjugate gradients make of the reliable cells, from a start at 0.
+        The signal in float64. Unknown samples agree best with cells and prior if there is one.
+        Without one they are 0 where only whole columns are missing (unless their condition is at
+        most 10), and otherwise what conjugate gradients make of the reliable cells, from a start at
+        0.
 
     Raises
     ------
@@ -268,7 +230,9 @@ def recover(
     reliable = _as_mask(observed, stft, length)
     _check_options(max_condition, max_iter, tol)
     cells = _reliable_cells(X, reliable)
-    mean, precision = (0 * cells, reliable) if prior is None else _beliefs(prior, reliable)
+    mean, precision = (
+        (0 * cells, reliable) if prior is None else means_and_precisions(prior, reliable)
+    )
     scale = _scale(cells, mean)
     cells = cells / scale
     told = _from_frames(cells, reliable, stft, length, max(max_condition, SURE))
@@ -281,11 +245,11 @@ def recover(
     if prior is not None and not known.all():
         target = np.where(reliable, cells, mean / scale)
         fixed = np.where(known, samples, 0)
-        filled = _minimise(target, precision, fixed, ~known, stft, max_iter, tol)
-        if guess is not None and filled.status != "converged":
-            start = np.where(known, samples, _as_signal(guess, length) / scale)
-            other = _minimise(target, precision, start, ~known, stft, max_iter, tol)
-            filled = min((filled, other), key=lambda m: _energy(m.samples, target, precision, stft))
+        filled = minimise(target, precision, fixed, ~known, stft, max_iter, tol)
+        if prior.guess is not None and filled.status != "converged":
+            start = np.where(known, samples, as_signal(prior.guess, length) / scale)
+            other = minimise(target, precision, start, ~known, stft, max_iter, tol)
+            filled = min((filled, other), key=lambda m: energy(m.samples, target, precision, stft))
         samples, n_iter = filled.samples, n_iter + filled.n_iter
         status = filled.status
     return Recovery(samples * scale, known, condition, status, n_iter)
@@ -305,9 +269,11 @@ def _from_frames(
 ) -> _Told:
     """Evaluate (2) and (3) from whole frames; samples with more than the condition `most` are 0."""
     whole = np.all(reliable, axis=0, keepdims=True)[0]
-    coverage = _coverage(whole, stft, length)
+    coverage = coverage_of(whole, stft, length)
     condition = _condition(coverage, stft, length)
-    summed = stft.adjoint(np.where(whole, _twice(stft) * cells, 0), length=length) / stft.n_fft
+    summed = (
+        stft.adjoint(np.where(whole, frequency_counts(stft) * cells, 0), length=length) / stft.n_fft
+    )
     samples = np.divide(summed, coverage, out=np.zeros(length), where=condition <= most)
     return _Told(samples, condition, "exact", 0)
 
@@ -326,131 +292,16 @@ def _from_cells(
     fixed = np.where(free, 0, told.samples)
     rates = np.array(PROBES)[:, None]
     noise = np.sqrt(2) * np.cos(np.pi * (rates * np.arange(1.0, length + 1) ** 2 % 2))
-    found = _minimise(cells, reliable, fixed, free, stft, max_iter, tol, noise)
-    share = np.sum(_twice(stft) * reliable, axis=0) / stft.n_fft
-    least = _condition(_coverage(share, stft, length), stft, length)
+    found = minimise(cells, reliable, fixed, free, stft, max_iter, tol, noise)
+    share = np.sum(frequency_counts(stft) * reliable, axis=0) / stft.n_fft
+    least = _condition(coverage_of(share, stft, length), stft, length)
     condition = np.where(free, np.maximum(least, found.error / EPS), told.condition)
     return _Told(found.samples, condition, found.status, found.n_iter)
 
 
-class _Minimum(NamedTuple):
-    """What `_minimise` finds, and the error with which noise came back [shape=(length,)]."""
-
-    samples: NDArray[np.float64]
-    error: NDArray[np.float64]
-    status: Status
-    n_iter: int
-
-
-def _minimise(
-    target: NDArray[Any],
-    precision: NDArray[Any],
-    fixed: NDArray[np.float64],
-    free: NDArray[np.bool_],
-    stft: STFT,
-    max_iter: int,
-    tol: float,
-    noise: NDArray[np.float64] | None = None,
-) -> _Minimum:
-    """Minimise ``sum D*precision*|S x - target|**2`` over the free samples, stretch by stretch."""
-    rest = target - stft.forward(fixed)
-    weight = _twice(stft) * precision
-    samples, error = fixed.copy(), np.zeros(free.size)
-    converged, n_iter = True, 0
-    for part, frames, inside in _stretches(free, stft):
-        goals = rest[None, :, frames]
-        if noise is not None:
-            known = inside * noise[:, part]
-            goals = np.concatenate([goals, stft.forward(known)])
-        found, done, count = _solve(goals, weight[:, frames], inside, stft, max_iter, tol)
-        samples[part] += found[0]
-        if noise is not None:
-            error[part] += np.sqrt(np.mean((found[1:] - known) ** 2, axis=0))
-        converged, n_iter = converged and done, max(n_iter, count)
-    return _Minimum(samples, error, "converged" if converged else "max_iter", n_iter)
-
-
-def _energy(
-    x: NDArray[np.float64], target: NDArray[Any], precision: NDArray[Any], stft: STFT
-) -> float:
-    """Evaluate (4)."""
-    return float(np.sum(_twice(stft) * precision * np.abs(stft.forward(x) - target) ** 2))
-
-
-def _stretches(
-    free: NDArray[np.bool_], stft: STFT
-) -> Iterator[tuple[slice, slice, NDArray[np.bool_]]]:
-    """Cut a signal between free samples that share no frame: samples, frames, and which are free.
-
-    A part begins with a hop and has a frame of fixed samples on both sides, so that its transform
-    has all frames that see its free samples.
-    """
-    at = np.flatnonzero(free)
-    for run in np.split(at, np.flatnonzero(np.diff(at) >= stft.n_fft) + 1):
-        first = max(0, int(run[0]) - stft.n_fft) // stft.hop_length
-        start = first * stft.hop_length
-        stop = min(free.size, int(run[-1]) + stft.n_fft + 1)
-        inside = np.zeros(stop - start, bool)
-        inside[run - start] = True
-        yield slice(start, stop), slice(first, first + stft.n_frames(stop - start)), inside
-
-
-def _solve(
-    goals: NDArray[Any],
-    weight: NDArray[Any],
-    free: NDArray[np.bool_],
-    stft: STFT,
-    max_iter: int,
-    tol: float,
-) -> tuple[NDArray[np.float64], bool, int]:
-    """Solve (1) for spectra [shape=(R, F, N)]; tell whether that converged, and in n steps."""
-    length = free.size
-    diagonal = _coverage(np.sum(weight, axis=0), stft, length)
-    inverse = np.divide(1.0, diagonal, out=np.zeros(length), where=free & (diagonal > 0))
-
-    def normal(p: NDArray[Any]) -> NDArray[Any]:
-        return stft.adjoint(weight * stft.forward(p), length=length)
-
-    r = stft.adjoint(weight * goals, length=length)
-    x, p, z = np.zeros_like(r), inverse * r, inverse * r
-    rz = np.sum(r * z, axis=-1)
-    least, n_iter = tol**2 * rz, 0
-    while (rz > least).any() and n_iter < max_iter:
-        Ap = normal(p)
-        curvature = np.sum(p * Ap, axis=-1)
-        going = (rz > least) & (curvature > 0)
-        step = np.divide(rz, curvature, out=np.zeros_like(rz), where=going)[:, None]
-        x, r = x + step * p, r - step * Ap
-        z = inverse * r
-        rz, before = np.sum(r * z, axis=-1), rz
-        p = z + np.divide(rz, before, out=np.zeros_like(rz), where=going)[:, None] * p
-        n_iter += 1
-    return x, bool((rz <= least).all()), n_iter
-
-
-def _twice(stft: STFT) -> NDArray[np.float64]:
-    """Count how often each cell stands among the n_fft frequencies: D of (1) [shape=(F, 1)]."""
-    D = np.full((stft.n_bins, 1), 2.0)
-    D[0] = 1
-    if stft.n_fft % 2 == 0:
-        D[-1] = 1
-    return D
-
-
-def _coverage(share: NDArray[Any], stft: STFT, length: int) -> NDArray[np.float64]:
-    """Sum the squared window over frames that count by these shares [shape=(N,)]."""
-    w2 = stft.window_samples**2
-    before = stft.n_fft // 2 if stft.center else 0
-    coverage = np.zeros((share.size - 1) * stft.hop_length + stft.n_fft)
-    for t in np.flatnonzero(share):
-        start = t * stft.hop_length
-        coverage[start : start + stft.n_fft] += share[t] * w2
-    return coverage[before : before + length]
-
-
 def _condition(coverage: NDArray[np.float64], stft: STFT, length: int) -> NDArray[np.float64]:
     """Evaluate (3)."""
-    most = _coverage(np.ones(stft.n_frames(length)), stft, length).max()
+    most = coverage_of(np.ones(stft.n_frames(length)), stft, length).max()
     inf = np.full(length, np.inf)
     return np.sqrt(np.divide(most, coverage, out=inf, where=coverage > 0))
 
@@ -461,16 +312,6 @@ def _as_mask(observed: ArrayLike, stft: STFT, length: int) -> NDArray[np.bool_]:
     _check_matrix("observed", reliable)
     stft.check_shape(reliable, length)
     return reliable
-
-
-def _as_signal(guess: ArrayLike, length: int) -> NDArray[np.float64]:
-    """Take a first guess."""
-    signal = np.asarray(guess, np.float64)
-    if signal.shape != (length,) or not np.isfinite(signal).all():
-        raise MismatchError(
-            f"guess has shape {signal.shape}: give a vector of {length} finite samples."
-        )
-    return signal
 
 
 def _check_matrix(name: str, matrix: NDArray[Any]) -> None:
@@ -511,27 +352,3 @@ def _scale(*spectra: NDArray[np.complex128]) -> float:
     """Find a power of two by which to divide, so that squares neither overflow nor vanish."""
     loudest = max(np.abs(part).max() for Y in spectra for part in (Y.real, Y.imag))
     return float(np.ldexp(0.5, np.frexp(loudest)[1])) if loudest > 0 else 1.0
-
-
-def _beliefs(
-    prior: Prior, reliable: NDArray[np.bool_]
-) -> tuple[NDArray[np.complex128], NDArray[np.float64]]:
-    """Give the means of hidden cells, and the precision of all, in units of the highest."""
-    fields = []
-    for name, value in (("mean", prior.mean), ("variance", prior.variance)):
-        field = np.asarray(value)
-        if field.ndim and field.shape != reliable.shape:
-            raise MismatchError(
-                f"prior.{name} has shape {field.shape}, observed {reliable.shape}: make equal."
-            )
-        fields.append(np.broadcast_to(field, reliable.shape))
-    mean = np.where(reliable, 0, fields[0]).astype(np.complex128)
-    variance = np.where(reliable, 1, fields[1]).astype(np.float64)
-    if not np.isfinite(mean).all():
-        raise ParameterError("prior.mean has hidden cells that are not finite: give numbers.")
-    if not (variance > 0).all():
-        raise ParameterError("prior.variance has hidden cells that are not positive.")
-    if not 0 < prior.noise < np.inf:
-        raise ParameterError(f"prior.noise={prior.noise}: give a positive number.")
-    variance = np.where(reliable, prior.noise, variance)
-    return mean, variance.min() / variance

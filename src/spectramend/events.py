@@ -14,7 +14,7 @@ the target in the power of a cell,
 
 is averaged over two models, one of single frames and few free atoms, one of stacked frames and
 more. Then ``G*X`` is the mean of the target, ``G*(1 - G)*|X|**2`` its variance, and the signal is
-the one that agrees best with both in all cells (`phase.consistent_mean`).
+the one that agrees best with both in all cells (`consistent_wiener.consistent_mean`).
 
 References: exemplars and stacked frames, J. F. Gemmeke, T. Virtanen and A. Hurmalainen, IEEE
 Trans. ASLP 19(7), 2011; free atoms, P. Smaragdis, B. Raj and M. Shashanka, ICA 2007; (2) with
@@ -31,8 +31,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spectramend.consistent_wiener import consistent_mean
 from spectramend.nmf import learn_rest
-from spectramend.phase import consistent_mean
 from spectramend.stft import STFT
 
 KULLBACK_LEIBLER = 1.0

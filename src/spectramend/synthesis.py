@@ -13,10 +13,11 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramend.consistency import MAX_CONDITION, Prior, determined_samples, recover
+from spectramend.consistency import MAX_CONDITION, determined_samples, recover
+from spectramend.consistent_wiener import Prior, consistent_mean
 from spectramend.gaps import fill_gaps
 from spectramend.masks import Mask
-from spectramend.phase import consistent_mean, griffin_lim, unit_phase
+from spectramend.phase import griffin_lim, unit_phase
 from spectramend.posterior import Moments
 from spectramend.stft import STFT
 
@@ -247,7 +248,7 @@ def recover_missing(
     max_condition = SINGLE_CONDITION if X.dtype == np.complex64 else MAX_CONDITION
     seen = np.broadcast_to(some, observed.shape)
     gap = ~determined_samples(seen, stft=stft, length=length, max_condition=max_condition).known
-    prior = guess = None
+    prior = None
     if gap.all() or not np.array_equal(observed, seen):
         guess, Y = complete(
             X, magnitude, observed, phase="griffin-lim", stft=stft, length=length, n_iter=n_iter,
@@ -255,14 +256,13 @@ def recover_missing(
         )  # fmt: skip
         P = np.abs(Y).astype(np.float64) ** 2
         variance = np.maximum(P, LEAST_VARIANCE * P.max())
-        prior = Prior(0.0, variance, NOISE * float(np.median(variance[observed])))
+        prior = Prior(0.0, variance, NOISE * float(np.median(variance[observed])), guess)
     found = recover(
         X,
         observed,
         stft=stft,
         length=length,
         prior=prior,
-        guess=guess,
         max_condition=max_condition,
         max_iter=ITERATIONS,
     )

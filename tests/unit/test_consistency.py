@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from reference import consistency as reference
-from spectramend.consistency import EPS, Prior, Recovery, determined_samples, recover
+from spectramend.consistency import EPS, Recovery, determined_samples, recover
+from spectramend.consistent_wiener import Prior
 from spectramend.errors import MismatchError, ParameterError
 from spectramend.stft import STFT, Window
 
@@ -511,10 +513,12 @@ def test_the_lower_of_two_minima_is_kept_where_neither_converges() -> None:
     observed = np.ones(X.shape, bool)
     observed[:20, 40:60] = False
     prior = Prior(0.0, np.abs(X) ** 2 + 1e-3, 1e-4)
-    options: dict[str, Any] = {"stft": stft, "length": 2000, "prior": prior, "max_iter": 3}
-    cold = recover(X, observed, **options)
-    good = recover(X, observed, guess=x, **options)
-    bad = recover(X, observed, guess=1e6 * rng.standard_normal(2000), **options)
+
+    def started(guess: NDArray[Any] | None) -> Recovery:
+        belief = replace(prior, guess=guess)
+        return recover(X, observed, stft=stft, length=2000, prior=belief, max_iter=3)
+
+    cold, good, bad = (started(g) for g in (None, x, 1e6 * rng.standard_normal(2000)))
     known = cold.known
     assert 0 < known.sum() < 2000
     np.testing.assert_array_equal(bad.samples, cold.samples)
@@ -522,4 +526,4 @@ def test_the_lower_of_two_minima_is_kept_where_neither_converges() -> None:
     assert snr_db(x, good.samples) > snr_db(x, cold.samples) + 3
     for guess in (x[1:], np.where(known, x, np.nan)):
         with pytest.raises(MismatchError, match=r"guess has shape .*: give a vector of 2000"):
-            recover(X, observed, guess=guess, **options)
+            started(guess)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from spectramend.consistent_wiener import consistent_mean
 from spectramend.errors import MismatchError, ParameterError
-from spectramend.phase import consistent_mean, griffin_lim, inconsistency, unit_phase
+from spectramend.phase import griffin_lim, inconsistency, unit_phase
 from spectramend.stft import STFT
 
 Array = NDArray[Any]
