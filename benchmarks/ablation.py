@@ -54,11 +54,10 @@ def without(part: str) -> Iterator[None]:
 
 def gains(cast: list[Voice], **options: Any) -> str:
     """Run the pairs and lay out what is above the bare mask."""
-    result = voices.run(cast, conditions=("ibm_only", "spectramend"), **options)
-    above = np.array(
-        [[pair.rows[1][key] - pair.rows[0][key] for key in MEASURES] for pair in result.pairs]
-    )
-    seconds = np.mean([pair.rows[1]["seconds"] for pair in result.pairs])
+    items = voices.run(cast, conditions=("ibm_only", "spectramend"), **options).items
+    pairs = list(zip(items[::2], items[1::2], strict=True))
+    above = np.array([[ours[key] - bare[key] for key in MEASURES] for bare, ours in pairs])
+    seconds = np.mean([ours["seconds"] for _, ours in pairs])
     si_sdr, estoi, pesq = above.mean(axis=0)
     return f"{si_sdr:+.2f} | {estoi:+.4f} | {pesq:+.3f} | {above[:, 2].min():+.2f} | {seconds:.1f}"
 

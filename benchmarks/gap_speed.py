@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramend.experiments.gaps import METHODS, Recording, places
+from spectramend.experiments._common.scenes import Recording
+from spectramend.experiments.gaps import METHODS, places
 from spectramend.gaps import em_tf
 from spectramend.threads import limited_threads
 

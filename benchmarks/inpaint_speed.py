@@ -13,7 +13,7 @@ import time
 import numpy as np
 
 from spectramend import Dictionary, repair
-from spectramend.experiments.conditions import STFT_OF_OURS
+from spectramend.experiments._common.scenes import STFT_OF_OURS
 from spectramend.masks import Mask
 from spectramend.threads import limited_threads
 from workbench import SR, bundled_speech

@@ -181,10 +181,12 @@ def occlusion(data: Path, damage: str) -> str:
     """Run the experiment on occlusion."""
     result = experiment("occlusion", data / "dev", "--damage", damage)
     shown = ("condition", "snr_db", "lsd_db", "residual_db", "pesq_wb", "seconds")
-    parts = [f"Means over {len(result['scenes'])} scenes of `dev`, seed 0.\n"]
+    scenes = {(item["recording"], item["event"]) for item in result["items"]}
+    parts = [f"Means over {len(scenes)} scenes of `dev`, seed 0.\n"]
     for kind in ("speech", "music"):
-        keys = [key for key in shown if result[kind][0][key] is not None]
-        parts.append(f"{kind}:\n\n{table(result[kind], tuple(keys))}")
+        rows = [row for row in result["rows"] if row["group"] == kind]
+        keys = [key for key in shown if rows[0][key] is not None]
+        parts.append(f"{kind}:\n\n{table(rows, tuple(keys))}")
     return "\n".join(parts)
 
 
@@ -207,12 +209,18 @@ def ablation(data: Path) -> str:
 
 def missing_time(data: Path, name: str, lengths: str) -> str:
     """Run an experiment on gaps or columns."""
-    rows = experiment(name, data / "dev" / "music")["rows"]
-    flat = [{**row, **row["snr_db"]} for row in rows]
-    keys = ("condition", *rows[0]["snr_db"], "seconds")
+    result = experiment(name, data / "dev" / "music")
+    flat: dict[str, dict[str, Any]] = {}
+    for row in result["rows"]:
+        of = flat.setdefault(row["condition"], {"condition": row["condition"]})
+        of[str(row["group"])] = row["snr_db"]
+    for condition, of in flat.items():
+        times = [i["seconds"] for i in result["items"] if i["condition"] == condition]
+        of["seconds"] = sum(times) / len(times)
+    rows = list(flat.values())
     content = (
-        f"Means over the {rows[0]['signals']} pieces of `dev/music` of 3 s or more, seed 0: SNR in "
-        f"dB by {lengths}, and seconds for a piece.\n\n{table(flat, keys)}"
+        f"Means over the {result['rows'][0]['signals']} pieces of `dev/music` of 3 s or more, seed "
+        f"0: SNR in dB by {lengths}, and seconds for a piece.\n\n{table(rows, tuple(rows[0]))}"
     )
     show(GAPS, name, content)
     return content

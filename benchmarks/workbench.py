@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectramend import audio
-from spectramend.experiments.conditions import STFT_OF_OURS
+from spectramend.experiments._common.scenes import STFT_OF_OURS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

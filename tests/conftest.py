@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from commands import Runner
-from spectramend.experiments import thiemann2015, thiemann2015_output
+from spectramend.experiments import thiemann2015
+from spectramend.experiments._common.output import write
+from spectramend.experiments._common.results import Result
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("SPECTRAMEND_DATA", ROOT.parent / "shared" / "data"))
@@ -40,22 +42,20 @@ def thiemann_folder() -> Path:
 
 
 @pytest.fixture(scope="session")
-def thiemann_result(thiemann_folder: Path) -> thiemann2015.Result:
+def thiemann_result(thiemann_folder: Path) -> Result:
     """The experiment on them, as it runs by default."""
     return thiemann2015.run(thiemann2015.load(thiemann_folder))
 
 
 @pytest.fixture(scope="session")
-def bundled_result() -> thiemann2015.Result:
+def bundled_result() -> Result:
     """The experiment on the bundled voices, with the mask that knows the mix."""
     return thiemann2015.run(thiemann2015.load(VOICES), mask="exact")
 
 
 @pytest.fixture(scope="session")
-def bundled_output(
-    bundled_result: thiemann2015.Result, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def bundled_output(bundled_result: Result, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the experiment writes."""
     folder = tmp_path_factory.mktemp("thiemann2015")
-    thiemann2015_output.write(folder, bundled_result, title="Test", commands=["spectramend demo"])
+    write(folder, bundled_result, ["spectramend demo"])
     return folder

@@ -19,6 +19,7 @@ from conftest import VOICES
 from spectramend import Dictionary, Mask, audio, repair
 from spectramend.cli import base
 from spectramend.experiments import thiemann2015, voices
+from spectramend.experiments._common.results import Result
 from spectramend.separation import estimate_mask
 from spectramend.stft import STFT
 
@@ -70,14 +71,15 @@ def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_commands_on_written_files_give_the_samples_of_the_experiments_row(
-    run: Runner, bundled_result: thiemann2015.Result, bundled_output: Path, tmp_path: Path
+    run: Runner, bundled_result: Result, bundled_output: Path, tmp_path: Path
 ) -> None:
     training = [VOICES / f"{stem}.flac" for stem in thiemann2015.TRAINING]
     voice, mask, out = (tmp_path / name for name in ("v.safetensors", "m.npz", "repaired.wav"))
     assert run("train", *training, "-o", voice).code == 0
+    floor_db = repr(bundled_result.settings["floor_db"])
     ended = run(
         "mask", "ideal", bundled_output / "target.wav", bundled_output / "interferer.wav",
-        "--gain", 2, "--mix-gain", 2, "--floor-db", repr(bundled_result.floor_db), "-o", mask,
+        "--gain", 2, "--mix-gain", 2, "--floor-db", floor_db, "-o", mask,
     )  # fmt: skip
     assert ended.code == 0
     ended = run(
@@ -201,8 +203,8 @@ def test_experiment_voices_prints_and_writes_its_tables(
     common = ["experiment", "voices", "--data", tmp_path / "data"]
     ended = run(*common, "--json", "-o", tmp_path / "out")
     printed = json.loads(ended.out)
-    assert list(printed) == ["experiment", "rows", "pairs"]
-    assert [(pair["target"], pair["interferer"]) for pair in printed["pairs"]] == [
+    assert list(printed) == ["experiment", "settings", "rows", "items"]
+    assert [(item["target"], item["interferer"]) for item in printed["items"][::2]] == [
         ("a", "b"), ("b", "a"),
     ]  # fmt: skip
     assert "few: skipped: 2 recordings" in ended.err
@@ -225,7 +227,7 @@ def test_demo_writes_its_folder_prints_its_table_and_works_twice(
     run: Runner,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    bundled_result: thiemann2015.Result,
+    bundled_result: Result,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(thiemann2015, "run", lambda *args, **options: bundled_result)
@@ -247,14 +249,14 @@ def test_demo_leaves_a_folder_alone_that_is_not_its_own(run: Runner, tmp_path: P
 
 
 def test_json_of_the_experiment_is_all_that_stdout_gets(
-    run: Runner, monkeypatch: pytest.MonkeyPatch, bundled_result: thiemann2015.Result
+    run: Runner, monkeypatch: pytest.MonkeyPatch, bundled_result: Result
 ) -> None:
     monkeypatch.setattr(thiemann2015, "run", lambda *args, **options: bundled_result)
     ended = run("experiment", "thiemann2015", "--data", VOICES, "--mask", "exact", "--json")
     printed = json.loads(ended.out)
-    assert list(printed) == ["experiment", "mask", "rows"]
-    assert printed["mask"] == "exact"
-    assert len(printed["rows"]) == 8
+    assert list(printed) == ["experiment", "settings", "rows", "items"]
+    assert printed["settings"]["mask"] == "exact"
+    assert len(printed["rows"]) == len(printed["items"]) == 8
 
 
 def test_metrics_that_cannot_be_taken_are_explained(

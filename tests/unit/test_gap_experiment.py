@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from commands import Runner
 from spectramend.errors import FileError, ParameterError
 from spectramend.experiments import gaps
-from spectramend.experiments.gaps import GAPS, Recording, load, places
-from spectramend.experiments.lengths import read_published
+from spectramend.experiments._common.published import read_published
+from spectramend.experiments._common.scenes import Recording
+from spectramend.experiments.gaps import GAPS, load, places
 
 SR = 16000
 
@@ -49,7 +50,7 @@ def test_every_gap_lies_well_inside_its_slot(seconds: float, sr: int, ms: int, s
 def test_places_follow_from_the_seed_alone() -> None:
     recording = Recording("a", tones(6), SR)
     first, again, other = (
-        [o.positions for o in gaps.run([recording], gap_ms=[20], methods=["zero"], seed=s).outcomes]
+        gaps.run([recording], gap_ms=[20], methods=["zero"], seed=s).items[0]["positions"]
         for s in (0, 0, 1)
     )
     assert first == again != other
@@ -65,27 +66,34 @@ def test_gaps_that_do_not_fit_are_refused() -> None:
 def test_published_results_are_those_of_the_paper() -> None:
     table = read_published(gaps.PUBLISHED)
     means = {
-        (method, ms): np.mean([p.snr_db for p in table if (p.method, p.length) == (method, ms)])
+        (method, ms): np.mean(
+            [
+                item["snr_db"]
+                for item in table
+                if (item["condition"], item["group"]) == (f"published {method}", ms)
+            ]
+        )
         for method, ms in (("AMtoEMtf", 20), ("AMtoEMtf", 80), ("Janssen", 50))
     }
     assert means[("AMtoEMtf", 20)] == pytest.approx(12.67, abs=0.01)
     assert means[("AMtoEMtf", 80)] == pytest.approx(4.04, abs=0.01)
-    assert len({p.signal for p in table}) == 10
+    assert len({item["signal"] for item in table}) == 10
 
 
 def test_rows_hold_what_was_measured_and_what_was_published() -> None:
     recording = Recording("a08_violin", tones(4), SR)
     quick = ["spectramend", "zero", "janssen"]
     result = gaps.run([recording], gap_ms=[20, 30], methods=quick)
-    rows = {row["condition"]: row for row in result.rows}
-    assert list(rows)[:3] == ["zero", "janssen", "spectramend"]
-    assert rows["zero"]["snr_db"] == {"20": 0.0, "30": 0.0}
-    for name in ("janssen", "spectramend"):
-        assert min(rows[name]["snr_db"].values()) > 30
-        assert rows[name]["signals"] == 1
-        assert rows[name]["seconds"] > 0
-    assert rows["published EMtf"]["snr_db"]["20"] == 7.6374
-    assert rows["published EMtf"]["seconds"] is None
+    rows = {(row["condition"], row["group"]): row for row in result.rows}
+    assert list(rows)[:3] == [("zero", 20), ("janssen", 20), ("spectramend", 20)]
+    for ms in (20, 30):
+        assert rows["zero", ms]["snr_db"] == 0
+        for name in ("janssen", "spectramend"):
+            assert rows[name, ms]["snr_db"] > 30
+            assert rows[name, ms]["signals"] == 1
+            assert rows[name, ms]["seconds"] > 0
+    assert rows["published EMtf", 20]["snr_db"] == 7.6374
+    assert rows["published EMtf", 20]["seconds"] is None
 
 
 def test_gaps_are_filled_from_factors_and_progress_is_told_by_method() -> None:
@@ -96,8 +104,8 @@ def test_gaps_are_filled_from_factors_and_progress_is_told_by_method() -> None:
         methods=names,
         progress=lambda *what: told.append(what),
     )
-    assert [outcome.condition for outcome in result.outcomes] == names
-    found = [outcome.snr_db for outcome in result.outcomes]
+    assert [item["condition"] for item in result.items] == names
+    found = [item["snr_db"] for item in result.items]
     assert min(found) > 25
     assert len(set(found)) == 3
     assert told == [*((f"a, 20 ms, {name}", i, 3) for i, name in enumerate(names)), ("done", 3, 3)]
@@ -130,7 +138,7 @@ def test_the_command_prints_and_writes_the_same(run: Runner, tmp_path: Path) -> 
     written = json.loads((out / "metrics.json").read_text())
     assert printed == written
     assert [row["condition"] for row in printed["rows"]] == ["zero", "janssen"]
-    assert len(printed["outcomes"][0]["positions"]) == 5
+    assert len(printed["items"][0]["positions"]) == 5
     table = run("experiment", "gaps", "--data", tmp_path, "--gap-ms", "20", "--methods", "zero")
     assert "20 ms (dB)" in table.out
     assert run("experiment", "gaps", "--data", tmp_path, "--gap-ms", "x").code == 2

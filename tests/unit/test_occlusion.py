@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,9 @@ from numpy.typing import NDArray
 
 from spectramend.errors import FileError, ParameterError
 from spectramend.experiments import occlusion
-from spectramend.experiments.occlusion import CONDITIONS, Scene, Sound, judge, lay, methods
+from spectramend.experiments._common.events import Scene, lay
+from spectramend.experiments._common.scenes import Recording
+from spectramend.experiments.occlusion import CONDITIONS, Material, measured, methods
 
 SR = 8000
 
@@ -32,8 +33,8 @@ def noise(seconds: float, low: float = 1500, high: float = 2500, seed: int = 0) 
     return np.fft.irfft(X, n)
 
 
-RECORDING = Sound("tones", tones(), SR, "music")
-EVENT = Sound("noise", noise(0.4), SR, "event")
+RECORDING = Recording("tones", tones(), SR, "music")
+EVENT = Recording("noise", noise(0.4), SR, "event")
 
 
 @pytest.fixture
@@ -56,14 +57,14 @@ def folder(tmp_path: Path) -> Path:
 
 
 def row(scene: Scene, y: NDArray[Any]) -> dict[str, Any]:
-    return judge(scene, "test", lambda: y)
+    return measured(scene, y)
 
 
 # Scenes
 
 
-@pytest.mark.parametrize("event", [EVENT, Sound("long", noise(2.5), SR, "event")])
-def test_an_event_is_as_loud_as_the_recording_over_its_span(event: Sound) -> None:
+@pytest.mark.parametrize("event", [EVENT, Recording("long", noise(2.5), SR, "event")])
+def test_an_event_is_as_loud_as_the_recording_over_its_span(event: Recording) -> None:
     scene = lay(RECORDING, event)
     n = min(event.samples.size, SR)
     start = RECORDING.samples.size // 2 - n // 2
@@ -99,7 +100,7 @@ def test_a_missing_box_is_empty() -> None:
 
 
 def test_an_event_of_another_sample_rate_is_resampled() -> None:
-    fast = Sound("noise", np.repeat(EVENT.samples, 2), 2 * SR, "event")
+    fast = Recording("noise", np.repeat(EVENT.samples, 2), 2 * SR, "event")
     scene, other = lay(RECORDING, fast), lay(RECORDING, EVENT)
     assert scene.N.size == RECORDING.samples.size
     assert abs(scene.box.first_frame - other.box.first_frame) <= 1
@@ -129,7 +130,7 @@ def test_doing_nothing_leaves_all_of_the_event() -> None:
 def test_magnitudes_and_phases_of_a_steady_tone_are_interpolated() -> None:
     # On a bin, so that phases advance exactly, by a quarter of a turn a hop.
     t = np.arange(4 * SR)
-    steady = Sound("tone", np.cos(2 * np.pi * 129 / 512 * t), SR, "music")
+    steady = Recording("tone", np.cos(2 * np.pi * 129 / 512 * t), SR, "music")
     for damage in ("occluded", "missing"):
         options: dict[str, Any] = {"damage": damage}
         scene = lay(steady, EVENT, **options)
@@ -157,9 +158,9 @@ def test_gains_are_the_part_of_the_context_in_the_power() -> None:
 @pytest.mark.parametrize("damage", ["occluded", "missing"])
 def test_methods_change_what_they_should(damage: Any) -> None:
     # Partials that beat: what is steady is interpolated without an error.
-    beating = Sound("beats", tones() + tones(base_hz=212.0), SR, "music")
+    beating = Recording("beats", tones() + tones(base_hz=212.0), SR, "music")
     scene = lay(beating if damage == "missing" else RECORDING, EVENT, damage=damage)
-    rows = {name: judge(scene, name, m) for name, m in methods(scene, damage, 0).items()}
+    rows = {name: measured(scene, m()) for name, m in methods(scene, damage, 0).items()}
     assert list(rows) == [n for n in CONDITIONS if (n, damage) != ("wiener", "missing")]
     if damage == "occluded":
         assert rows["zeroed"]["residual_db"] < -3
@@ -184,42 +185,36 @@ def test_recordings_are_the_first_of_each_voice_and_all_pieces(folder: Path) -> 
 @pytest.mark.parametrize("damage", ["occluded", "missing"])
 def test_a_run_has_all_scenes_and_rows(folder: Path, damage: Any) -> None:
     seen: list[tuple[str, int, int]] = []
-    recordings, events = occlusion.load(folder)
+    material = occlusion.load(folder)
     if damage == "missing":
-        recordings, events = recordings[1:], events[:1]
-    result = occlusion.run(
-        recordings, events, damage=damage, progress=lambda *state: seen.append(state)
-    )
-    total = len(recordings) * len(events)
-    assert len(result.scenes) == total
+        material = Material(material.recordings[1:], material.events[:1])
+    result = occlusion.run(material, damage=damage, progress=lambda *state: seen.append(state))
+    total = len(material.recordings) * len(material.events)
+    names = [n for n in CONDITIONS if (n, damage) != ("wiener", "missing")]
+    assert len(result.items) == total * len(names)
     assert seen[-1] == ("done", total, total)
-    for kind in (None, "speech", "music"):
-        rows = result.rows(kind)
-        assert [r["condition"] for r in rows] == [
-            n for n in CONDITIONS if (n, damage) != ("wiener", "missing")
-        ]
+    for group in ("all", "speech", "music"):
+        rows = [row for row in result.rows if row["group"] == group]
+        assert [r["condition"] for r in rows] == names
         for r in rows:
             assert np.isfinite([r["snr_db"], r["lsd_db"], r["residual_db"]]).all()
-            assert (r["pesq_wb"] is None) == (kind == "music")
-    own = [s["rows"][0]["snr_db"] for s in result.scenes if s["kind"] == "speech"]
-    assert result.rows("speech")[0]["snr_db"] == pytest.approx(np.mean(own))
-    json.dumps(result.scenes)
+            assert (r["pesq_wb"] is None) == (group == "music")
+    assert [drawing.file for drawing in result.drawings] == [
+        f"{material.recordings[i].name}_under_{event.name}.png"
+        for i, event in enumerate(material.events)
+    ]
 
 
 def test_the_seed_fixes_a_run(folder: Path) -> None:
     recordings, events = occlusion.load(folder)
-    results = [occlusion.run(recordings[2:], events[:1], seed=seed) for seed in (3, 3, 4)]
-    found = [result.rows()[-1]["snr_db"] for result in results]
+    some = Material(recordings[2:], events[:1])
+    found = [occlusion.run(some, seed=seed).rows[-1]["snr_db"] for seed in (3, 3, 4)]
     assert found[0] == found[1] != found[2]
-
-
-def test_no_scenes_have_no_rows() -> None:
-    assert occlusion.Result("occluded", ()).rows() == []
 
 
 def test_what_cannot_be_run_is_refused(folder: Path) -> None:
     with pytest.raises(ParameterError, match="damage='lost': give 'occluded' or 'missing'"):
-        occlusion.run([], [], damage="lost")  # type: ignore[arg-type]
+        occlusion.run(Material([], []), damage="lost")  # type: ignore[arg-type]
     soundfile.write(folder / "events" / "silent.flac", np.zeros(800), SR)
     with pytest.raises(FileError, match=r"silent.flac: is digital silence"):
         occlusion.load(folder)

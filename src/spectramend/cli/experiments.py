@@ -13,7 +13,6 @@ from spectramend.cli.base import (
     PATH,
     cli,
     command,
-    finite,
     json_option,
     keep_reliable_option,
     overwrite_option,
@@ -25,7 +24,7 @@ from spectramend.cli.base import (
 
 if TYPE_CHECKING:
     from spectramend.experiments import thiemann2015
-    from spectramend.experiments.lengths import Result
+    from spectramend.experiments._common.results import Result
 
 
 mask_kind_option = click.option(
@@ -79,26 +78,15 @@ def experiment_voices(
 
     A voice needs at least 4 recordings: the first is mixed, the others train its dictionary.
     """
-    from spectramend.experiments import voices, voices_output
-    from spectramend.files import check_folder, whole_folder
-    from spectramend.metrics import missing_metrics
+    from spectramend.experiments import voices
+    from spectramend.files import check_folder
 
     if output is not None:
         check_folder(output, overwrite=overwrite)
     recordings = voices.load(data, say=say)
     with progress() as show:
         result = voices.run(recordings, keep_reliable=keep_reliable, seed=seed, progress=show)
-    if output is not None:
-        with whole_folder(output, overwrite=overwrite) as folder:
-            voices_output.write(folder, result)
-    if as_json:
-        click.echo(json.dumps(finite(voices_output.as_json(result))))
-    else:
-        print_table(voices_output.COLUMNS, result.rows)
-    for line in missing_metrics():
-        say(line)
-    if output is not None:
-        say(f"Tables and figures: {output.absolute()}")
+    _finish(result, output, overwrite, as_json)
 
 
 @command(experiment_group, "occlusion")
@@ -118,29 +106,15 @@ def experiment_occlusion(
     data: Path, damage: Any, output: Path | None, seed: int, overwrite: bool, as_json: bool
 ) -> None:
     """Lay every event over every recording, and repair the box that holds it."""
-    from spectramend.experiments import occlusion, occlusion_output
-    from spectramend.files import check_folder, whole_folder
-    from spectramend.metrics import missing_metrics
+    from spectramend.experiments import occlusion
+    from spectramend.files import check_folder
 
     if output is not None:
         check_folder(output, overwrite=overwrite)
-    recordings, events = occlusion.load(data)
+    material = occlusion.load(data)
     with progress() as show:
-        result = occlusion.run(recordings, events, damage=damage, seed=seed, progress=show)
-    if output is not None:
-        with whole_folder(output, overwrite=overwrite) as folder:
-            occlusion_output.write(folder, result, recordings, events, seed)
-    if as_json:
-        click.echo(json.dumps(finite(occlusion_output.as_json(result))))
-    else:
-        for kind in occlusion_output.KINDS:
-            if rows := result.rows(kind):
-                click.echo(kind or "all")
-                print_table(occlusion_output.COLUMNS, rows)
-    for line in missing_metrics():
-        say(line)
-    if output is not None:
-        say(f"Tables and figures: {output.absolute()}")
+        result = occlusion.run(material, damage=damage, seed=seed, progress=show)
+    _finish(result, output, overwrite, as_json)
 
 
 def _numbers(context: click.Context, option: click.Parameter, text: str | None) -> list[int] | None:
@@ -189,7 +163,7 @@ def experiment_gaps(
             seed=seed,
             progress=show,
         )
-    _finish_gaps(result, output, overwrite, as_json)
+    _finish(result, output, overwrite, as_json)
 
 
 @command(experiment_group, "columns")
@@ -213,13 +187,12 @@ def experiment_columns(
 ) -> None:
     """Lose columns of the spectrum of every recording, and restore its signal."""
     from spectramend.experiments import columns as experiment
-    from spectramend.experiments import gaps
     from spectramend.files import check_folder
 
     if output is not None:
         check_folder(output, overwrite=overwrite)
     where = None if positions is None else experiment.read_positions(positions)
-    recordings = gaps.load(data)
+    recordings = experiment.load(data)
     with progress() as show:
         result = experiment.run(
             recordings,
@@ -228,23 +201,36 @@ def experiment_columns(
             seed=seed,
             progress=show,
         )
-    _finish_gaps(result, output, overwrite, as_json)
+    _finish(result, output, overwrite, as_json)
 
 
-def _finish_gaps(result: Result, output: Path | None, overwrite: bool, as_json: bool) -> None:
-    """Write and print the tables of an experiment on gaps."""
-    from spectramend.experiments import gaps_output
+def _finish(
+    result: Result,
+    output: Path | None,
+    overwrite: bool,
+    as_json: bool,
+    commands: tuple[str, ...] = (),
+) -> None:
+    """Write the folder of an experiment, and print its tables."""
+    from spectramend.experiments._common.output import tables, unavailable_metrics, write
     from spectramend.files import whole_folder
 
     if output is not None:
         with whole_folder(output, overwrite=overwrite) as folder:
-            gaps_output.write(folder, result)
+            write(folder, result, commands)
     if as_json:
-        click.echo(json.dumps(finite(gaps_output.as_json(result))))
+        click.echo(json.dumps(result.as_json))
     else:
-        print_table(*gaps_output.table(result))
-    if output is not None:
-        say(f"Tables: {output.absolute()}")
+        for table in tables(result):
+            if table.heading is not None:
+                click.echo(table.heading)
+            print_table(table.columns, table.rows)
+    for line in unavailable_metrics(result):
+        say(line)
+    if output is not None and result.page is not None:
+        say(f"Listen and look: {(output / 'index.html').absolute()}")
+    elif output is not None:
+        say(f"Tables{' and figures' if result.drawings else ''}: {output.absolute()}")
 
 
 @command(cli, "demo")
@@ -278,43 +264,12 @@ def _run_thiemann2015(
     as_json: bool,
 ) -> None:
     """Run the experiment, write its folder, and print its table."""
-    from spectramend.experiments import output as tables
-    from spectramend.experiments import thiemann2015, thiemann2015_output
-    from spectramend.files import check_folder, whole_folder
-    from spectramend.metrics import missing_metrics
+    from spectramend.experiments import thiemann2015
+    from spectramend.files import check_folder
 
     if output is not None:
         check_folder(output, overwrite=overwrite)
     with progress() as show:
         result = thiemann2015.run(recordings, mask=mask, seed=seed, progress=show)
-    if output is not None:
-        again = ["spectramend", *arguments, "--seed", str(seed), "-o", output.name]
-        with whole_folder(output, overwrite=overwrite) as folder:
-            thiemann2015_output.write(
-                folder,
-                result,
-                title="Audio spectrum inpainting, the 2015 experiment",
-                commands=[shlex.join(again), *_by_hand(result)],
-            )
-    if as_json:
-        click.echo(json.dumps(finite(thiemann2015_output.as_json(result))))
-    else:
-        print_table(tables.COLUMNS, result.rows)
-    for line in missing_metrics():
-        say(line)
-    if output is not None:
-        say(f"Listen and look: {(output / 'index.html').absolute()}")
-
-
-def _by_hand(result: thiemann2015.Result) -> list[str]:
-    """Commands that make ``spectramend.wav`` from the other files of the folder."""
-    from spectramend.experiments.thiemann2015 import MIX_GAIN, TRAINING
-
-    gain = 1.0 if result.mask == "notebook" else MIX_GAIN
-    items = " ".join(f"DATA/{stem}.*" for stem in TRAINING)
-    return [
-        f"spectramend train {items} -o voice.safetensors",
-        f"spectramend mask ideal target.wav interferer.wav --gain {gain:g} --mix-gain "
-        f"{MIX_GAIN:g} --floor-db {result.floor_db!r} -o mask.npz",
-        "spectramend repair mix.wav --mask mask.npz --dictionary voice.safetensors -o repaired.wav",
-    ]
+    again = ["spectramend", *arguments, "--seed", str(seed), "-o", output.name if output else ""]
+    _finish(result, output, overwrite, as_json, (shlex.join(again),))

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import json
 import re
-import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -20,9 +20,15 @@ from numpy.typing import NDArray
 
 from spectramend.consistency import recover
 from spectramend.errors import FileError, ParameterError
-from spectramend.experiments.conditions import Progress
-from spectramend.experiments.gaps import Recording
-from spectramend.experiments.lengths import Outcome, Result, read_published
+from spectramend.experiments._common.conditions import timed
+from spectramend.experiments._common.published import read_published
+from spectramend.experiments._common.results import Progress, Result, Row, length_result
+from spectramend.experiments._common.scenes import (
+    Recording,
+    described,
+    load_recordings,
+    resampled,
+)
 from spectramend.files import check_input
 from spectramend.gaps import janssen
 from spectramend.gaps.autoregression import runs_of
@@ -32,6 +38,8 @@ from spectramend.metrics import snr
 from spectramend.stft import STFT
 
 Method: TypeAlias = Callable[[NDArray[Any], NDArray[np.bool_], int], NDArray[Any]]
+
+load = load_recordings
 
 COLUMNS = (1, 2, 3, 4, 5, 6)
 SR = 16000  # Hz
@@ -106,7 +114,7 @@ def run(
     Returns
     -------
     Result
-        All outcomes.
+        Groups are numbers of columns; items have the first frames of the gaps.
 
     Raises
     ------
@@ -114,31 +122,56 @@ def run(
         If a gap does not fit.
     """
     total = len(recordings) * len(columns)
-    outcomes: list[Outcome] = []
+    items: list[Row] = []
     for number, recording in enumerate(recordings):
         x = _excerpt(recording)
         X = STFT_OF_PROTOCOL.forward(x)
         for k in columns:
-            progress(f"{recording.name}, {k} columns", len(outcomes) // len(METHODS), total)
+            progress(f"{recording.name}, {k} columns", len(items) // len(METHODS), total)
             rng = np.random.default_rng((seed, number, k))
             starts = _places(X.shape[1], k, rng) if positions is None else positions.get(k, [])
-            if not starts or min(starts) < 0 or max(starts) + k > X.shape[1]:
-                raise ParameterError(
-                    f"positions of {k} columns are {starts}: give first frames from 0 to "
-                    f"{X.shape[1] - k}."
-                )
-            observed = np.ones(X.shape, bool)
-            for start in starts:
-                observed[:, start : start + k] = False
+            observed = _without(X.shape, k, starts)
             for name, method in METHODS.items():
-                started = time.perf_counter()
-                y = method(np.where(observed, X, np.nan), observed, x.size)
-                seconds = time.perf_counter() - started
-                outcomes.append(Outcome(name, recording.name, k, tuple(starts), snr(x, y), seconds))
+                given = np.where(observed, X, np.nan), observed, x.size
+                y, seconds = timed(partial(method, *given))
+                items.append(
+                    {
+                        "condition": name,
+                        "group": k,
+                        "signal": recording.name,
+                        "positions": list(starts),
+                        "snr_db": snr(x, y),
+                        "seconds": seconds,
+                    }
+                )
     progress("done", total, total)
-    given = {_example(recording.name) for recording in recordings}
-    known = [p for p in read_published(PUBLISHED) if p.signal in given and p.length in columns]
-    return Result("columns", "columns", tuple(outcomes), tuple(known))
+    examples = {_example(recording.name) for recording in recordings}
+    published = [
+        item
+        for item in read_published(PUBLISHED)
+        if item["signal"] in examples and item["group"] in columns
+    ]
+    settings = {
+        "seed": seed,
+        "columns": list(columns),
+        "positions": "from the seed" if positions is None else "given",
+        "transform": described(STFT_OF_PROTOCOL),
+        "sr": SR,
+        "recordings": len(recordings),
+    }
+    return length_result("columns", settings, [*items, *published], "columns")
+
+
+def _without(shape: tuple[int, ...], k: int, starts: Sequence[int]) -> NDArray[np.bool_]:
+    """Hide k columns from each of the first ones [shape=(F, N)]."""
+    if not starts or min(starts) < 0 or max(starts) + k > shape[1]:
+        raise ParameterError(
+            f"positions of {k} columns are {starts}: give first frames from 0 to {shape[1] - k}."
+        )
+    observed = np.ones(shape, bool)
+    for start in starts:
+        observed[:, start : start + k] = False
+    return observed
 
 
 def _example(name: str) -> str:
@@ -147,14 +180,9 @@ def _example(name: str) -> str:
     return f"example{found[1]}" if found else ""
 
 
-def _excerpt(recording: Recording) -> NDArray[np.float64]:
-    """Take the first seconds at the protocol's rate."""
-    x = recording.samples[: SECONDS * recording.sr]
-    if recording.sr == SR:
-        return x
-    import soxr
-
-    return np.asarray(soxr.resample(x, recording.sr, SR), np.float64)
+def _excerpt(recording: Recording) -> NDArray[Any]:
+    """Take the first seconds at the protocol's rate [shape=(n,)]."""
+    return resampled(recording.samples[: SECONDS * recording.sr], recording.sr, SR)
 
 
 def _places(n_frames: int, k: int, rng: np.random.Generator) -> list[int]:

@@ -9,19 +9,17 @@ its mean over recordings, and what the authors published where their recordings 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramend import audio
-from spectramend.errors import FileError, ParameterError
-from spectramend.experiments.conditions import Progress
-from spectramend.experiments.lengths import Outcome, Result, read_published
+from spectramend.errors import ParameterError
+from spectramend.experiments._common.conditions import timed
+from spectramend.experiments._common.published import read_published
+from spectramend.experiments._common.results import Progress, Result, Row, length_result
+from spectramend.experiments._common.scenes import Recording, load_recordings
 from spectramend.gaps import Filled, am, am_to_em_tf, em_tf, janssen
 from spectramend.gaps import Method as FillMethod
 from spectramend.metrics import snr
@@ -31,66 +29,15 @@ from spectramend.threads import limited_threads
 
 Method: TypeAlias = Callable[[NDArray[Any], int, Sequence[tuple[int, int]], int], NDArray[Any]]
 
+load = load_recordings
+
 GAP_MS = (20, 30, 40, 50, 60, 70, 80)
 GAPS = 10  # of a recording
 MARGIN_S = 0.25  # without gaps at both ends
 LEAST_SLOT_S = 0.5  # a gap of a recording that is short has at least so much for itself
-LEAST_S = 3.0  # shorter recordings are left out
 SLOT_MARGIN = 2048  # samples between a gap and the ends of its slot
 PUBLISHED = "time_gaps.csv"  # results that the authors stored, final iterations
 ORDER, CONTEXT, ITERATIONS = 1024, 4096, 10  # of the baseline
-
-
-@dataclass(frozen=True)
-class Recording:
-    """A recording of one channel.
-
-    Parameters
-    ----------
-    name : str
-        Name of its file.
-    samples : ndarray [shape=(n,)]
-        Samples.
-    sr : int
-        Sample rate in Hz.
-    """
-
-    name: str
-    samples: NDArray[Any]
-    sr: int
-
-
-def load(folder: Path) -> list[Recording]:
-    """Read the recordings of a folder that are long enough, the first channel of each.
-
-    Parameters
-    ----------
-    folder : Path
-        Holds recordings.
-
-    Returns
-    -------
-    list of Recording
-        Those of at least 3 s, sorted by name.
-
-    Raises
-    ------
-    FileError
-        If there is no such folder, or none is long enough.
-    AudioError
-        If a recording is not usable.
-    """
-    if not folder.is_dir():
-        raise FileError(f"{folder}: no such folder of recordings.")
-    found = []
-    for path in audio.recordings_in(folder):
-        sound = audio.read(path)
-        samples = np.atleast_2d(sound.samples)[0]
-        if samples.size >= LEAST_S * sound.sr and samples.any():
-            found.append(Recording(path.stem, samples, sound.sr))
-    if not found:
-        raise FileError(f"{folder}: has no recording of {LEAST_S:g} s or more.")
-    return found
 
 
 def run(
@@ -114,12 +61,12 @@ def run(
     seed : int
         Fixes the places of the gaps, and random starts.
     progress : callable
-        Called with what is being done, the number of outcomes so far, and of all.
+        Called with what is being done, the number of items so far, and of all.
 
     Returns
     -------
     Result
-        All outcomes.
+        Groups are lengths in milliseconds; items have the places of the gaps in samples.
 
     Raises
     ------
@@ -131,18 +78,28 @@ def run(
     if unknown:
         raise ParameterError(f"methods has {unknown[0]!r}: give some of {', '.join(METHODS)}.")
     total = len(recordings) * len(gap_ms) * len(names)
-    outcomes: list[Outcome] = []
+    items: list[Row] = []
     for number, recording in enumerate(recordings):
         for ms in gap_ms:
             rng = np.random.default_rng((seed, number, ms))
             gaps = places(recording, ms, rng)
             for name in names:
-                progress(f"{recording.name}, {ms} ms, {name}", len(outcomes), total)
-                outcomes.append(_outcome(recording, ms, gaps, name, seed))
+                progress(f"{recording.name}, {ms} ms, {name}", len(items), total)
+                items.append(_item(recording, ms, gaps, name, seed))
     progress("done", total, total)
     given = {recording.name for recording in recordings}
-    known = [p for p in read_published(PUBLISHED) if p.signal in given and p.length in gap_ms]
-    return Result("gaps", "gap_ms", tuple(outcomes), tuple(known))
+    published = [
+        item
+        for item in read_published(PUBLISHED)
+        if item["signal"] in given and item["group"] in gap_ms
+    ]
+    settings = {
+        "seed": seed,
+        "gap_ms": list(gap_ms),
+        "methods": names,
+        "recordings": len(recordings),
+    }
+    return length_result("gaps", settings, [*items, *published], "ms")
 
 
 def places(recording: Recording, ms: int, rng: np.random.Generator) -> list[tuple[int, int]]:
@@ -184,18 +141,24 @@ def places(recording: Recording, ms: int, rng: np.random.Generator) -> list[tupl
     return [(start, start + length) for start in starts]
 
 
-def _outcome(
+def _item(
     recording: Recording, ms: int, gaps: Sequence[tuple[int, int]], name: str, seed: int
-) -> Outcome:
-    """Fill the gaps of a recording by one method."""
+) -> Row:
+    """Fill the gaps of a recording by one method, and measure it."""
     x = recording.samples
     missing = _marked(x, gaps)
-    started = time.perf_counter()
     with limited_threads(1):  # as repairs have it, which makes times worth comparing
-        y = METHODS[name](np.where(missing, 0.0, x), recording.sr, gaps, seed)
-    seconds = time.perf_counter() - started
-    ratio = snr(x[missing], y[missing]) if x[missing].any() else float("inf")
-    return Outcome(name, recording.name, ms, tuple(start for start, _ in gaps), ratio, seconds)
+        y, seconds = timed(
+            lambda: METHODS[name](np.where(missing, 0.0, x), recording.sr, gaps, seed)
+        )
+    return {
+        "condition": name,
+        "group": ms,
+        "signal": recording.name,
+        "positions": [start for start, _ in gaps],
+        "snr_db": snr(x[missing], y[missing]) if x[missing].any() else float("inf"),
+        "seconds": seconds,
+    }
 
 
 def _marked(x: NDArray[Any], gaps: Sequence[tuple[int, int]]) -> NDArray[np.bool_]:

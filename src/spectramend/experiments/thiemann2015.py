@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -23,20 +24,23 @@ from numpy.typing import NDArray
 from spectramend import audio
 from spectramend.dictionary import Dictionary
 from spectramend.errors import AudioError, FileError, ParameterError
-from spectramend.experiments.conditions import (
-    FIT_ITERATIONS,
-    NOTEBOOK_TRAINING,
-    STFT_OF_OURS,
-    Cells,
+from spectramend.experiments._common.conditions import (
+    COLUMNS,
     Condition,
-    Progress,
-    Scene,
-    fit_as_notebook,
+    Method,
     run_condition,
 )
-from spectramend.masks import Mask
-from spectramend.nmf import encode, update
+from spectramend.experiments._common.notebook import (
+    NOTEBOOK_TRAINING,
+    fit_adapting,
+    fit_as_notebook,
+    fit_everything,
+)
+from spectramend.experiments._common.results import Drawing, Layout, Page, Progress, Result
+from spectramend.experiments._common.scenes import STFT_OF_OURS, Cells, Scene, see
+from spectramend.nmf import encode
 from spectramend.phase import griffin_lim, unit_phase
+from spectramend.report import Panel, Sound
 from spectramend.restoration import repair
 from spectramend.stft import STFT
 from spectramend.synthesis import complete
@@ -53,7 +57,6 @@ NOISE = 1 / 32768  # standard deviation of the noise added to both voices
 CELL_FLOOR = 5_000 / 32768  # magnitude that a reliable cell exceeds
 FRAME_FLOOR = 100_000 / 32768  # sum of magnitudes that a training frame exceeds
 CEILING_ITERATIONS = 200
-ADAPT_AFTER = 91  # H updates before the line that the notebook has commented out
 
 CONDITIONS = {
     "mix": "The mix: target plus twice the interferer.",
@@ -71,6 +74,8 @@ CONDITIONS = {
     "spectramend": "Our default: hidden cells are filled with what model and mask say together, "
     "reliable ones corrected a little.",
 }
+# The target and a method that is told the true magnitudes compete with nobody.
+REFERENCES = ("target", "ceiling_magnitude")
 
 
 @dataclass(frozen=True)
@@ -90,45 +95,6 @@ class Recordings:
     target: audio.Audio
     interferer: audio.Audio
     training: tuple[audio.Audio, ...]
-
-
-@dataclass(frozen=True)
-class Result:
-    """All conditions, and what the figures show.
-
-    Parameters
-    ----------
-    mask : {"notebook", "exact"}
-        Which mask was used.
-    floor_db : float
-        The mask's floor under the target's loudest cell, in dB.
-    scene : Scene
-        The sounds.
-    conditions : tuple of Condition
-        The rows.
-    notebook : Cells
-        The scene in the notebook's transform.
-    training : ndarray [shape=(F, frames)]
-        Magnitudes of the training speech in the notebook's transform.
-    training_model : ndarray [shape=(F, frames)]
-        The notebook's dictionary fitted to them.
-    inpainted : ndarray [shape=(F, N)]
-        The magnitudes with which the notebook replaced the mix.
-    """
-
-    mask: MaskKind
-    floor_db: float
-    scene: Scene
-    conditions: tuple[Condition, ...]
-    notebook: Cells
-    training: NDArray[Any]
-    training_model: NDArray[Any]
-    inpainted: NDArray[Any]
-
-    @property
-    def rows(self) -> list[dict[str, Any]]:
-        """The table, a dict a row."""
-        return [condition.row for condition in self.conditions]
 
 
 def load(folder: Path) -> Recordings:
@@ -222,68 +188,79 @@ def run(
     progress("mixing", 0, total)
     rng = np.random.default_rng(seed)
     scene = _mix(recordings, rng)
-    loudest = np.abs(NOTEBOOK_STFT.forward(scene.target)).max()
-    floor_db = float(20 * np.log10(loudest / CELL_FLOOR))
-    notebook = _see(scene, NOTEBOOK_STFT, mask, floor_db)
-    ours = _see(scene, STFT_OF_OURS, mask, floor_db)
+    ideal = _ideal(scene, mask)
+    notebook, ours = (see(scene, stft, **ideal) for stft in (NOTEBOOK_STFT, STFT_OF_OURS))
 
     progress("training dictionaries", 1, total)
     F_train, W = _train_as_notebook(recordings, rng)
-    voice = Dictionary.train(
-        [recording.samples for recording in recordings.training],
-        sr=scene.sr,
-        stft=STFT_OF_OURS,
-        sources=[recording.source for recording in recordings.training if recording.source],
-        rng=seed,
-    )
-
-    length = scene.mix.size
-    # The notebook's models by condition; the last one takes up that of another row.
-    V_hat: dict[str, NDArray[Any]] = {}
-
-    def with_mix_phase(name: str, fit: Fit) -> NDArray[Any]:
-        H = np.abs(rng.standard_normal((W.shape[1], notebook.X.shape[1])))
-        V_hat[name] = fit(np.abs(notebook.X).astype(np.float32), W, H, notebook.mask.observed)
-        return notebook.stft.inverse(V_hat[name] * unit_phase(notebook.X), length=length)
-
-    methods: dict[str, tuple[Cells, Callable[[], NDArray[Any]]]] = {
-        "mix": (notebook, lambda: scene.mix),
-        "ibm_only": (
-            notebook,
-            lambda: notebook.stft.inverse(notebook.X * notebook.mask.observed, length=length),
-        ),
-        "notebook_published": (
-            notebook,
-            lambda: with_mix_phase("notebook_published", _fit_everything),
-        ),
-        "notebook_masked": (notebook, lambda: with_mix_phase("notebook_masked", _fit_masked)),
-        "notebook_adapted": (notebook, lambda: with_mix_phase("notebook_adapted", _fit_adapting)),
-        "notebook_masked_griffin_lim": (
-            notebook,
-            lambda: _expand_phase(notebook, V_hat["notebook_masked"], length),
-        ),
-        "ceiling_magnitude": (ours, lambda: _fill_with_truth(ours, length, rng)),
-        "spectramend": (
-            ours,
-            lambda: repair(scene.mix, scene.sr, ours.mask, dictionary=voice, rng=seed).samples,
-        ),
+    voice = _train_as_ours(recordings, seed)
+    models: dict[str, NDArray[Any]] = {}
+    methods = {
+        name: (notebook, method)
+        for name, method in _notebook_methods(scene, notebook, W, models, rng).items()
     }
+    methods["ceiling_magnitude"] = ours, partial(_fill_with_truth, ours, scene.mix.size, rng)
+    methods["spectramend"] = (
+        ours,
+        lambda: repair(scene.mix, scene.sr, ours.mask, dictionary=voice, rng=seed).samples,
+    )
     conditions = []
     for done, (name, (cells, method)) in enumerate(methods.items(), 2):
         progress(name, done, total)
         conditions.append(run_condition(name, method, cells, scene))
     progress("done", total, total)
     training_model = encode(F_train, W, step="heuristic", max_iter=30, tol=0, rng=rng).V_hat
+    magnitudes = F_train, training_model, models["notebook_published"]
+    voices = {"target": TARGET, "interferer": INTERFERER}
     return Result(
-        mask,
-        floor_db,
-        scene,
-        tuple(conditions),
-        notebook,
-        F_train,
-        training_model,
-        V_hat["notebook_published"],
+        "thiemann2015",
+        {"seed": seed, "mask": mask, **ideal, "sr": scene.sr},
+        tuple({"condition": c.name, "group": "all", **c.row} for c in conditions),
+        tuple({"condition": c.name, "group": "all", **voices, **c.row} for c in conditions),
+        Layout(COLUMNS),
+        _drawings(scene, notebook, *magnitudes, conditions[-1]),
+        _page(scene, conditions, ideal),
     )
+
+
+def _ideal(scene: Scene, mask: MaskKind) -> dict[str, float]:
+    """Say how the ideal mask is made, as `Mask.ideal` takes it."""
+    loudest = np.abs(NOTEBOOK_STFT.forward(scene.target)).max()
+    return {
+        "gain": 1.0 if mask == "notebook" else MIX_GAIN,
+        "mix_gain": MIX_GAIN,
+        "floor_db": float(20 * np.log10(loudest / CELL_FLOOR)),
+    }
+
+
+def _notebook_methods(
+    scene: Scene,
+    cells: Cells,
+    W: NDArray[Any],
+    models: dict[str, NDArray[Any]],
+    rng: np.random.Generator,
+) -> dict[str, Method]:
+    """Give the conditions in the notebook's transform; those that fit leave their models."""
+    length = scene.mix.size
+
+    def with_mix_phase(name: str, fit: Fit) -> NDArray[Any]:
+        H = np.abs(rng.standard_normal((W.shape[1], cells.X.shape[1])))
+        models[name] = fit(np.abs(cells.X).astype(np.float32), W, H, cells.mask.observed)
+        return cells.stft.inverse(models[name] * unit_phase(cells.X), length=length)
+
+    fits: dict[str, Fit] = {
+        "notebook_published": fit_everything,
+        "notebook_masked": fit_as_notebook,
+        "notebook_adapted": fit_adapting,
+    }
+    return {
+        "mix": lambda: scene.mix,
+        "ibm_only": lambda: cells.stft.inverse(cells.X * cells.mask.observed, length=length),
+        **{name: partial(with_mix_phase, name, fit) for name, fit in fits.items()},
+        "notebook_masked_griffin_lim": lambda: _expand_phase(
+            cells, models["notebook_masked"], length
+        ),
+    }
 
 
 def _mix(recordings: Recordings, rng: np.random.Generator) -> Scene:
@@ -297,21 +274,6 @@ def _mix(recordings: Recordings, rng: np.random.Generator) -> Scene:
     target, interferer = noisy(recordings.target.samples), noisy(recordings.interferer.samples)
     mixed = (target + MIX_GAIN * interferer).astype(np.float32).astype(np.float64)
     return Scene(target, interferer, mixed, recordings.target.sr)
-
-
-def _see(scene: Scene, stft: STFT, mask: MaskKind, floor_db: float) -> Cells:
-    """Transform a scene and make its ideal binary mask."""
-    T, N, X = (stft.forward(x) for x in (scene.target, scene.interferer, scene.mix))
-    ibm = Mask.ideal(
-        T,
-        N,
-        gain=1.0 if mask == "notebook" else MIX_GAIN,
-        mix_gain=MIX_GAIN,
-        floor_db=floor_db,
-        stft=stft,
-        sr=scene.sr,
-    )
-    return Cells(stft, T, X, ibm)
 
 
 def _train_as_notebook(
@@ -332,41 +294,15 @@ def _train_as_notebook(
     return F_train[:, loudness > FRAME_FLOOR], voice.W
 
 
-def _fit_everything(
-    V: NDArray[Any], W: NDArray[Any], H: NDArray[Any], observed: NDArray[Any]
-) -> NDArray[Any]:
-    """Fit activations to every cell, reliable or not, and return the model [shape=(F, N)]."""
-    return fit_as_notebook(V, W, H, None)
-
-
-def _fit_masked(
-    V: NDArray[Any], W: NDArray[Any], H: NDArray[Any], observed: NDArray[Any]
-) -> NDArray[Any]:
-    """Fit activations to the reliable cells, and return the model [shape=(F, N)]."""
-    return fit_as_notebook(V, W, H, observed)
-
-
-def _fit_adapting(
-    V: NDArray[Any], W: NDArray[Any], H: NDArray[Any], observed: NDArray[Any]
-) -> NDArray[Any]:
-    """Fit to every cell, and in the last iterations move W, too, under the mask [shape=(F, N)]."""
-    settled = encode(
-        V,
-        W,
-        H=H,
-        step="heuristic",
-        extrapolate=False,
-        max_iter=ADAPT_AFTER,
-        tol=0,
-        check_every=ADAPT_AFTER,
+def _train_as_ours(recordings: Recordings, seed: int) -> Dictionary:
+    """Train our default dictionary."""
+    return Dictionary.train(
+        [recording.samples for recording in recordings.training],
+        sr=recordings.target.sr,
+        stft=STFT_OF_OURS,
+        sources=[recording.source for recording in recordings.training if recording.source],
+        rng=seed,
     )
-    H, M = settled.H, observed.astype(V.dtype)
-    for i in range(ADAPT_AFTER, FIT_ITERATIONS):
-        if i > ADAPT_AFTER:
-            H = update(V, W, H, step="heuristic")
-        W = update(V.T, H.T, W.T, M.T, step="heuristic").T
-    # As in `fit_as_notebook`: frequencies that are never observed end in silence.
-    return W @ H * M.any(axis=1, keepdims=True)
 
 
 def _expand_phase(cells: Cells, V_hat: NDArray[Any], length: int) -> NDArray[Any]:
@@ -388,3 +324,70 @@ def _fill_with_truth(cells: Cells, length: int, rng: np.random.Generator) -> NDA
         n_iter=CEILING_ITERATIONS,
         rng=rng,
     )[0]
+
+
+def _page(scene: Scene, conditions: list[Condition], ideal: dict[str, float]) -> Page:
+    """Compose the listening page: the target, then every condition."""
+    heard = [("target", "The clean target voice.", scene.target)]
+    heard += [(c.name, CONDITIONS[c.name], c.samples) for c in conditions]
+    items = " ".join(f"DATA/{stem}.*" for stem in TRAINING)
+    return Page(
+        title="Audio spectrum inpainting, the 2015 experiment",
+        lead="A voice is covered by another one, twice as loud as recorded. A mask keeps the cells "
+        "of the spectrum in which the first voice wins; each condition makes of them what it can. "
+        "Metrics are taken against the clean target.",
+        sounds=tuple(
+            Sound(name, name, text, x, scene.sr, f"{name}.wav", reference=name in REFERENCES)
+            for name, text, x in heard
+        ),
+        others={"interferer.wav": scene.interferer},
+        commands=(
+            f"spectramend train {items} -o voice.safetensors",
+            f"spectramend mask ideal target.wav interferer.wav --gain {ideal['gain']:g} --mix-gain "
+            f"{MIX_GAIN:g} --floor-db {ideal['floor_db']!r} -o mask.npz",
+            "spectramend repair mix.wav --mask mask.npz --dictionary voice.safetensors -o "
+            "repaired.wav",
+        ),
+    )
+
+
+def _drawings(
+    scene: Scene,
+    cells: Cells,
+    training: NDArray[Any],
+    training_model: NDArray[Any],
+    published: NDArray[Any],
+    ours: Condition,
+) -> tuple[Drawing, ...]:
+    """Draw the notebook's three figures, from magnitudes [shape=(F, N)], and one of what we do."""
+
+    def panel(title: str, magnitude: NDArray[Any]) -> Panel:
+        return Panel(title, magnitude.astype(float) ** 2, scene.sr, cells.stft)
+
+    target = panel("Target", np.abs(cells.T))
+    mask = Panel("Ideal binary mask", cells.mask.observed, scene.sr, cells.stft)
+    return (
+        Drawing(
+            "mix_target_mask.png",
+            "Mix, target, and the mask that tells which cells are reliable.",
+            lambda: [panel("Mix", np.abs(cells.X)), target, mask],
+        ),
+        Drawing(
+            "training_model.png",
+            "Training speech without its quiet frames, and the dictionary's model of it.",
+            lambda: [
+                panel("Training speech", training),
+                panel("Model of it, W @ H", training_model),
+            ],
+        ),
+        Drawing(
+            "target_inpainted.png",
+            "What it should be, and what the notebook published: the model follows the mix.",
+            lambda: [target, panel("Inpainted as in 2015, W @ H", published)],
+        ),
+        Drawing(
+            "spectramend.png",
+            "Mix, mask, what our default makes of them, and the target.",
+            partial(ours.panels, scene.sr),
+        ),
+    )

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,23 +20,34 @@ from numpy.typing import NDArray
 from spectramend import audio
 from spectramend.dictionary import Dictionary
 from spectramend.errors import AudioError, FileError, ParameterError
-from spectramend.experiments.conditions import (
-    NOTEBOOK_TRAINING,
+from spectramend.experiments._common.conditions import (
+    COLUMNS,
+    Condition,
+    Method,
+    run_condition,
+)
+from spectramend.experiments._common.notebook import NOTEBOOK_TRAINING, fit_as_notebook
+from spectramend.experiments._common.results import (
+    Drawing,
+    Layout,
+    Progress,
+    Result,
+    Row,
+    mean_rows,
+)
+from spectramend.experiments._common.scenes import (
     STFT_OF_OURS,
     Cells,
-    Condition,
-    Progress,
     Scene,
-    fit_as_notebook,
-    mean_rows,
-    run_condition,
+    described,
+    read_mono,
+    resampled,
+    see,
 )
 from spectramend.masks import Mask
 from spectramend.phase import griffin_lim, unit_phase
 from spectramend.restoration import repair
 from spectramend.separation import estimate_mask
-
-Method: TypeAlias = Callable[[], NDArray[Any]]
 
 SR = 16000  # Hz
 LEAST_RECORDINGS = 4  # of a voice
@@ -59,6 +71,7 @@ CONDITIONS = {
 }
 NEED_NO_DICTIONARY = {"mix", "ibm_only", "wiener_oracle", "ceiling_magnitude"}
 MEASURES = ("si_sdr_db", "estoi", "pesq_wb", "lsd_hidden_db", "seconds")
+LAYOUT = Layout(tuple(c for c in COLUMNS if c.key in ("condition", *MEASURES)))
 
 
 @dataclass(frozen=True)
@@ -79,96 +92,12 @@ class Voice:
     utterance: NDArray[Any]
     training: tuple[NDArray[Any], ...]
 
-    def train(
-        self,
-        rng: int,
-        *,
-        n_components: int | None = None,
-        beta: float = 0.0,
-        as_notebook: bool = False,
-    ) -> Dictionary:
-        """Train a dictionary on the other recordings.
-
-        Parameters
-        ----------
-        rng : int
-            Seed of the random start.
-        n_components : int, optional
-            Number of atoms; the default of `Dictionary.train` if None.
-        beta : float
-            Divergence.
-        as_notebook : bool
-            Whether to train as the 2015 notebook does.
-
-        Returns
-        -------
-        Dictionary
-            The dictionary.
-
-        Raises
-        ------
-        ParameterError
-            If the recordings are too short for so many atoms; the message names the voice.
-        """
-        how = NOTEBOOK_TRAINING if as_notebook else {}
+    def train(self, rng: int, **how: Any) -> Dictionary:
+        """Train a dictionary on the other recordings; `how` goes to `Dictionary.train`."""
         try:
-            return Dictionary.train(
-                self.training,
-                sr=SR,
-                stft=STFT_OF_OURS,
-                n_components=n_components,
-                beta=beta,
-                rng=rng,
-                **how,
-            )
+            return Dictionary.train(self.training, sr=SR, stft=STFT_OF_OURS, rng=rng, **how)
         except ParameterError as error:
             raise ParameterError(f"{self.name}: {error}") from None
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A voice under another one, and what every condition made of them.
-
-    Parameters
-    ----------
-    target : str
-        Name of the voice to restore.
-    interferer : str
-        Name of the voice over it.
-    scene : Scene
-        The sounds.
-    conditions : tuple of Condition
-        The rows.
-    """
-
-    target: str
-    interferer: str
-    scene: Scene
-    conditions: tuple[Condition, ...]
-
-    @property
-    def rows(self) -> list[dict[str, Any]]:
-        """The pair's table, a dict a row."""
-        keys = ("condition", *MEASURES)
-        return [{key: condition.row[key] for key in keys} for condition in self.conditions]
-
-
-@dataclass(frozen=True)
-class Result:
-    """All pairs.
-
-    Parameters
-    ----------
-    pairs : tuple of Pair
-        One for each voice.
-    """
-
-    pairs: tuple[Pair, ...]
-
-    @property
-    def rows(self) -> list[dict[str, Any]]:
-        """The table of means over the pairs; what a pair does not have does not count."""
-        return mean_rows([pair.rows for pair in self.pairs], MEASURES)
 
 
 @dataclass(frozen=True)
@@ -184,7 +113,7 @@ class _Trained:
         """Train all of them."""
         filling = tuple(voice.train(seed + i) for i in range(FILLING))
         others = [voice.train(seed, n_components=K, beta=beta) for K, beta in SEPARATING]
-        return cls(filling, (filling[0], *others), voice.train(seed, as_notebook=True))
+        return cls(filling, (filling[0], *others), voice.train(seed, **NOTEBOOK_TRAINING))
 
 
 def load(folder: Path, *, say: Callable[[str], None] = lambda text: None) -> list[Voice]:
@@ -252,7 +181,7 @@ def run(
     Returns
     -------
     Result
-        Pairs with rows and sounds.
+        Items are conditions of pairs.
 
     Raises
     ------
@@ -271,22 +200,46 @@ def run(
         progress(f"training {voice.name}", len(trained), total)
         needed = not NEED_NO_DICTIONARY.issuperset(names)
         trained.append(_Trained.on(voice, seed) if needed else None)
-    pairs: list[Pair] = []
-    for i, voice in enumerate(voices):
+    items: list[Row] = []
+    drawings: list[Drawing] = []
+    for i, target in enumerate(voices):
         j = (i + 1) % len(voices)
-        scene = mix_voices(voice.utterance, voices[j].utterance)
-        cells = _see(scene)
+        scene = mix_voices(target.utterance, voices[j].utterance)
+        cells = see(scene, STFT_OF_OURS, floor_db=FLOOR_DB)
         methods = _oracles(scene, cells)
         if (ours := trained[i]) and (theirs := trained[j]):
             methods |= _models(scene, cells, ours, theirs, keep_reliable, seed)
-        done: list[Condition] = []
+        pair = {"target": target.name, "interferer": voices[j].name}
         for name in names:
-            step = len(voices) + i * len(names) + len(done)
-            progress(f"{voice.name} under {voices[j].name}: {name}", step, total)
-            done.append(run_condition(name, methods[name], cells, scene))
-        pairs.append(Pair(voice.name, voices[j].name, scene, tuple(done)))
+            what = f"{target.name} under {voices[j].name}: {name}"
+            progress(what, len(voices) + len(items), total)
+            condition = run_condition(name, methods[name], cells, scene)
+            items.append(_item(condition, pair))
+            if name == "spectramend":
+                drawings.append(_drawing(condition, pair))
     progress("done", total, total)
-    return Result(tuple(pairs))
+    settings = {
+        "seed": seed,
+        "keep_reliable": keep_reliable,
+        "voices": [voice.name for voice in voices],
+        "transform": described(STFT_OF_OURS),
+        "sr": SR,
+    }
+    rows = mean_rows(items, MEASURES)
+    return Result("voices", settings, tuple(rows), tuple(items), LAYOUT, tuple(drawings))
+
+
+def _item(condition: Condition, pair: dict[str, str]) -> Row:
+    """Say how a condition did on a pair."""
+    measures = {key: condition.row[key] for key in MEASURES}
+    return {"condition": condition.name, "group": "all", **pair, **measures}
+
+
+def _drawing(condition: Condition, pair: dict[str, str]) -> Drawing:
+    """Draw what a condition made of a pair."""
+    under = "{target}_under_{interferer}.png".format(**pair)
+    caption = "{target} under {interferer}: mix, mask, our default, and the target.".format(**pair)
+    return Drawing(under, caption, partial(condition.panels, SR))
 
 
 def mix_voices(target: NDArray[Any], interferer: NDArray[Any]) -> Scene:
@@ -312,13 +265,6 @@ def mix_voices(target: NDArray[Any], interferer: NDArray[Any]) -> Scene:
     N = np.resize(interferer, target.size)
     N = N * np.sqrt(np.sum(target**2) / np.sum(N**2))
     return Scene(target, N, target + N, SR)
-
-
-def _see(scene: Scene) -> Cells:
-    """Transform a scene and make its ideal binary mask."""
-    stft = STFT_OF_OURS
-    T, N, X = (stft.forward(x) for x in (scene.target, scene.interferer, scene.mix))
-    return Cells(stft, T, X, Mask.ideal(T, N, floor_db=FLOOR_DB, stft=stft, sr=scene.sr))
 
 
 def _oracles(scene: Scene, cells: Cells) -> dict[str, Method]:
@@ -408,12 +354,7 @@ def _training(paths: list[Path]) -> tuple[NDArray[Any], ...]:
 
 def _read(path: Path) -> NDArray[Any]:
     """Read a recording as one channel at 16 kHz."""
-    recording = audio.read(path)
-    x = np.atleast_2d(recording.samples).mean(axis=0)
-    if recording.sr != SR:
-        import soxr
-
-        x = soxr.resample(x, recording.sr, SR)
+    x = resampled(*read_mono(path), SR)
     if x.size < STFT_OF_OURS.n_fft:
         raise AudioError(
             f"{path}: has {x.size} samples at {SR} Hz, fewer than a frame of {STFT_OF_OURS.n_fft}; "

@@ -1,0 +1,1 @@
+"""What the experiments share: scenes, conditions, results, output, and published tables."""

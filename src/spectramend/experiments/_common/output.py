@@ -1,0 +1,145 @@
+"""What every experiment writes and prints: JSON, CSV, tables, figures, and a listening page."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from spectramend import audio
+from spectramend.experiments._common.results import Group, Layout, Page, Result, Row
+from spectramend.figures import figure_png
+from spectramend.metrics import missing_metrics
+from spectramend.report import Column, Picture, listening_page, spectrogram_figure
+
+
+class Table(NamedTuple):
+    """A table for people: its heading, if there are several, columns and rows."""
+
+    heading: str | None
+    columns: Sequence[Column]
+    rows: list[Row]
+
+
+def tables(result: Result) -> list[Table]:
+    """Lay rows out.
+
+    Parameters
+    ----------
+    result : Result
+        The experiment.
+
+    Returns
+    -------
+    list of Table
+        One with a column for each length, or one for each group.
+    """
+    if result.layout.unit is not None:
+        return [_by_length(result.rows, result.layout)]
+    groups = dict.fromkeys(row["group"] for row in result.rows)
+    return [
+        Table(
+            str(group) if len(groups) > 1 else None,
+            result.layout.columns,
+            [row for row in result.rows if row["group"] == group],
+        )
+        for group in groups
+    ]
+
+
+def write(folder: Path, result: Result, commands: Sequence[str] = ()) -> None:
+    """Fill a folder with all there is to see and hear.
+
+    Parameters
+    ----------
+    folder : Path
+        An empty folder.
+    result : Result
+        The experiment.
+    commands : sequence of str
+        Commands that make the folder again, for the listening page.
+    """
+    (folder / "metrics.json").write_text(json.dumps(result.as_json, indent=2) + "\n", "utf-8")
+    with (folder / "metrics.csv").open("w", newline="", encoding="utf-8") as stream:
+        table = csv.DictWriter(stream, list(result.rows[0]))
+        table.writeheader()
+        table.writerows(result.rows)
+    pictures = []
+    for drawing in result.drawings:
+        panels = drawing.panels()
+        (folder / drawing.file).write_bytes(figure_png(spectrogram_figure(panels)))
+        alt = "Spectrograms, one above the other: " + "; ".join(p.title for p in panels) + "."
+        pictures.append(Picture(drawing.file, alt, drawing.caption))
+    if result.page is not None:
+        _write_page(folder, result, result.page, pictures, commands)
+
+
+def unavailable_metrics(result: Result) -> list[str]:
+    """Say which metrics of a result cannot be taken here.
+
+    Parameters
+    ----------
+    result : Result
+        The experiment.
+
+    Returns
+    -------
+    list of str
+        A line each.
+    """
+    return missing_metrics() if any("pesq_wb" in row for row in result.rows) else []
+
+
+def _by_length(rows: Sequence[Row], layout: Layout) -> Table:
+    """Give each length a column; the mean over the lengths follows."""
+    lengths: list[Group] = sorted({row["group"] for row in rows})
+    columns = [
+        Column("condition", "Condition"),
+        *(Column(str(k), f"{k} {layout.unit} (dB)", "higher") for k in lengths),
+        Column("mean", "Mean (dB)", "higher"),
+        *layout.columns,
+    ]
+    table = []
+    for name in dict.fromkeys(row["condition"] for row in rows):
+        own = {row["group"]: row for row in rows if row["condition"] == name}
+        ratios = {str(k): own[k]["snr_db"] if k in own else None for k in lengths}
+        known = [row["snr_db"] for row in own.values()]
+        times = [row["seconds"] for row in own.values() if row["seconds"] is not None]
+        table.append(
+            {
+                "condition": name,
+                **ratios,
+                "mean": sum(known) / len(known),
+                "signals": max(row["signals"] for row in own.values()),
+                "seconds": sum(times) / len(times) if times else None,
+            }
+        )
+    return Table(None, columns, table)
+
+
+def _write_page(
+    folder: Path,
+    result: Result,
+    page: Page,
+    pictures: Sequence[Picture],
+    commands: Sequence[str],
+) -> None:
+    """Write sounds, and the page that plays them."""
+    sr = round(page.sounds[0].sr)
+    for sound in page.sounds:
+        audio.write(folder / sound.file, sound.samples, sr)
+    for file, samples in page.others.items():
+        audio.write(folder / file, samples, sr)
+    text = listening_page(
+        title=page.title,
+        lead=page.lead,
+        sounds=page.sounds,
+        rows=[{"name": row["condition"], **row} for row in result.rows],
+        columns=result.layout.columns,
+        figures=pictures,
+        commands=[*commands, *page.commands],
+        notes=unavailable_metrics(result),
+    )
+    (folder / "index.html").write_text(text, "utf-8")
