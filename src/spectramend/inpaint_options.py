@@ -149,7 +149,7 @@ class InpaintOptions:
 
     @property
     def n_iter(self) -> int:
-        """Iterations of Griffin-Lim."""
+        """Number of iterations of Griffin-Lim."""
         return PHASE_ITER if self.phase_iter is None else self.phase_iter
 
     def fit(self, mask: Mask) -> Fit:

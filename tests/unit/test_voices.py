@@ -68,7 +68,15 @@ def by_name(result: Result) -> dict[str, Row]:
 
 
 def timeless(result: Result) -> list[Row]:
-    return [{key: item[key] for key in item if key != "seconds"} for item in result.items]
+    """Leave times out, and the last digits, in which pystoi may differ from run to run."""
+    return [
+        {
+            key: float(f"{value:.9g}") if isinstance(value, float) else value
+            for key, value in item.items()
+            if key != "seconds"
+        }
+        for item in result.items
+    ]
 
 
 # The protocol
