@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from spectramend import Region, repair
-from spectramend.experiments.occlusion import loudest_part, smallest_box
+from spectramend.experiments._common.events import loudest_part, smallest_box
 
 SR = 8000
 N = 4000
