@@ -17,9 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from spectramend import model, synthesis
 from spectramend.experiments import voices
 from spectramend.experiments.voices import Voice
+from spectramend.inpainting import resynthesis as synthesis
+from spectramend.inpainting import variance_model as model
 
 MEASURES = ("si_sdr_db", "estoi", "pesq_wb")
 # Module, constant, and the value that takes the part out.

@@ -38,8 +38,8 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from spectramend.detection import clicks, detect, weighing
-from spectramend.regions import Region
+from spectramend.core.regions import Region
+from spectramend.detection import click_classifier, clicks, detect
 
 Array: TypeAlias = NDArray[np.float64]
 Span: TypeAlias = tuple[int, int]
@@ -313,15 +313,15 @@ def all_examples(recordings: list[Recording]) -> Examples:
 
 
 def fit(chosen: Examples) -> dict[str, Array]:
-    """Find the constants of `spectramend.detection.weighing` by Newton's method."""
+    """Find the constants of `spectramend.detection.click_classifier` by Newton's method."""
     clicks_of = chosen.signs[chosen.true]
     low, high = np.quantile(clicks_of, (0.02, 0.9), axis=0)
     cut = np.clip(chosen.signs, low, high)
     found = {"LOW": low, "HIGH": high, "MEAN": cut.mean(axis=0), "SPREAD": cut.std(axis=0)}
     found = {name: np.round(value, 4) for name, value in found.items()}
     for name, value in found.items():
-        setattr(weighing, name, value)
-    A = weighing.terms(chosen.signs)
+        setattr(click_classifier, name, value)
+    A = click_classifier.terms(chosen.signs)
     weights = np.zeros(A.shape[1])
     weights[0] = -2.0
     for _ in range(8):
@@ -337,7 +337,7 @@ def fit(chosen: Examples) -> dict[str, Array]:
 
 def write_constants(found: dict[str, Array]) -> None:
     """Put constants into the module that they are for."""
-    file = Path(weighing.__file__)
+    file = Path(click_classifier.__file__)
     before, rest = file.read_text("utf-8").split("--fit: begin.\n")
     lines = ["# fmt: off"]
     for name, value in found.items():
@@ -355,7 +355,7 @@ def write_constants(found: dict[str, Array]) -> None:
 def use(found: dict[str, Array]) -> None:
     """Judge by these constants from here on."""
     for name, value in found.items():
-        setattr(weighing, name, value)
+        setattr(click_classifier, name, value)
 
 
 # The program

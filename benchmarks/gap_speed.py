@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spectramend.core.threads import limited_threads
 from spectramend.experiments._common.scenes import Recording
 from spectramend.experiments.gaps import METHODS, places
 from spectramend.gaps import em_tf
-from spectramend.threads import limited_threads
 
 SR = 44100
 SECONDS = 8

@@ -13,9 +13,9 @@ import time
 import numpy as np
 
 from spectramend import Dictionary, repair
+from spectramend.core.masks import Mask
+from spectramend.core.threads import limited_threads
 from spectramend.experiments._common.scenes import STFT_OF_OURS
-from spectramend.masks import Mask
-from spectramend.threads import limited_threads
 from workbench import SR, bundled_speech
 
 

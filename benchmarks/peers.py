@@ -31,9 +31,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from spectramend.core.threads import limited_threads
 from spectramend.experiments import thiemann2015
 from spectramend.nmf import encode, fit
-from spectramend.threads import limited_threads
 from workbench import (
     INK,
     floored,

@@ -90,8 +90,8 @@ def write_noise(path: Path, seconds: int) -> None:
 
 def repair_once(source: str, target: str, spec: str) -> dict[str, float]:
     """Repair a region of a file, in this process."""
-    from spectramend.file_restoration import repair_file
-    from spectramend.regions import Region
+    from spectramend.core.regions import Region
+    from spectramend.restoration.recording_files import repair_file
 
     wall, process = time.perf_counter(), time.process_time()
     repair_file(source, target, Region.parse(spec), rng=0)

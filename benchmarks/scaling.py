@@ -25,8 +25,8 @@ from typing import Any
 
 import numpy as np
 
+from spectramend.core.threads import limited_threads
 from spectramend.nmf import fit
-from spectramend.threads import limited_threads
 from workbench import (
     INK,
     in_turns,

@@ -16,9 +16,9 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from spectramend.core.threads import limited_threads
 from spectramend.nmf import fit
 from spectramend.nmf.solve import Init
-from spectramend.threads import limited_threads
 from workbench import in_turns, single, speech_power, table
 
 ITERATIONS = (1, 2, 3, 5, 7, 10, 14, 20, 28, 40)

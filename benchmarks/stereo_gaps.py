@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectramend import Region, audio, repair
-from spectramend.metrics import snr
+from spectramend.evaluation.metrics import snr
 
 PAIRS = 3
 GAPS, SHORT_GAPS = 6, 30  # of a recording

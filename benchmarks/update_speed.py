@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spectramend.core.threads import limited_threads
 from spectramend.nmf import encode
-from spectramend.threads import limited_threads
 from workbench import in_turns, notebook_update, per_iteration, table
 
 SHAPES = ((513, 103, 1000), (1025, 64, 10000))  # F, K, N

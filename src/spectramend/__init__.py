@@ -16,56 +16,56 @@ if TYPE_CHECKING:
     from spectramend import metrics as metrics
     from spectramend import nmf as nmf
     from spectramend.audio import Audio as Audio
+    from spectramend.core.masks import Mask as Mask
+    from spectramend.core.regions import Region as Region
+    from spectramend.core.stft import STFT as STFT
     from spectramend.detection import detect as detect
-    from spectramend.dictionary import Dictionary as Dictionary
     from spectramend.errors import SpectramendError as SpectramendError
-    from spectramend.file_restoration import OutputOptions as OutputOptions
-    from spectramend.file_restoration import repair_file as repair_file
-    from spectramend.formats import read_regions as read_regions
-    from spectramend.formats import write_regions as write_regions
-    from spectramend.inpainting import Inpainting as Inpainting
-    from spectramend.inpainting import inpaint as inpaint
-    from spectramend.masks import Mask as Mask
-    from spectramend.metrics import evaluate as evaluate
+    from spectramend.evaluation.metrics import evaluate as evaluate
+    from spectramend.inpainting.dictionary import Dictionary as Dictionary
+    from spectramend.inpainting.pipeline import Inpainting as Inpainting
+    from spectramend.inpainting.pipeline import inpaint as inpaint
+    from spectramend.labels import read_regions as read_regions
+    from spectramend.labels import write_regions as write_regions
     from spectramend.nmf import Factorization as Factorization
     from spectramend.nmf.estimator import MaskedNMF as MaskedNMF
-    from spectramend.phase import griffin_lim as griffin_lim
-    from spectramend.regions import Region as Region
-    from spectramend.repair_types import CellOptions as CellOptions
-    from spectramend.repair_types import RegionOptions as RegionOptions
-    from spectramend.restoration import Repair as Repair
-    from spectramend.restoration import repair as repair
-    from spectramend.restoration import repair_cells as repair_cells
-    from spectramend.restoration import repair_regions as repair_regions
-    from spectramend.stft import STFT as STFT
+    from spectramend.reconstruction.fast_griffin_lim import griffin_lim as griffin_lim
+    from spectramend.restoration.recording import Repair as Repair
+    from spectramend.restoration.recording import repair as repair
+    from spectramend.restoration.recording import repair_cells as repair_cells
+    from spectramend.restoration.recording import repair_regions as repair_regions
+    from spectramend.restoration.recording_files import OutputOptions as OutputOptions
+    from spectramend.restoration.recording_files import repair_file as repair_file
+    from spectramend.restoration.types import CellOptions as CellOptions
+    from spectramend.restoration.types import RegionOptions as RegionOptions
 
 _HOMES = {
     "Audio": "audio",
-    "CellOptions": "repair_types",
-    "Dictionary": "dictionary",
+    "CellOptions": "restoration.types",
+    "Dictionary": "inpainting.dictionary",
     "Factorization": "nmf",
-    "Inpainting": "inpainting",
-    "Mask": "masks",
+    "Inpainting": "inpainting.pipeline",
+    "Mask": "core.masks",
     "MaskedNMF": "nmf.estimator",
-    "OutputOptions": "file_restoration",
-    "Region": "regions",
-    "RegionOptions": "repair_types",
-    "Repair": "restoration",
-    "STFT": "stft",
+    "OutputOptions": "restoration.recording_files",
+    "Region": "core.regions",
+    "RegionOptions": "restoration.types",
+    "Repair": "restoration.recording",
+    "STFT": "core.stft",
     "SpectramendError": "errors",
     "detect": "detection",
-    "evaluate": "metrics",
-    "griffin_lim": "phase",
-    "inpaint": "inpainting",
-    "read_regions": "formats",
-    "repair": "restoration",
-    "repair_cells": "restoration",
-    "repair_file": "file_restoration",
-    "repair_regions": "restoration",
-    "write_regions": "formats",
+    "evaluate": "evaluation.metrics",
+    "griffin_lim": "reconstruction.fast_griffin_lim",
+    "inpaint": "inpainting.pipeline",
+    "read_regions": "labels",
+    "repair": "restoration.recording",
+    "repair_cells": "restoration.recording",
+    "repair_file": "restoration.recording_files",
+    "repair_regions": "restoration.recording",
+    "write_regions": "labels",
 }
 
-_MODULES = ("audio", "metrics", "nmf")
+_MODULES = {"audio": "audio", "metrics": "evaluation.metrics", "nmf": "nmf"}
 
 # These need an optional package, for want of which ``import *`` must not fail.
 _OPTIONAL = {"MaskedNMF"}
@@ -78,7 +78,7 @@ def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(import_module(f"spectramend.{_HOMES[name]}"), name)
     if name in _MODULES:
-        return import_module(f"spectramend.{name}")
+        return import_module(f"spectramend.{_MODULES[name]}")
     raise AttributeError(f"module 'spectramend' has no attribute {name!r}")
 
 

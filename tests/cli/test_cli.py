@@ -18,10 +18,10 @@ from commands import Runner
 from conftest import VOICES
 from spectramend import Dictionary, Mask, audio, repair
 from spectramend.cli import base
+from spectramend.core.stft import STFT
 from spectramend.experiments import thiemann2015, voices
 from spectramend.experiments._common.results import Result
-from spectramend.separation import estimate_mask
-from spectramend.stft import STFT
+from spectramend.inpainting.mask_estimation import estimate_mask
 
 SR = 16000
 
@@ -262,7 +262,7 @@ def test_json_of_the_experiment_is_all_that_stdout_gets(
 def test_metrics_that_cannot_be_taken_are_explained(
     run: Runner, sounds: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("spectramend.metrics.has", lambda package: package != "pesq")
+    monkeypatch.setattr("spectramend.evaluation.metrics.has", lambda package: package != "pesq")
     ended = run("evaluate", sounds / "target.wav", sounds / "mix.wav", "--json")
     assert json.loads(ended.out)["pesq_wb"] is None
     assert "it needs a C compiler" in ended.err

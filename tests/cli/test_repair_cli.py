@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from commands import Runner
 from conftest import VOICES
 from spectramend import Dictionary, Region, audio, repair
-from spectramend.formats import read_regions, write_regions
 from spectramend.gaps import METHODS, Method
+from spectramend.labels import read_regions, write_regions
 
 SR = 16000
 HOLE = slice(16000, 16320)  # 20 ms

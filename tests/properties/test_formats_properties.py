@@ -8,8 +8,8 @@ from dataclasses import replace
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from spectramend.formats import FORMATS, parse_regions
-from spectramend.regions import Region
+from spectramend.core.regions import Region
+from spectramend.labels import FORMATS, parse_regions
 
 laws = settings(derandomize=True, max_examples=150, deadline=None)
 SR = 48000.0

@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 import pytest
 
+from spectramend.core.regions import Region
 from spectramend.errors import FileError
-from spectramend.formats import FORMATS, MAX_BYTES, parse_regions
-from spectramend.regions import Region
+from spectramend.labels import FORMATS, MAX_BYTES, parse_regions
 
 INPUTS_A_SEED = 500  # 13,000 in all
 SR = 44100.0

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramend.stft import STFT
+from spectramend.core.stft import STFT
 
 Array = NDArray[Any]
 

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectramend.audio.decoder import reason
-from spectramend.audio.reading import is_truncated
+from spectramend.audio.reader import is_truncated
+from spectramend.core.files import Source, check_input, whole_file
 from spectramend.errors import AudioError, FileError, ParameterError
-from spectramend.files import Source, check_input, whole_file
 
 FULL_SCALE = {"PCM_S8": 7, "PCM_U8": 7, "PCM_16": 15, "PCM_24": 23, "PCM_32": 31}
 
@@ -56,7 +56,7 @@ class Audio:
 
     def _repr_html_(self) -> str:
         """Show a player and a spectrogram in Jupyter."""
-        from spectramend.display import sound_html
+        from spectramend.display.html_audio import sound_html
 
         return sound_html(self.samples, self.sr, title=self.title)
 

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import click
 
 from spectramend._version import __version__
+from spectramend.core.threads import limited_threads
 from spectramend.errors import SpectramendError
-from spectramend.threads import limited_threads
 
 if TYPE_CHECKING:
-    from spectramend.stft import STFT
+    from spectramend.core.stft import STFT
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 PATH = click.Path(path_type=Path)
@@ -145,7 +145,7 @@ def stft_options(function: Command) -> Command:
 
 def transform(n_fft: int | None, hop_length: int | None) -> STFT:
     """Make the transform that was asked for: Hann, centred."""
-    from spectramend.stft import STFT
+    from spectramend.core.stft import STFT
 
     size = 1024 if n_fft is None else n_fft
     return STFT(size, max(1, size // 4) if hop_length is None else hop_length)
@@ -176,7 +176,7 @@ def print_table(columns: Any, rows: list[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from spectramend.tables import column_texts
+    from spectramend.display.tables import column_texts
 
     table = Table()
     for column in columns:

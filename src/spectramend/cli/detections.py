@@ -23,7 +23,7 @@ from spectramend.cli.base import (
 )
 
 if TYPE_CHECKING:
-    from spectramend.regions import Region
+    from spectramend.core.regions import Region
 
 salvage_option = click.option(
     "--salvage", is_flag=True, help="Take what is there of a truncated recording."
@@ -72,10 +72,10 @@ def detect(
     **thresholds: float | None,
 ) -> None:
     """Find dropouts, clicks and clipped runs, and write them as labels that repair reads."""
+    from spectramend.core.files import check_output
     from spectramend.detection import KINDS, Thresholds
-    from spectramend.file_restoration import detect_file
-    from spectramend.files import check_output
-    from spectramend.formats import write_regions
+    from spectramend.labels import write_regions
+    from spectramend.restoration.recording_files import detect_file
 
     if as_json and is_standard(output):
         raise click.UsageError("--json and -o - both write to stdout: give a file to one of them.")

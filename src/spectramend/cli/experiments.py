@@ -78,8 +78,8 @@ def experiment_voices(
 
     A voice needs at least 4 recordings: the first is mixed, the others train its dictionary.
     """
+    from spectramend.core.files import check_folder
     from spectramend.experiments import voices
-    from spectramend.files import check_folder
 
     if output is not None:
         check_folder(output, overwrite=overwrite)
@@ -106,8 +106,8 @@ def experiment_occlusion(
     data: Path, damage: Any, output: Path | None, seed: int, overwrite: bool, as_json: bool
 ) -> None:
     """Lay every event over every recording, and repair the box that holds it."""
+    from spectramend.core.files import check_folder
     from spectramend.experiments import occlusion
-    from spectramend.files import check_folder
 
     if output is not None:
         check_folder(output, overwrite=overwrite)
@@ -149,8 +149,8 @@ def experiment_gaps(
     Where the recordings are those of published results, these stand beside ours. Most of the time
     goes into em_tf, am and am_to_em_tf; --methods can leave them out.
     """
+    from spectramend.core.files import check_folder
     from spectramend.experiments import gaps
-    from spectramend.files import check_folder
 
     if output is not None:
         check_folder(output, overwrite=overwrite)
@@ -186,8 +186,8 @@ def experiment_columns(
     as_json: bool,
 ) -> None:
     """Lose columns of the spectrum of every recording, and restore its signal."""
+    from spectramend.core.files import check_folder
     from spectramend.experiments import columns as experiment
-    from spectramend.files import check_folder
 
     if output is not None:
         check_folder(output, overwrite=overwrite)
@@ -212,8 +212,8 @@ def _finish(
     commands: tuple[str, ...] = (),
 ) -> None:
     """Write the folder of an experiment, and print its tables."""
+    from spectramend.core.files import whole_folder
     from spectramend.experiments._common.output import tables, unavailable_metrics, write
-    from spectramend.files import whole_folder
 
     if output is not None:
         with whole_folder(output, overwrite=overwrite) as folder:
@@ -264,8 +264,8 @@ def _run_thiemann2015(
     as_json: bool,
 ) -> None:
     """Run the experiment, write its folder, and print its table."""
+    from spectramend.core.files import check_folder
     from spectramend.experiments import thiemann2015
-    from spectramend.files import check_folder
 
     if output is not None:
         check_folder(output, overwrite=overwrite)

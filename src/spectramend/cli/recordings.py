@@ -25,8 +25,8 @@ from spectramend.errors import AudioError
 
 if TYPE_CHECKING:
     from spectramend.audio import Audio
-    from spectramend.masks import Mask
-    from spectramend.stft import STFT
+    from spectramend.core.masks import Mask
+    from spectramend.core.stft import STFT
 
 
 @command(cli, "train")
@@ -49,8 +49,8 @@ def train(
 ) -> None:
     """Train a dictionary on clean recordings of one voice or instrument."""
     from spectramend import audio
-    from spectramend.dictionary import Dictionary
-    from spectramend.files import check_output
+    from spectramend.core.files import check_output
+    from spectramend.inpainting.dictionary import Dictionary
 
     check_output(output, overwrite=overwrite)
     recordings = audio.read_same_rate(list(clean))
@@ -130,8 +130,8 @@ def mask_ideal(
     import numpy as np
 
     from spectramend import audio
-    from spectramend.files import check_output
-    from spectramend.masks import Mask
+    from spectramend.core.files import check_output
+    from spectramend.core.masks import Mask
 
     check_output(output, overwrite=overwrite)
     voices = audio.read_same_rate([target, interferer])
@@ -179,9 +179,9 @@ def mask_estimate(
     The mask has the transform of the first dictionary.
     """
     from spectramend import audio
-    from spectramend.dictionary import Dictionary
-    from spectramend.files import check_output
-    from spectramend.separation import estimate_mask
+    from spectramend.core.files import check_output
+    from spectramend.inpainting.dictionary import Dictionary
+    from spectramend.inpainting.mask_estimation import estimate_mask
 
     check_output(output, overwrite=overwrite)
     recording = audio.read(mix)
@@ -209,10 +209,11 @@ def mask_estimate(
 @json_option
 def evaluate(reference: Path, estimate: Path, labels: Path | None, as_json: bool) -> None:
     """Measure how close ESTIMATE is to REFERENCE, as a whole and inside regions."""
-    from spectramend import audio, metrics
-    from spectramend.formats import read_regions
-    from spectramend.region_metrics import evaluate_regions
-    from spectramend.report import Column
+    from spectramend import audio
+    from spectramend.evaluation import metrics
+    from spectramend.evaluation.region_metrics import evaluate_regions
+    from spectramend.labels import read_regions
+    from spectramend.reports.listening_page import Column
 
     recordings = audio.read_same_rate([reference, estimate])
     sr = recordings[0].sr

@@ -34,11 +34,11 @@ from spectramend.errors import FileError, ParameterError
 
 if TYPE_CHECKING:
     from spectramend.audio import FileInfo
-    from spectramend.file_restoration import FileRepair
-    from spectramend.masks import Mask
-    from spectramend.regions import Region
-    from spectramend.repair_types import RepairOptions
-    from spectramend.stft import STFT
+    from spectramend.core.masks import Mask
+    from spectramend.core.regions import Region
+    from spectramend.core.stft import STFT
+    from spectramend.restoration.recording_files import FileRepair
+    from spectramend.restoration.types import RepairOptions
 
 FLAGS = {"context_s": "--context", "stft": "--n-fft and --hop-length"}  # others: by their names
 MANY = 20  # repairs of which each gets a line
@@ -135,12 +135,13 @@ def repair(
     Say what is damaged by --region, --labels, --mask or --detect. No other sample changes;
     container and coding stay what they are, unless OUT is named otherwise. IN may be - for stdin.
     """
-    from spectramend import audio, repair_report
-    from spectramend.dictionary import Dictionary
-    from spectramend.file_restoration import OutputOptions, detect_file, repair_file
-    from spectramend.files import check_folder, check_output, whole_folder
-    from spectramend.regions import Region
-    from spectramend.repair_types import check_options
+    from spectramend import audio
+    from spectramend.core.files import check_folder, check_output, whole_folder
+    from spectramend.core.regions import Region
+    from spectramend.inpainting.dictionary import Dictionary
+    from spectramend.reports import repair_report
+    from spectramend.restoration.recording_files import OutputOptions, detect_file, repair_file
+    from spectramend.restoration.types import check_options
 
     given = [bool(specs), labels is not None, mask_file is not None, detects]
     if sum(given) != 1:
@@ -226,7 +227,7 @@ def repair(
 
 def _mask(path: Path, info: FileInfo, stft: STFT | None, damage: str) -> Mask:
     """Read a mask; arrays and pictures need a transform, and to be told the damage."""
-    from spectramend.masks import Mask
+    from spectramend.core.masks import Mask
 
     if stft is None and path.suffix != ".npz":
         stft = transform(None, None)
@@ -236,7 +237,7 @@ def _mask(path: Path, info: FileInfo, stft: STFT | None, damage: str) -> Mask:
 
 def _labelled(path: Path, info: FileInfo) -> list[Region]:
     """Read regions, and leave points out."""
-    from spectramend.formats import read_regions
+    from spectramend.labels import read_regions
 
     found = read_regions(path, sr=info.sr)
     regions = [region for region in found if not region.is_point]
@@ -288,7 +289,7 @@ def _flags_named() -> Iterator[None]:
 
 def _tell(source: Path, output: Path, done: FileRepair, report: Path | None) -> None:
     """Say what was done."""
-    from spectramend.repair_types import job_text
+    from spectramend.restoration.types import job_text
 
     for job in done.jobs[:MANY]:
         say(f"{source}: {job_text(job)}")

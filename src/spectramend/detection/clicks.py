@@ -21,8 +21,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from spectramend.detection.spans import Span
-from spectramend.detection.weighing import SIGNS
+from spectramend.core.intervals import Span
+from spectramend.detection.click_classifier import SIGNS
 
 AROUND_S = 0.25  # frames and peaks of both predictions
 CELL_S = 0.001  # peaks are compared by cells

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramend.detection.spans import Span, runs
+from spectramend.core.intervals import Span, runs
 
 TOLERANCE = 1e-4  # of the peak: how near to the rail a sample lies at it
 CREST = 3.0  # a flat top falls off so many times faster than a crest,

@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramend.detection.spans import Span, join, runs
+from spectramend.core.intervals import Span, join, runs
 
 BORDER_S = 0.002  # how much sound next to a run is looked at
 AROUND_S = 0.020  # and how much around it tells what is usual there

@@ -18,8 +18,11 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramend.consistency import recover
+from spectramend.core.files import check_input
+from spectramend.core.masks import Mask
+from spectramend.core.stft import STFT
 from spectramend.errors import FileError, ParameterError
+from spectramend.evaluation.metrics import snr
 from spectramend.experiments._common.conditions import timed
 from spectramend.experiments._common.published import read_published
 from spectramend.experiments._common.results import Progress, Result, Row, length_result
@@ -29,13 +32,10 @@ from spectramend.experiments._common.scenes import (
     load_recordings,
     resampled,
 )
-from spectramend.files import check_input
 from spectramend.gaps import janssen
-from spectramend.gaps.autoregression import runs_of
-from spectramend.inpainting import inpaint
-from spectramend.masks import Mask
-from spectramend.metrics import snr
-from spectramend.stft import STFT
+from spectramend.gaps.ar.janssen_ar import runs_of
+from spectramend.inpainting.pipeline import inpaint
+from spectramend.reconstruction.stft_recovery import recover
 
 Method: TypeAlias = Callable[[NDArray[Any], NDArray[np.bool_], int], NDArray[Any]]
 

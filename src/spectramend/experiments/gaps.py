@@ -15,17 +15,17 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from spectramend.core.regions import Region
+from spectramend.core.threads import limited_threads
 from spectramend.errors import ParameterError
+from spectramend.evaluation.metrics import snr
 from spectramend.experiments._common.conditions import timed
 from spectramend.experiments._common.published import read_published
 from spectramend.experiments._common.results import Progress, Result, Row, length_result
 from spectramend.experiments._common.scenes import Recording, load_recordings
 from spectramend.gaps import Filled, am, am_to_em_tf, em_tf, janssen
 from spectramend.gaps import Method as FillMethod
-from spectramend.metrics import snr
-from spectramend.regions import Region
-from spectramend.restoration import repair
-from spectramend.threads import limited_threads
+from spectramend.restoration.recording import repair
 
 Method: TypeAlias = Callable[[NDArray[Any], int, Sequence[tuple[int, int]], int], NDArray[Any]]
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from spectramend import audio
 from spectramend.errors import FileError, ParameterError
+from spectramend.evaluation.metrics import log_spectral_distance, pesq_wb
 from spectramend.experiments._common.conditions import Method, timed
 from spectramend.experiments._common.events import Damage, Scene, lay
 from spectramend.experiments._common.results import (
@@ -27,9 +28,8 @@ from spectramend.experiments._common.results import (
     mean_rows,
 )
 from spectramend.experiments._common.scenes import LEAST_S, Recording, read_mono, resampled
-from spectramend.metrics import log_spectral_distance, pesq_wb
-from spectramend.report import Column, Panel
-from spectramend.restoration import repair
+from spectramend.reports.listening_page import Column, Panel
+from spectramend.restoration.recording import repair
 
 FLOOR_DB = 60.0  # of the log-spectral distance, under the recording's loudest cell
 CONTEXT_S = 2.0  # from which the Wiener filter learns the recording's spectrum

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectramend import audio
-from spectramend.dictionary import Dictionary
+from spectramend.core.stft import STFT
 from spectramend.errors import AudioError, FileError, ParameterError
 from spectramend.experiments._common.conditions import (
     COLUMNS,
@@ -38,12 +38,12 @@ from spectramend.experiments._common.notebook import (
 )
 from spectramend.experiments._common.results import Drawing, Layout, Page, Progress, Result
 from spectramend.experiments._common.scenes import STFT_OF_OURS, Cells, Scene, see
+from spectramend.inpainting.dictionary import Dictionary
+from spectramend.inpainting.resynthesis import complete
 from spectramend.nmf import encode
-from spectramend.phase import griffin_lim, unit_phase
-from spectramend.report import Panel, Sound
-from spectramend.restoration import repair
-from spectramend.stft import STFT
-from spectramend.synthesis import complete
+from spectramend.reconstruction.fast_griffin_lim import griffin_lim, unit_phase
+from spectramend.reports.listening_page import Panel, Sound
+from spectramend.restoration.recording import repair
 
 MaskKind: TypeAlias = Literal["notebook", "exact"]
 Fit: TypeAlias = Callable[[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]], NDArray[Any]]

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectramend import audio
-from spectramend.dictionary import Dictionary
+from spectramend.core.masks import Mask
 from spectramend.errors import AudioError, FileError, ParameterError
 from spectramend.experiments._common.conditions import (
     COLUMNS,
@@ -44,10 +44,10 @@ from spectramend.experiments._common.scenes import (
     resampled,
     see,
 )
-from spectramend.masks import Mask
-from spectramend.phase import griffin_lim, unit_phase
-from spectramend.restoration import repair
-from spectramend.separation import estimate_mask
+from spectramend.inpainting.dictionary import Dictionary
+from spectramend.inpainting.mask_estimation import estimate_mask
+from spectramend.reconstruction.fast_griffin_lim import griffin_lim, unit_phase
+from spectramend.restoration.recording import repair
 
 SR = 16000  # Hz
 LEAST_RECORDINGS = 4  # of a voice

@@ -1,10 +1,8 @@
 """Models of missing samples: gaps of the whole band, a few samples to some tenths of a second."""
 
-from spectramend.gaps.autoregression import burg, janssen, runs_of
-from spectramend.gaps.blend import fill_gap, fill_short_gap
-from spectramend.gaps.channels import context_beside, fill_beside
-from spectramend.gaps.factorized import N_FFT, Filled, am, am_to_em_tf, em_tf
-from spectramend.gaps.filling import (
+from spectramend.gaps.ar.janssen_ar import burg, janssen, runs_of
+from spectramend.gaps.ar.two_sided import fill_gap, fill_short_gap
+from spectramend.gaps.dispatch import (
     METHODS,
     OF_FACTORS,
     SHORT,
@@ -14,8 +12,10 @@ from spectramend.gaps.filling import (
     model_order,
     suited,
 )
-from spectramend.gaps.opinions import Memory
-from spectramend.gaps.variances import Variances
+from spectramend.gaps.em.algorithms import N_FFT, Filled, am, am_to_em_tf, em_tf
+from spectramend.gaps.em.frame_variances import Variances
+from spectramend.gaps.model_averaging import Memory
+from spectramend.gaps.multichannel import context_beside, fill_beside
 
 __all__ = [
     "METHODS",

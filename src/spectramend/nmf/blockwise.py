@@ -162,7 +162,7 @@ class Blocks:
 def _blas() -> Any:
     """Find the BLAS of NumPy, which is loaded once and for all.
 
-    `spectramend.threads.limited_threads` loads SciPy's, too, which nothing here uses.
+    `spectramend.core.threads.limited_threads` loads SciPy's, too, which nothing here uses.
     """
     from threadpoolctl import ThreadpoolController
 

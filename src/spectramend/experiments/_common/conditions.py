@@ -10,10 +10,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from spectramend.evaluation.metrics import evaluate, log_spectral_distance
 from spectramend.experiments._common.results import Row
 from spectramend.experiments._common.scenes import Cells, Scene, described
-from spectramend.metrics import evaluate, log_spectral_distance
-from spectramend.report import Column, Panel
+from spectramend.reports.listening_page import Column, Panel
 
 Method: TypeAlias = Callable[[], NDArray[Any]]
 

@@ -8,9 +8,9 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from spectramend.core.regions import Region
+from spectramend.core.stft import STFT, frame_length
 from spectramend.experiments._common.scenes import Recording, resampled
-from spectramend.regions import Region
-from spectramend.stft import STFT, frame_length
 
 Damage: TypeAlias = Literal["occluded", "missing"]
 

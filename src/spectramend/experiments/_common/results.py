@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramend.report import Column, Panel, Sound
+from spectramend.reports.listening_page import Column, Panel, Sound
 
 Row: TypeAlias = dict[str, Any]
 Group: TypeAlias = str | int  # "all", a kind of recordings, or a length of gaps

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectramend import audio
+from spectramend.core.masks import Mask
+from spectramend.core.stft import STFT
 from spectramend.errors import FileError
-from spectramend.masks import Mask
-from spectramend.stft import STFT
 
 STFT_OF_OURS = STFT(n_fft=1024, hop_length=256, window="hann")
 LEAST_S = 3.0  # seconds; shorter recordings have no place for ten gaps and are left out

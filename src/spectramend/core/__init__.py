@@ -1,0 +1,1 @@
+"""What every other package builds on: transform, masks, regions, intervals, files, threads."""

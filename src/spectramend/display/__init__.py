@@ -1,0 +1,1 @@
+"""Sounds, spectrograms and tables as HTML and figures."""

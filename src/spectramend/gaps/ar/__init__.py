@@ -1,0 +1,1 @@
+"""Autoregressive models of missing samples."""

@@ -1,0 +1,1 @@
+"""Expectation-maximization for missing samples under a Gaussian model with NMF variances."""

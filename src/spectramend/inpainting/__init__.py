@@ -1,0 +1,1 @@
+"""Restore the hidden cells of a spectrogram by masked NMF."""

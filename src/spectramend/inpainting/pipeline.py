@@ -1,0 +1,252 @@
+"""Inpainting of spectra, arrays in and arrays out: model, posterior, signal.
+
+1. **Model** (`spectramend.inpainting.variance_model`). Dictionaries are fitted to the reliable
+   cells, and to what is known of the others: the variance ``lambda`` of the target in every cell.
+2. **Posterior** (`spectramend.inpainting.occlusion_posterior`). What is known of a hidden cell
+   turns ``lambda`` into what is to be expected there.
+3. **Signal** (`spectramend.inpainting.resynthesis`). The signal that agrees best with the posterior
+   of all cells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from spectramend.core.masks import Mask
+from spectramend.core.stft import STFT
+from spectramend.errors import ParameterError
+from spectramend.inpainting.dictionary import Dictionary, as_dictionaries
+from spectramend.inpainting.occlusion_posterior import hidden_cells, in_units_of, posterior_moments
+from spectramend.inpainting.options import InpaintOptions
+from spectramend.inpainting.resynthesis import complete, recover_missing, restore_signal
+from spectramend.inpainting.variance_model import fit_model, model_occluded
+from spectramend.nmf import Factorization
+from spectramend.nmf.iteration import Status
+from spectramend.nmf.solve import RngLike
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from spectramend.inpainting.options import InpaintKeywords
+
+# Percent of reliable cells, and mean confidence (0 to 1), under which notes say so: engineering
+# choices, seen in the notes only.
+LITTLE, TRUSTED = 1.0, 0.9
+
+
+@dataclass(frozen=True)
+class Inpainting:
+    """A completed spectrum and its signal, with the model behind them.
+
+    Parameters
+    ----------
+    samples : ndarray [shape=(n,)]
+        The signal.
+    spectrum : ndarray [shape=(F, N), complex]
+        The completed spectrum.
+    factorization : Factorization
+        The model.
+    status : {"converged", "max_iter", "nonfinite", "nothing_observed"}
+        How the fit ended.
+    notes : tuple of str
+        What else there is to know, a sentence each.
+    sr : int
+        Sample rate in Hz.
+    """
+
+    samples: NDArray[Any]
+    spectrum: NDArray[Any]
+    factorization: Factorization
+    status: Status
+    notes: tuple[str, ...]
+    sr: int
+
+    def _repr_html_(self) -> str:
+        """Show the result in Jupyter: a player, a spectrogram, and how the fit ended."""
+        from spectramend.display.html_audio import sound_html
+
+        facts = [f"fit: {self.status} after {self.factorization.n_iter} iterations", *self.notes]
+        return sound_html(self.samples, self.sr, title="Inpainted", facts=facts)
+
+
+def inpaint(
+    X: ArrayLike,
+    mask: Mask,
+    *,
+    stft: STFT,
+    sr: int,
+    length: int,
+    dictionary: Dictionary | Sequence[Dictionary] | None = None,
+    rng: RngLike = None,
+    **options: Unpack[InpaintKeywords],
+) -> Inpainting:
+    """Restore the hidden cells of a spectrum.
+
+    Parameters
+    ----------
+    X : array_like [shape=(F, N), complex]
+        Spectrum. Hidden cells are never looked at where the damage is *missing*.
+    mask : Mask
+        Which cells are reliable, and what is known of the others.
+    stft : STFT
+        Transform of `X`.
+    sr : int
+        Sample rate in Hz.
+    length : int
+        Samples of the signal.
+    dictionary : Dictionary or sequence of Dictionary, optional
+        Spectra to build the hidden cells from; learned from the reliable cells of `X` if None.
+        Several of one kind, trained on the same material from other seeds, do a little better
+        together than one.
+    rng : int, Generator or None
+        Source of random starts.
+    options : optional
+        ``keep_reliable, fill, phase, penalty, smooth, max_iter, tol, phase_iter``: the fields of
+        `spectramend.inpainting.options.InpaintOptions`.
+
+    Returns
+    -------
+    Inpainting
+        Samples, spectrum, model and status.
+
+    Raises
+    ------
+    ParameterError
+        If a value cannot work, an option has no effect, or the mask hides everything.
+    MismatchError
+        If spectrum, mask, dictionary and length do not fit together.
+
+    Notes
+    -----
+    Where the damage is *missing*, the result has all samples that the reliable cells determine
+    (`spectramend.reconstruction.stft_recovery.recover`). Samples that only wholly hidden frames
+    would determine are gaps, and `spectramend.gaps.fill_gaps` fills them from the samples around;
+    the model is fitted for ``factorization`` alone if no frame is hidden in part. What else
+    reliable cells leave open agrees best with them and with the model.
+
+    Reliable cells are believed: a mask that hides cells here and there of the spectrum of a
+    recording brings that recording back, with all that was wrong with it. Hide all cells that
+    damage reaches, or give ``phase="griffin-lim"``, as `spectramend.repair` does.
+
+    Examples
+    --------
+    >>> stft = STFT(n_fft=64, hop_length=16)
+    >>> x = np.sin(0.3 * np.arange(1000))
+    >>> X = stft.forward(x)
+    >>> observed = np.ones(X.shape, bool)
+    >>> observed[:20, 30] = False
+    >>> out = inpaint(X, Mask(observed), stft=stft, sr=8000, length=1000, rng=0)
+    >>> out.samples.shape, bool((out.spectrum[observed] == X[observed]).all())
+    ((1000,), True)
+    """
+    spectrum = np.asarray(X)
+    dictionaries, how = as_dictionaries(dictionary), InpaintOptions(**options)
+    _check(spectrum, mask, stft, sr, length)
+    for one in dictionaries:
+        one.check_fits(stft=stft, sr=sr)
+    how.check_fits(mask, dictionaries)
+    if mask.damage == "missing":
+        spectrum = np.where(mask.observed, spectrum, 0)
+    generator = np.random.default_rng(rng)
+    first = dictionaries[0] if dictionaries else None
+    quantity = "power" if first is None else first.quantity
+    V = in_units_of(quantity, np.abs(spectrum) ** 2)
+    hidden = hidden_cells(spectrum, mask, first)
+    known = V, mask.observed, hidden, dictionaries, how.fit(mask)
+    if how.posterior and mask.damage == "occluded" and spectrum.any():
+        model = model_occluded(*known, window=sr / stft.hop_length, rng=generator)
+        factorization, notes = model.factorization, _notes_on_trust(model.confidence)
+        samples, completed = restore_signal(
+            spectrum,
+            mask,
+            posterior_moments(model.lam, hidden, quantity),
+            background=model.background,
+            confidence=model.confidence,
+            keep_reliable=bool(how.keep_reliable),
+            stft=stft,
+            length=length,
+        )
+    else:
+        lam, factorization = fit_model(*known, rng=generator)
+        if how.fill == "everywhere":
+            power = lam if quantity == "power" else lam**2
+        elif spectrum.any():
+            power = posterior_moments(lam, hidden, quantity).typical
+        else:  # silence: there is no level at which to fill anything
+            power = np.zeros_like(V)
+        samples, completed, notes = _fill(
+            spectrum, np.sqrt(power), mask, how, stft=stft, length=length, rng=generator
+        )
+    notes = _notes(mask, factorization) + notes
+    return Inpainting(samples, completed, factorization, factorization.status, tuple(notes), sr)
+
+
+def _check(X: NDArray[Any], mask: Mask, stft: STFT, sr: int, length: int) -> None:
+    """Refuse a spectrum and a mask that do not fit together."""
+    if X.ndim != 2 or X.dtype.kind != "c":
+        raise ParameterError(
+            f"X has shape {X.shape} and dtype {X.dtype}: give a complex spectrum (F, N)."
+        )
+    mask.check_fits(X, stft=stft, sr=sr)
+    stft.check_shape(X, length)
+    if not mask.observed.any():
+        raise ParameterError("the mask hides everything: nothing is left to build on.")
+    read = X if mask.damage == "occluded" else X[mask.observed]
+    if not np.isfinite(read).all():
+        raise ParameterError("X has NaN or infinite cells: hide them in a mask of missing cells.")
+
+
+def _fill(
+    X: NDArray[Any],
+    magnitude: NDArray[Any],
+    mask: Mask,
+    how: InpaintOptions,
+    *,
+    stft: STFT,
+    length: int,
+    rng: np.random.Generator,
+) -> tuple[NDArray[Any], NDArray[Any], list[str]]:
+    """Fill cells of given magnitudes [shape=(F, N)]: samples, spectrum, and notes."""
+    everywhere = how.fill == "everywhere"
+    if not X.any() or (mask.observed.all() and not everywhere):
+        return stft.inverse(X, length=length), X, []
+    search: dict[str, Any] = {"stft": stft, "length": length, "n_iter": how.n_iter, "rng": rng}
+    if how.posterior:
+        found = recover_missing(X, magnitude, mask.observed, **search)
+        notes = [f"{100 * found.known.mean():.3g} % of the samples follow from the reliable cells."]
+        if filled := int(found.filled.sum()):
+            notes.append(f"samples that only wholly hidden frames hold, filled as gaps: {filled}.")
+        return found.samples, found.spectrum, notes
+    keeps = np.zeros_like(mask.observed) if everywhere else mask.observed
+    phase = "griffin-lim" if how.phase == "auto" else how.phase
+    return *complete(X, magnitude, keeps, phase=phase, **search), []
+
+
+def _notes(mask: Mask, factorization: Factorization) -> list[str]:
+    """Say what a caller should know of the mask."""
+    notes = []
+    reliable = 100 * float(mask.observed.mean())
+    if reliable < LITTLE:
+        notes.append(f"{reliable:.2g} % of the cells are reliable: there is little to go by.")
+    unseen = int((~factorization.observed_frames).sum())
+    if unseen:
+        notes.append(
+            f"{unseen} frames are wholly hidden: their model is carried across from neighbours."
+        )
+    return notes
+
+
+def _notes_on_trust(confidence: NDArray[Any]) -> list[str]:
+    """Say whether the dictionary explains the reliable cells [shape=(N,), 0 to 1]."""
+    trust = float(confidence.mean())
+    if trust >= TRUSTED:
+        return []
+    return [
+        f"the dictionary explains the reliable cells badly: {100 * (1 - trust):.0f} % of the "
+        f"result is the bare mask. Is it of this voice?"
+    ]

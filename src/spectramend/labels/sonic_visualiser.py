@@ -1,0 +1,239 @@
+"""Sonic Visualiser's boxes, as CSV and as its XML of layers (SVL)."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterator, Sequence
+from xml.parsers import expat
+from xml.sax.saxutils import quoteattr
+
+from spectramend.core.regions import Region
+from spectramend.errors import ParameterError
+from spectramend.labels.base import (
+    MalformedError,
+    box,
+    first_line,
+    is_number_like,
+    number,
+    region_at,
+    shown,
+    writable,
+)
+
+_SECONDS, _FRAMES = ("START", "END"), ("STARTFRAME", "ENDFRAME")
+_BAND, _LABEL = ("EXTENT START", "EXTENT END"), "LABEL"
+_FIRST_COLUMNS = {"START", "STARTFRAME", "TIME", "FRAME"}  # of layers of any kind
+_CSV_NAME, _SVL_NAME = "Sonic Visualiser's CSV", "SVL"
+_PIECE = 1 << 22  # characters of XML at a time; expat scans a long token anew for each
+_DEPTH = 20  # of elements in elements; SVL has four
+_DOCTYPE = "sonic-visualiser"
+_REMEDY = "export a layer of boxes from Sonic Visualiser"
+
+
+# CSV
+
+
+def is_csv(text: str) -> bool:
+    """Recognise the header of a layer of any kind, or rows of numbers without a header."""
+    line = first_line(text)
+    names = _names(line.split(_delimiter(line)))
+    numbers = "\t" not in line and len(names) > 2 and all(map(is_number_like, names[:3]))
+    return names[0] in _FIRST_COLUMNS or numbers
+
+
+def parse_csv(text: str, sr: float | None) -> Iterator[Region]:
+    """Read a box from each row."""
+    # Strict, or a quote that is not closed would swallow the rows after it.
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=_delimiter(first_line(text)), strict=True
+    )
+    try:
+        rows = (row for row in reader if any(cell.strip() for cell in row))
+        columns = _names(next(rows))
+        sides, rate = _sides(columns, sr, reader.line_num)
+        for row in rows:
+            cells, line = dict(zip(columns, row, strict=False)), reader.line_num
+            start, end, low, high = (number(cells.get(s, ""), line, s) for s in sides)
+            label = cells.get(_LABEL, "")
+            yield region_at(line, start / rate, end / rate, (low, high), label=label)
+    except csv.Error as error:
+        raise MalformedError(f"{error}: {_REMEDY}.", reader.line_num) from error
+
+
+def format_csv(regions: Sequence[Region], sr: float | None, length_s: float | None) -> str:
+    """Write boxes in seconds."""
+    stream = io.StringIO()
+    table = csv.writer(stream, lineterminator="\n")
+    table.writerow([*_SECONDS, *_BAND, _LABEL])
+    for region in regions:
+        start, end, low, high = box(region, sr, length_s, _CSV_NAME)
+        sides = [f"{start:.9f}", f"{end:.9f}", f"{low:.6f}", f"{high:.6f}"]
+        table.writerow([*sides, writable(region.label)])
+    return stream.getvalue()
+
+
+def _delimiter(line: str) -> str:
+    """Tell the tabs of Sonic Visualiser's text files from commas."""
+    return "\t" if "\t" in line else ","
+
+
+def _names(cells: Sequence[str]) -> list[str]:
+    """Give the names of columns."""
+    return [cell.strip(' "').upper() for cell in cells]
+
+
+def _sides(columns: list[str], sr: float | None, line: int) -> tuple[list[str], float]:
+    """Choose the columns of a box's sides, and how many units of its times are a second."""
+    if is_number_like(columns[0]):
+        raise MalformedError(
+            f"no names of columns, so that it may be a layer of any kind: write "
+            f"{','.join([*_SECONDS, *_BAND, _LABEL])} above it if these are boxes.",
+            line,
+        )
+    times = _FRAMES if _FRAMES[0] in columns else _SECONDS
+    sides = [*times, *_BAND]
+    if missing := [name for name in sides if name not in columns]:
+        raise MalformedError(f"no column {missing[0]}, so not boxes: {_REMEDY}.", line)
+    if times == _SECONDS:
+        return sides, 1.0
+    if sr is None:
+        raise MalformedError("times are in frames: give sr, or export them in seconds.", line)
+    return sides, sr
+
+
+# SVL
+
+
+def is_svl(text: str) -> bool:
+    """Recognise XML."""
+    return text.lstrip().startswith("<")
+
+
+def parse_svl(text: str, _sr: float | None) -> Iterator[Region]:
+    """Read the points of all models that are boxes."""
+    reader = _LayerReader()
+    yield from reader.read(text)
+    if not reader.rates:
+        others = ", ".join(sorted(reader.others)) or "no layer"
+        raise MalformedError(f"holds {shown(others)}, but no boxes: {_REMEDY}.")
+
+
+def format_svl(regions: Sequence[Region], sr: float | None, length_s: float | None) -> str:
+    """Write a layer of boxes, times rounded to frames."""
+    if sr is None:
+        raise ParameterError("SVL counts time in frames: give sr.")
+    boxes = [_framed(region, sr, length_s) for region in regions]
+    model = {
+        "id": 1, "name": "", "sampleRate": int(sr) if float(sr).is_integer() else sr,
+        "start": min(b["frame"] for b in boxes),
+        "end": max(b["frame"] + b["duration"] for b in boxes),
+        "type": "sparse", "dimensions": 2, "resolution": 1, "notifyOnAdd": "true", "dataset": 0,
+        "subtype": "box", "minimum": min(b["value"] for b in boxes),
+        "maximum": max(b["value"] + b["extent"] for b in boxes), "units": "Hz",
+    }  # fmt: skip
+    layer = {"id": 2, "type": "boxes", "name": "Boxes", "model": 1, "verticalScale": 0}
+    lines = ['<?xml version="1.0" encoding="UTF-8"?>', f"<!DOCTYPE {_DOCTYPE}>", "<sv>", "  <data>"]
+    lines += [f"    {_element('model', model)}", '    <dataset id="0" dimensions="2">']
+    for b, region in zip(boxes, regions, strict=True):
+        lines.append(f"      {_element('point', {**b, 'label': writable(region.label)})}")
+    lines += ["    </dataset>", "  </data>", "  <display>", f"    {_element('layer', layer)}"]
+    return "\n".join([*lines, "  </display>", "</sv>"]) + "\n"
+
+
+class _LayerReader:
+    """Reads the XML of layers piece by piece; no entity but XML's own five is ever expanded."""
+
+    def __init__(self) -> None:
+        self.rates: dict[str, float] = {}  # by the name of a dataset that holds boxes
+        self.others: set[str] = set()
+        self._depth = 0
+        self._rate: float | None = None  # of the dataset that is being read
+        self._found: list[Region] = []
+        self._parser = expat.ParserCreate("UTF-8")  # whatever the file declares: it is decoded
+        self._parser.StartElementHandler = self._start
+        self._parser.EndElementHandler = self._end
+        self._parser.StartDoctypeDeclHandler = self._doctype
+
+    def read(self, text: str) -> Iterator[Region]:
+        """Give the regions of all datasets of boxes."""
+        try:
+            for i in range(0, len(text), _PIECE):
+                self._parser.Parse(text[i : i + _PIECE].encode(), False)
+                yield from self._found
+                self._found.clear()
+            self._parser.Parse(b"", True)
+        except expat.ExpatError as error:
+            what = expat.errors.messages.get(error.code, "") or "not well formed"
+            raise MalformedError(f"broken XML ({what}): {_REMEDY}.", error.lineno) from error
+
+    def _doctype(
+        self, name: str, system: str | None, public: str | None, internal_subset: int
+    ) -> None:
+        """Refuse all that could declare entities."""
+        if name != _DOCTYPE or system or public or internal_subset:
+            raise self._error(f"a document type that SVL does not have: {_REMEDY}.")
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        """Take what an element says."""
+        self._depth += 1
+        if self._depth > _DEPTH:  # each level takes memory
+            raise self._error(f"elements nested deeper than those of SVL: {_REMEDY}.")
+        if name == "model":
+            self._model(attributes)
+        elif name == "dataset":
+            self._rate = self.rates.get(attributes.get("id", ""))
+        elif name == "point" and self._rate is not None:
+            self._found.append(self._point(attributes, self._rate))
+
+    def _end(self, _name: str) -> None:
+        """Leave an element."""
+        self._depth -= 1
+
+    def _model(self, attributes: dict[str, str]) -> None:
+        """Take the rate of a model of boxes."""
+        kind = attributes.get("subtype") or attributes.get("type", "")
+        if kind != "box":
+            self.others.add(kind)
+            return
+        units = attributes.get("units", "")
+        if units.lower() != "hz":
+            raise self._error(f"boxes in {shown(units)}, not Hz: draw them on a spectrogram.")
+        rate = self._number(attributes, "sampleRate")
+        if rate <= 0:
+            raise self._error(f"sampleRate is {rate:g}: {_REMEDY}.")
+        self.rates[attributes.get("dataset", "")] = rate
+
+    def _point(self, attributes: dict[str, str], rate: float) -> Region:
+        """Read a box."""
+        frame, duration, low, extent = (
+            self._number(attributes, name) for name in ("frame", "duration", "value", "extent")
+        )
+        band, line = (low, low + extent), self._parser.CurrentLineNumber
+        end = (frame + duration) / rate
+        return region_at(line, frame / rate, end, band, label=attributes.get("label", ""))
+
+    def _number(self, attributes: dict[str, str], name: str) -> float:
+        """Read a number."""
+        return number(attributes.get(name, ""), self._parser.CurrentLineNumber, name)
+
+    def _error(self, what: str) -> MalformedError:
+        """Make an error of the line that is being read."""
+        return MalformedError(what, self._parser.CurrentLineNumber)
+
+
+def _framed(region: Region, sr: float, length_s: float | None) -> dict[str, float]:
+    """Give the attributes of a box, times rounded to frames."""
+    closed = box(region, sr, length_s, _SVL_NAME)
+    frames = [time * sr for time in (closed.start_s, closed.end_s)]
+    if not all(map(math.isfinite, frames)):
+        raise ParameterError(f"region {region}: is too late for SVL: give an earlier time.")
+    start, end = (math.floor(frame + 0.5) for frame in frames)
+    height = closed.f_high_hz - closed.f_low_hz
+    return {"frame": start, "value": closed.f_low_hz, "duration": end - start, "extent": height}
+
+
+def _element(name: str, attributes: dict[str, object]) -> str:
+    """Write an XML element without content."""
+    return f"<{name} {' '.join(f'{k}={quoteattr(str(v))}' for k, v in attributes.items())}/>"

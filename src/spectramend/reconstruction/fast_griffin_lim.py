@@ -1,0 +1,142 @@
+"""Phases of hidden cells, from the redundancy of overlapping frames.
+
+A spectrum is consistent if some signal has it. Projecting on the consistent spectra is analysis
+after synthesis; projecting on what is known sets magnitudes and fixed cells. Griffin-Lim alternates
+the two; its fast version goes on in the direction of the last change.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from spectramend.core.stft import STFT
+from spectramend.errors import MismatchError, ParameterError
+
+
+def griffin_lim(
+    Y: ArrayLike,
+    fixed: ArrayLike,
+    *,
+    stft: STFT,
+    length: int,
+    n_iter: int = 100,
+    momentum: float = 0.99,
+) -> NDArray[Any]:
+    """Find phases for some cells of a spectrum, by fast Griffin-Lim with the other cells fixed.
+
+    Parameters
+    ----------
+    Y : array_like [shape=(..., F, N), complex]
+        Spectrum: the fixed cells, and the others with their magnitude and a first phase.
+    fixed : array_like [shape=(F, N), bool]
+        True where a cell keeps its value.
+    stft : STFT
+        The transform.
+    length : int
+        Samples of the signal.
+    n_iter : int, >= 0
+        Iterations.
+    momentum : float, >= 0
+        How far to go on in the direction of the last change; 0 is plain Griffin-Lim.
+
+    Returns
+    -------
+    ndarray [shape=(..., F, N), complex]
+        Spectrum with the same fixed cells and the same magnitudes.
+
+    Raises
+    ------
+    MismatchError
+        If the shapes do not fit `length`.
+    ParameterError
+        If `n_iter` or `momentum` is negative.
+
+    References
+    ----------
+    .. [1] N. Perraudin, P. Balazs and P. L. Søndergaard, "A fast Griffin-Lim algorithm", WASPAA
+       2013, algorithm 2. Fixed cells are our addition to its second projection.
+
+    Examples
+    --------
+    >>> stft = STFT(n_fft=64, hop_length=16)
+    >>> Y = stft.forward(np.sin(0.3 * np.arange(400)))
+    >>> fixed = np.ones(Y.shape, bool)
+    >>> fixed[:, 10] = False
+    >>> guess = np.where(fixed, Y, np.abs(Y))
+    >>> found = griffin_lim(guess, fixed, stft=stft, length=400)
+    >>> bool(inconsistency(found, stft=stft, length=400) < 0.01)
+    True
+    """
+    known = np.asarray(Y)
+    stft.check_shape(known, length)
+    keeps = np.asarray(fixed, bool)
+    if keeps.shape != known.shape[-2:]:
+        raise MismatchError(f"fixed has shape {keeps.shape}, Y {known.shape[-2:]}: make equal.")
+    for name, value in (("n_iter", n_iter), ("momentum", momentum)):
+        if not (np.isfinite(value) and value >= 0):
+            raise ParameterError(f"{name}={value}: give at least 0.")
+    magnitude = np.abs(known)
+    t = known.copy()
+    previous: NDArray[Any] | None = None
+    for _ in range(n_iter):
+        consistent = stft.forward(stft.inverse(t, length=length))
+        ahead = consistent
+        if previous is not None:
+            ahead = consistent + momentum * (consistent - previous)
+        t = np.where(keeps, known, magnitude * unit_phase(ahead))
+        previous = consistent
+    return t
+
+
+def unit_phase(Y: NDArray[Any]) -> NDArray[Any]:
+    """Divide complex numbers by their magnitude; zeros give 1.
+
+    Parameters
+    ----------
+    Y : ndarray [complex]
+        Any numbers.
+
+    Returns
+    -------
+    ndarray [complex]
+        Numbers of magnitude 1.
+
+    Examples
+    --------
+    >>> unit_phase(np.array([3j, 0])).tolist()
+    [1j, (1+0j)]
+    """
+    magnitude = np.abs(Y)
+    return np.divide(Y, magnitude, out=np.ones_like(Y), where=magnitude > 0)
+
+
+def inconsistency(Y: ArrayLike, *, stft: STFT, length: int) -> float:
+    """Measure how far a spectrum is from that of any signal.
+
+    Parameters
+    ----------
+    Y : array_like [shape=(..., F, N), complex]
+        Spectrum.
+    stft : STFT
+        The transform.
+    length : int
+        Samples of the signal.
+
+    Returns
+    -------
+    float
+        ``||Y - STFT(ISTFT(Y))|| / ||Y||``; 0 for silence.
+
+    Examples
+    --------
+    >>> stft = STFT(n_fft=64, hop_length=16)
+    >>> inconsistency(stft.forward(np.ones(100)), stft=stft, length=100) < 1e-12
+    True
+    """
+    spectrum = np.asarray(Y)
+    distance = np.linalg.norm(spectrum - stft.forward(stft.inverse(spectrum, length=length)))
+    norm = np.linalg.norm(spectrum)
+    return float(distance / norm) if norm else 0.0

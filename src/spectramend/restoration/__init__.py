@@ -1,0 +1,1 @@
+"""Repair of recordings, as arrays and as files."""

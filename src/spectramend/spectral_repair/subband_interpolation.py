@@ -1,0 +1,296 @@
+"""Missing cells of a band, predicted from both sides and told from the other bands.
+
+Along time a bin of the transform is a narrow-band complex signal, and a tone in it a rotating
+phasor, which a few coefficients predict. With the models of both sides, a_L forwards in time and
+a_R backwards, and their residual powers e_L and e_R, missing cells z cost
+
+    sum_t  w(t) * |(a_L * z)(t)|**2 / e_L  +  (1 - w(t)) * |(a_R * z)(t)|**2 / e_R,           (1)
+
+the weight w falling from 1 to 0 across the hole: each side is believed near itself. What cannot be
+predicted fades to zero, its mean. All bins are solved at once.
+
+Prediction reaches some hundredths of a second into a voice. Farther from the edges only the other
+bands know what sounds, which go on through the hole;
+`spectramend.spectral_repair.crossband_regression` gives the mean m of what they tell,
+the power P of the bin, and the part g of it that they explain. From there on (1) is the cost of
+``z - s*m`` instead, the share s rising from 0 at the edges to 1, and
+
+    RHO * sum_t  g / (1 - g) * |z(t) - m(t)|**2 / P(t)                                        (2)
+
+is added: where bands tell nothing, (1) remains, and where sides predict nothing, m does.
+
+References: autoregressive interpolation, A. J. E. M. Janssen, R. N. J. Veldhuis and L. B. Vries,
+IEEE Trans. ASSP 34(2), 1986; models of both sides, W. Etter, IEEE Trans. Signal Processing 44(5),
+1996.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectramend.core.stft import STFT, frame_length
+from spectramend.spectral_repair.crossband_regression import Told, tell, view
+
+FRAME_S = 0.008  # of the transform, unless one is given
+LEAST_BINS = 2  # of a band
+ORDER_S = 0.032  # how far back a model looks
+MEMORY_S = 0.1  # of which the model is estimated; what is farther away counts ever less
+RIDGE = 1e-2  # added to the diagonal of the covariance, in units of its mean
+RHO = 3.0  # weight of (2); above 1, as models claim to know more than they do
+REACH_S = 0.05  # from the edges, where s of (2) has risen to 1 - 1/e
+MAX_SHARE = 0.99  # g of (2)
+BINS = 16  # solved at once, to bound memory
+
+
+class Model(NamedTuple):
+    """Prediction filters [shape=(F, order + 1)] and residual powers [shape=(F,)]."""
+
+    a: NDArray[np.complex128]
+    e: NDArray[np.float64]
+
+
+def fill_band(
+    x: NDArray[Any],
+    start: int,
+    stop: int,
+    low: float,
+    high: float,
+    *,
+    sr: int,
+    stft: STFT | None = None,
+) -> NDArray[np.float64]:
+    """Fill a band of some samples.
+
+    Parameters
+    ----------
+    x : ndarray [shape=(n,)]
+        The hole with its context, finite. What is in the hole is never looked at.
+    start, stop : int
+        Samples of the hole, half-open.
+    low, high : float
+        Its band in Hz.
+    sr : int
+        Sample rate in Hz.
+    stft : STFT, optional
+        The transform; see `frames_for_band` if None.
+
+    Returns
+    -------
+    ndarray [shape=(n,)]
+        The signal; meant to be used in the hole.
+
+    Examples
+    --------
+    >>> x = np.sin(0.5 * np.arange(8000))
+    >>> damaged = np.concatenate([x[:4000], np.zeros(160), x[4160:]])
+    >>> y = fill_band(damaged, 4000, 4160, 0, 4000, sr=8000)
+    >>> bool(np.abs(y - x)[4000:4160].max() < 0.05)
+    True
+    """
+    stft = stft or frames_for_band(sr, stop - start, high - low)
+    Z = stft.forward(np.asarray(x, np.float64))
+    pad = stft.n_fft // 2
+    center = np.arange(Z.shape[1]) * stft.hop_length
+    lost = (center + pad > start) & (center - pad < stop)
+    first, end = int(np.argmax(lost)), Z.shape[1] - int(np.argmax(lost[::-1]))
+    bins = slice(int(low * stft.n_fft / sr), int(high * stft.n_fft / sr) + 2)
+    frames_per_s = sr / stft.hop_length
+    order = max(2, round(ORDER_S * frames_per_s))
+    band = Z[bins]
+    seen = view(x, center, low, high, sr=sr)
+    told = tell(seen, band, ~lost, slice(first, end), frames_per_s)
+    for b in range(0, band.shape[0], BINS):
+        some = slice(b, b + BINS)
+        band[some] = fill_frames(
+            band[some],
+            first,
+            end,
+            order,
+            MEMORY_S * frames_per_s,
+            told=told.take(some),
+            reach=REACH_S * frames_per_s,
+        )
+    return stft.inverse(Z, length=x.size)
+
+
+def frames_for_band(sr: int, samples: int, width_hz: float) -> STFT:
+    """Choose the transform of which bins are predicted.
+
+    Parameters
+    ----------
+    sr : int
+        Sample rate in Hz.
+    samples : int
+        Samples of the hole.
+    width_hz : float
+        Width of its band in Hz.
+
+    Returns
+    -------
+    STFT
+        Frames of about 8 ms, so short that hardly any frame is lost at the edges; longer where the
+        band is narrower than two bins, whose neighbours would go with it, and the hole is long.
+
+    Examples
+    --------
+    >>> [frames_for_band(sr, sr, 1000.0).n_fft for sr in (8000, 16000, 44100)]
+    [64, 128, 256]
+    >>> frames_for_band(16000, 160000, 2.0).n_fft
+    16384
+    """
+    n_fft = frame_length(FRAME_S, sr)
+    while width_hz * n_fft / sr < LEAST_BINS and 8 * n_fft <= samples:
+        n_fft *= 2
+    return STFT(n_fft, n_fft // 4)
+
+
+def fill_frames(
+    Z: NDArray[Any],
+    first: int,
+    stop: int,
+    order: int,
+    memory: float,
+    *,
+    told: Told | None = None,
+    reach: float = 1.0,
+) -> NDArray[np.complex128]:
+    """Fill missing frames by (1) and (2).
+
+    Parameters
+    ----------
+    Z : ndarray [shape=(F, N), complex]
+        Bins; the missing frames are never looked at.
+    first, stop : int
+        The missing frames, half-open.
+    order : int
+        Order of the models, where there are frames enough.
+    memory : float
+        Frames after which what is known counts 1/e.
+    told : Told, optional
+        What other bands tell about the missing frames.
+    reach : float
+        Frames after which prediction leaves the field to them.
+
+    Returns
+    -------
+    ndarray [shape=(F, N)]
+        Bins with all frames; zero where no side has a few frames and nothing is told.
+
+    Examples
+    --------
+    >>> Z = np.exp(0.3j * np.arange(60))[None]
+    >>> bool(np.abs(fill_frames(Z, 28, 32, order=2, memory=20) - Z).max() < 0.05)
+    True
+    """
+    n = stop - first
+    bands, right = _both_sides(Z, first, stop, order, memory)
+    base: Any = 0
+    if told is not None:
+        g = np.clip(told.share, 0, MAX_SHARE)[:, None]
+        weight = RHO * g / (1 - g) / (told.power + np.finfo(np.float64).tiny)
+        edge = np.minimum(np.arange(n), np.arange(n)[::-1]) + 0.5
+        base = (1 - np.exp(-edge / reach)) * told.mean
+        bands[:, 0] += weight
+        right += weight * (told.mean - base)
+    filled = Z.astype(complex)
+    filled[:, first:stop] = base + _solve_banded(bands, right)
+    return filled
+
+
+def _both_sides(
+    Z: NDArray[Any], first: int, stop: int, order: int, memory: float
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Set up (1): diagonals [shape=(F, order + 1, n)] and right-hand side [shape=(F, n)]."""
+    n = stop - first
+    bands = np.zeros((Z.shape[0], order + 1, n), complex)
+    right = np.zeros((Z.shape[0], n), complex)
+    # Backwards in time and conjugated, a phasor rotates as it did.
+    sides = (Z[:, :first], Z[:, stop:][:, ::-1].conj())
+    for backwards, known in enumerate(sides):
+        p = min(order, (known.shape[1] - 1) // 3)
+        if p < 1:
+            continue
+        ahead = sides[1 - backwards][:, ::-1].conj()[:, :p]
+        A, b = _normal_equations(_predictor(known, p, memory), known[:, -p:], ahead, n)
+        if backwards:
+            # Frames are turned round and conjugated; the matrix is Hermitian.
+            A = np.stack([np.roll(row[:, ::-1], -d, axis=1) for d, row in enumerate(A)])
+            b = b[:, ::-1].conj()
+        bands[:, : p + 1] += A.swapaxes(0, 1)
+        right += b
+    return bands, right
+
+
+def _predictor(known: NDArray[Any], p: int, memory: float) -> Model:
+    """Estimate models by least squares, forwards and backwards; later frames count more."""
+    N = known.shape[1]
+    weight = np.exp(-np.arange(N)[::-1] / memory)
+    G: Any = 0
+    c: Any = 0
+    power: Any = 0
+    for z, w in ((known, weight), (known[:, ::-1].conj(), weight[::-1])):
+        frames = np.lib.stride_tricks.sliding_window_view(z, p + 1, axis=1)
+        past, now = frames[..., -2::-1], frames[..., -1]
+        # The weight of an equation is that of its farthest frame.
+        w = np.minimum(w[p:], w[: N - p])
+        weighted = past.conj() * w[:, None]
+        G = G + np.einsum("fmi,fmj->fij", weighted, past)
+        c = c + np.einsum("fmi,fm->fi", weighted, now)
+        power = power + (np.abs(now) ** 2) @ w
+    trace = np.trace(G, axis1=1, axis2=2).real / p
+    tiny = np.finfo(np.float64).tiny
+    G = G + (RIDGE * trace + tiny)[:, None, None] * np.eye(p)
+    a = np.linalg.solve(G, c[..., None])[..., 0]
+    # Residual energy of a ridge solution, over the sum of the weights.
+    power = power / (2 * w.sum())
+    e = power - np.einsum("fi,fi->f", a.conj(), c).real / (2 * w.sum())
+    return Model(
+        np.concatenate([np.ones((len(a), 1)), -a], axis=1), np.maximum(e, 1e-9 * power + tiny)
+    )
+
+
+def _normal_equations(
+    model: Model, behind: NDArray[Any], ahead: NDArray[Any], n: int
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Set up one sum of (1) for n missing frames.
+
+    Gives the diagonals ``A[d][:, i]``, elements (i, i + d) of a Hermitian matrix [shape=(p + 1, F,
+    n)], and the right-hand side [shape=(F, n)].
+    """
+    F, p = behind.shape
+    rows = n + ahead.shape[1]
+    weight = (1 - (np.arange(rows) + 0.5) / rows) / model.e[:, None]
+    z = np.concatenate([behind, np.zeros((F, n)), ahead], axis=1)
+    frames = np.lib.stride_tricks.sliding_window_view(z, p + 1, axis=1)
+    residual = weight * np.einsum("fti,fi->ft", frames[..., ::-1], model.a)
+    # Frame i enters the residuals t = i + k with the coefficient a[k].
+    ends = np.pad(weight, ((0, 0), (0, p)))
+    after = np.pad(residual, ((0, 0), (0, p)))
+    a = model.a[..., None]
+    A = np.zeros((p + 1, F, n), complex)
+    b = np.zeros((F, n), complex)
+    for k in range(p + 1):
+        b -= a[:, k].conj() * after[:, k : k + n]
+        for d in range(k + 1):
+            A[d] += ends[:, k : k + n] * a[:, k].conj() * a[:, k - d]
+    for d in range(1, p + 1):
+        A[d][:, max(0, n - d) :] = 0
+    return A, b
+
+
+def _solve_banded(bands: NDArray[Any], right: NDArray[Any]) -> NDArray[np.complex128]:
+    """Solve Hermitian systems, given their diagonals [shape=(F, p + 1, n)], for all bins."""
+    from scipy.linalg import solveh_banded
+
+    solution = np.zeros(right.shape, complex)
+    for z, diagonals, b in zip(solution, bands, right, strict=True):
+        largest = diagonals[0].real.max()
+        if largest > 0:
+            lower = diagonals / largest
+            lower[0] += 1e-9
+            # In lower form row d holds elements (i + d, i).
+            z[:] = solveh_banded(lower.conj(), b / largest, lower=True)
+    return solution

@@ -1,0 +1,80 @@
+"""What occluded cells may hold: the table equals integration over the complex plane."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from reference.posterior import moments
+from spectramend.inpainting.occlusion_posterior import FLOOR_DB, Occluded
+from spectramend.nmf import encode
+
+ONE = np.ones((1, 1), bool)
+
+
+def looked_up(rho: float, ratio: float, floor: float, P: float = 1.0) -> NDArray[np.float64]:
+    cell = Occluded(ONE, np.array([P]), ratio, floor * np.sqrt(P))
+    lam = np.array([rho * P])
+    values = [
+        cell.expected(lam)[0] / P,
+        cell.direction(lam)[0],
+        cell.geometric_mean(lam)[0] / P,
+        cell.divergence(lam)[0],
+    ]
+    return np.array(values)
+
+
+@pytest.mark.parametrize("rho", [1e-4, 0.03, 0.7, 5.0, 300.0])
+@pytest.mark.parametrize("ratio", [0.25, 0.5, 1.0, 2.0])
+def test_the_table_is_the_integral_over_the_set(rho: float, ratio: float) -> None:
+    np.testing.assert_allclose(
+        looked_up(rho, ratio, 0.0), moments(rho, ratio, 0.0), rtol=0.01, atol=0.003
+    )
+
+
+@pytest.mark.parametrize("floor_db", [-20.0, -6.0, 0.0, 10.0])
+def test_the_floor_widens_the_set(floor_db: float) -> None:
+    assert floor_db in FLOOR_DB
+    floor = 10 ** (floor_db / 20)
+    for rho, ratio in ((0.5, 1.0), (20.0, 0.5)):
+        np.testing.assert_allclose(
+            looked_up(rho, ratio, floor), moments(rho, ratio, floor), rtol=0.02, atol=0.01
+        )
+
+
+def test_a_weak_model_is_believed_and_a_strong_one_cut() -> None:
+    # Far below the mix the mask says nothing: E|T|**2 is the model's.
+    assert looked_up(1e-6, 1.0, 0.0)[0] == pytest.approx(1e-6, rel=1e-3)
+    # A ratio of one half bounds |T| by r/(1-r)*|X| = |X|.
+    assert looked_up(1e6, 0.5, 0.0)[0] < 1
+    # Half a plane has no bound, but the model is cut in half and turned away from X.
+    assert looked_up(1e3, 1.0, 0.0)[1] < 0
+
+
+def test_moments_scale_with_the_mix() -> None:
+    for P in (2.0**-80, 2.0**40):
+        np.testing.assert_array_equal(looked_up(0.3, 1.0, 0.1, P)[:3], looked_up(0.3, 1.0, 0.1)[:3])
+
+
+@pytest.mark.parametrize(("ratio", "floor"), [(1.0, 0.0), (0.5, 0.0), (1.0, 0.3)])
+def test_em_never_raises_its_objective(ratio: float, floor: float) -> None:
+    rng = np.random.default_rng(0)
+    W = rng.gamma(0.5, 1.0, (20, 5))
+    V = rng.gamma(0.5, 1.0, (20, 30))
+    observed = rng.random(V.shape) < 0.4
+    hidden = Occluded(~observed, V[~observed], ratio, floor)
+    nmf = encode(
+        V, W, weights=observed, bound=hidden, step="mm", max_iter=60, tol=0, check_every=1, rng=0
+    )
+    assert (np.diff(nmf.trace) <= 1e-3).all()  # the table is interpolated
+    assert nmf.trace[-1] < nmf.trace[0] - 10
+
+
+def test_hidden_cells_hold_the_model_back() -> None:
+    W = np.array([[1.0, 1.0], [0.0, 1.0]])
+    V = np.array([[4.0], [1.0]])
+    observed = np.array([[True], [False]])
+    hidden = Occluded(~observed, np.array([1e-4]), 1.0, 0.0)
+    H = encode(V, W, weights=observed, bound=hidden, max_iter=300, tol=0, rng=0).H
+    assert H[1, 0] < 0.05 * H[0, 0]
