@@ -22,6 +22,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from spectramend.core.intervals import Span
+from spectramend.core.levinson import levinson_durbin
 from spectramend.detection.click_classifier import SIGNS
 
 AROUND_S = 0.25  # frames and peaks of both predictions
@@ -131,7 +132,7 @@ def _predict(x: Samples, weights: Samples, cell: int, order: int, floor: float) 
     power = np.abs(rfft(frames * np.hanning(3 * hop + 2)[1:-1], size)) ** 2
     correlation = irfft(power, size)[:, : order + 1]
     correlation[:, 0] = correlation[:, 0] * (1 + 1e-9) + 1e-3 * floor**2 * hop
-    a = _levinson(correlation)
+    a, _ = levinson_durbin(correlation, summation="pairwise")
 
     size = next_fast_len(hop + 3 * order, real=True)
     spectra = rfft(sliding_window_view(padded[hop:], hop + 2 * order)[::hop][:count], size)
@@ -141,18 +142,6 @@ def _predict(x: Samples, weights: Samples, cell: int, order: int, floor: float) 
     forward = irfft(spectra * filters, size)[:, own].ravel()[: x.size]
     backward = irfft(spectra * filters.conj(), size)[:, own].ravel()[: x.size]
     return _Prediction(forward, backward, a, cell)
-
-
-def _levinson(r: Samples) -> Samples:
-    """Solve for the coefficients of all frames: r (frames, p + 1) -> a, with a[:, 0] = 1."""
-    a = np.zeros_like(r)
-    a[:, 0] = 1.0
-    error = r[:, 0].copy()
-    for m in range(1, r.shape[1]):
-        reflection = -np.sum(a[:, :m] * r[:, m:0:-1], axis=1) / error
-        a[:, 1 : m + 1] += reflection[:, None] * a[:, m - 1 :: -1][:, :m]
-        error *= 1.0 - reflection**2
-    return a
 
 
 def _peaks(residual: Samples, cell: int) -> Samples:

@@ -267,16 +267,6 @@ def test_the_disturbance_is_that_of_the_slow_solution() -> None:
     assert energy - fall == pytest.approx(left)
 
 
-def test_coefficients_are_those_of_the_normal_equations() -> None:
-    from scipy.linalg import solve_toeplitz
-
-    rng = np.random.default_rng(0)
-    r = np.array([np.correlate(v, v, "full")[99:110] for v in rng.standard_normal((5, 100))])
-    a = clicks._levinson(r)
-    for row, lags in zip(a, r, strict=True):
-        np.testing.assert_allclose(row[1:], solve_toeplitz(lags[:-1], -lags[1:]), rtol=1e-9)
-
-
 def test_prediction_is_exact_for_what_follows_its_model() -> None:
     x = np.cos(np.arange(SR) * 0.3)
     made = clicks._predict(x, np.ones(x.size), 16, 2, 1e-4)

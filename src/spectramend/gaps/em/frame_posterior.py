@@ -34,7 +34,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectramend.gaps.ar.janssen_ar import RIDGES
-from spectramend.gaps.em.toeplitz import invert
+from spectramend.gaps.em.toeplitz import invert_toeplitz
 
 AT_ONCE = 32  # frames: as many as stay in cache
 
@@ -177,7 +177,7 @@ def _one_run(
     start = np.where(of_known, first + counts, first)
     h = int(sizes.max())
     run = (start[:, None] + np.arange(h)) % L
-    inverses = invert(lags[:, :h], sizes)
+    inverses = invert_toeplitz(lags[:, :h], sizes)
     right = np.take_along_axis(np.where(of_known[:, None], known, -product), run, axis=1)
     solved = np.zeros(known.shape)
     np.put_along_axis(solved, run, inverses.solve(right), axis=1)  # zeros beyond the run

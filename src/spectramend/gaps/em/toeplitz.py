@@ -1,9 +1,9 @@
 """Inverses of many positive definite symmetric Toeplitz matrices at once, in O(h**2) each.
 
-All that is needed of the inverse of a matrix T of size h follows from its predictor a, with
-``a[0] = 1``, which Durbin's recursion over sizes k finds together with its error e:
+The inverse of a matrix T of size h follows from its predictor a, ``a[0] = 1``, and the error e of
+that, which the Levinson-Durbin recursion finds:
 
-    T @ a = (e, 0, ..., 0),     det T = product of the errors of sizes 1 to h.                (1)
+    T @ a = (e, 0, ..., 0),     det T = product of the errors of orders 0 to h - 1.           (1)
 
 With A the lower triangular Toeplitz matrix whose first column is a, and B that of
 ``(0, a[h-1], ..., a[1])``, the inverse is (Gohberg & Semencul 1972)
@@ -16,13 +16,14 @@ counted q times. With p = q + d, the diagonal of lag d sums to
 
     s[d]  =  sum_q (h - p - q) a[p] a[q] / e,                                                 (3)
 
-which is symmetric in p and q. Its Fourier transform over all lags, of both signs, hence needs no
-correlation, only the transforms A(f) of a and D(f) of ``q a[q]``:
+which is symmetric in p and q. Its Fourier transform over lags of both signs therefore needs only
+the transforms A(f) of a and D(f) of ``q a[q]``, and no correlation (Musicus 1985, for maximum
+likelihood spectra):
 
-    sum_d s[d] exp(-2i pi f d / n)  =  (h |A(f)|**2 - 2 Re(conj(A(f)) D(f))) / e              (4)
+    sum_d s[d] exp(-2i pi f d / n)  =  (h |A(f)|**2 - 2 Re(conj(A(f)) D(f))) / e.             (4)
 
-(Musicus 1985, for maximum likelihood spectra). Divided by n it is the mean power, in bin f of a
-unitary DFT of n samples, of a Gaussian vector whose precision is T and which stands among zeros.
+Divided by n, this is the mean power, in bin f of a unitary DFT of n samples, of a zero-mean
+Gaussian vector of precision T, padded with zeros.
 """
 
 from __future__ import annotations
@@ -33,19 +34,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramend.gaps.ar.janssen_ar import RIDGES
+from spectramend.core.levinson import RIDGES, levinson_durbin
 
 
 @dataclass(frozen=True)
-class Inverses:
-    """Inverses of Toeplitz matrices of several sizes, see `invert`.
+class ToeplitzInverses:
+    """Inverses of Toeplitz matrices of several sizes, see `invert_toeplitz`.
 
     Parameters
     ----------
     sizes : ndarray [shape=(B,), int]
         Rows of each matrix.
     a : ndarray [shape=(B, h)]
-        Predictors, (1), zero beyond their sizes.
+        Predictors, zero beyond their sizes.
     error : ndarray [shape=(B,), > 0]
         Their errors.
     log_det : ndarray [shape=(B,)]
@@ -58,12 +59,12 @@ class Inverses:
     log_det: NDArray[np.float64]
 
     def solve(self, right: NDArray[Any]) -> NDArray[np.float64]:
-        """Apply the inverses, by (2).
+        """Multiply by the inverses, by (2).
 
         Parameters
         ----------
         right : ndarray [shape=(B, h)]
-            Right sides; what stands beyond the sizes does not matter.
+            Right sides; values beyond the sizes are ignored.
 
         Returns
         -------
@@ -72,7 +73,7 @@ class Inverses:
 
         Examples
         --------
-        >>> inverses = invert(np.array([[2.0, 1.0], [4.0, 0.0]]), np.array([2, 1]))
+        >>> inverses = invert_toeplitz(np.array([[2.0, 1.0], [4.0, 0.0]]), np.array([2, 1]))
         >>> inverses.solve(np.array([[3.0, 3.0], [4.0, 9.0]])).round(12).tolist()
         [[1.0, 1.0], [1.0, 0.0]]
         """
@@ -81,22 +82,22 @@ class Inverses:
         h = self.a.shape[1]
         inside = np.arange(h) < self.sizes[:, None]
         n_fft = scipy.fft.next_fast_len(2 * h, real=True)
-        # a[h], which is a zero beyond the predictor, comes first when it is reversed.
+        # (0, a[h-1], ..., a[1]), the first column of B.
         reversed_a = np.zeros_like(self.a)
         row, q = np.nonzero(inside)
         reversed_a[row, q] = np.where(q > 0, self.a[row, (self.sizes[row] - q) % h], 0.0)
         A, B = scipy.fft.rfft(self.a, n_fft), scipy.fft.rfft(reversed_a, n_fft)
 
-        def cut(spectrum: NDArray[Any]) -> NDArray[Any]:
+        def truncated(spectrum: NDArray[Any]) -> NDArray[Any]:
             return np.where(inside, scipy.fft.irfft(spectrum, n_fft)[:, :h], 0.0)
 
-        b_hat = scipy.fft.rfft(np.where(inside, right, 0.0), n_fft)
-        first = scipy.fft.rfft(cut(A.conj() * b_hat), n_fft)
-        second = scipy.fft.rfft(cut(B.conj() * b_hat), n_fft)
-        return cut(A * first - B * second) / self.error[:, None]
+        right_hat = scipy.fft.rfft(np.where(inside, right, 0.0), n_fft)
+        A_right = scipy.fft.rfft(truncated(A.conj() * right_hat), n_fft)  # A.T @ right
+        B_right = scipy.fft.rfft(truncated(B.conj() * right_hat), n_fft)  # B.T @ right
+        return truncated(A * A_right - B * B_right) / self.error[:, None]
 
     def spectra(self, n_fft: int) -> NDArray[np.float64]:
-        """Give the mean power of Gaussian vectors with these precisions, by (4).
+        """Compute the mean power of Gaussian vectors of these precisions, by (4).
 
         Parameters
         ----------
@@ -110,7 +111,7 @@ class Inverses:
 
         Examples
         --------
-        >>> inverses = invert(np.array([[2.0, 1.0]]), np.array([2]))
+        >>> inverses = invert_toeplitz(np.array([[2.0, 1.0]]), np.array([2]))
         >>> inverses.spectra(4).round(4).tolist()  # sums of the inverse: (4 - 2 cos) / 3 / 4
         [[0.1667, 0.3333, 0.5]]
         """
@@ -122,8 +123,8 @@ class Inverses:
         return np.maximum(power, 0.0) / (n_fft * self.error[:, None])
 
 
-def invert(lags: NDArray[Any], sizes: NDArray[np.intp]) -> Inverses:
-    """Invert Toeplitz matrices by Durbin's recursion, all of them step by step.
+def invert_toeplitz(lags: NDArray[Any], sizes: NDArray[np.intp]) -> ToeplitzInverses:
+    """Invert symmetric positive definite Toeplitz matrices.
 
     Parameters
     ----------
@@ -134,64 +135,35 @@ def invert(lags: NDArray[Any], sizes: NDArray[np.intp]) -> Inverses:
 
     Returns
     -------
-    Inverses
-        The inverses. To the diagonal of a matrix that rounding leaves not quite positive a little
-        is added; one that no such ridge makes positive counts as infinite, its inverse as zero.
+    ToeplitzInverses
+        The inverses. A matrix that rounding leaves not positive definite gets the least of `RIDGES`
+        that makes it so; if none does, it counts as infinite, and its inverse as zero.
 
     References
     ----------
     .. [1] B. R. Musicus, "Fast MLM power spectrum estimation from uniformly spaced correlations",
        IEEE Trans. ASSP 33(5), 1985.
-    .. [2] G. H. Golub and C. F. Van Loan, Matrix Computations, 4th ed., 2013, alg. 4.7.1.
 
     Examples
     --------
-    >>> inverses = invert(np.array([[2.0, 1.0]]), np.array([2]))
+    >>> inverses = invert_toeplitz(np.array([[2.0, 1.0]]), np.array([2]))
     >>> inverses.a.tolist(), inverses.error.tolist(), np.exp(inverses.log_det).round(12).tolist()
     ([[1.0, -0.5]], [1.5], [3.0])
     """
-    first = lags.copy()
-    a, error, log_det = np.zeros_like(first), np.ones(sizes.size), np.zeros(sizes.size)
+    ridged = lags.copy()
+    a, error, log_det = np.zeros_like(ridged), np.ones(sizes.size), np.zeros(sizes.size)
     left = np.arange(sizes.size)
     for ridge in (0.0, *RIDGES):
-        first[left, 0] = lags[left, 0] * (1 + ridge)
+        ridged[left, 0] = lags[left, 0] * (1 + ridge)
         left = left[np.argsort(-sizes[left], kind="stable")]
-        found = _durbin(first[left], sizes[left])
-        good = np.isfinite(found[2])
+        predictors, errors = levinson_durbin(ridged[left], sizes[left])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            log_dets = np.log(errors).sum(axis=0)
+        good = np.isfinite(log_dets)
         done = left[good]
-        a[done], error[done], log_det[done] = (values[good] for values in found)
+        a[done], log_det[done] = predictors[good], log_dets[good]
+        error[done] = errors[sizes[done] - 1, good]
         left = left[~good]
         if not left.size:
             break
-    return Inverses(sizes, a, error, log_det)
-
-
-@np.errstate(all="ignore")  # matrices that are not positive end as NaN
-def _durbin(
-    lags: NDArray[Any], sizes: NDArray[np.intp]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Find predictors, errors and log-determinants, NaN or inf where errors are not positive.
-
-    Sizes fall, so that the matrices that are larger than k come first.
-    """
-    count, h = sizes.size, int(sizes.max())
-    backwards = np.ascontiguousarray(lags[:, h - 1 :: -1])
-    a, product = np.zeros_like(lags), np.empty((count, h))
-    a[:, 0] = 1.0
-    errors = np.ones((h, count))
-    errors[0] = lags[:, 0]
-    larger = np.searchsorted(-sizes, -np.arange(h))  # matrices with more than k rows
-    # NumPy 2.4 copies rows that are shorter than its buffer, which takes longer than the work.
-    buffer = np.setbufsize(16)
-    try:
-        for k in range(1, h):
-            n = larger[k]
-            short, grown, scratch = a[:n, :k], a[:n, 1 : k + 1], product[:n, :k]
-            residual = np.matmul(short[:, None], backwards[:n, h - 1 - k : h - 1, None])[:, 0, 0]
-            reflection = residual / errors[k - 1, :n]
-            np.multiply(short[:, ::-1], reflection[:, None], out=scratch)
-            grown -= scratch
-            np.multiply(errors[k - 1, :n], 1 - reflection**2, out=errors[k, :n])
-    finally:
-        np.setbufsize(buffer)
-    return a, errors[sizes - 1, np.arange(count)], np.log(errors).sum(axis=0)
+    return ToeplitzInverses(sizes, a, error, log_det)
