@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from spectramend.core.threads import limited_threads
 from spectramend.experiments._common.scenes import Recording
 from spectramend.experiments.gaps import METHODS, places
-from spectramend.gaps import em_tf
+from spectramend.gaps import EMSettings, interpolate_by_em
 
 SR = 44100
 SECONDS = 8
@@ -55,8 +55,8 @@ def main() -> None:
     contenders: dict[str, Callable[[], Any]] = {
         "spectramend, the default": lambda: METHODS["spectramend"](x, SR, gaps, 0),
         "janssen, order 1024, 10 iterations": lambda: METHODS["janssen"](x, SR, gaps, 0),
-        f"em_tf, {options.iterations} iterations": lambda: em_tf(
-            x, missing, max_iter=options.iterations, tol=0, rng=0
+        f"em_tf, {options.iterations} iterations": lambda: interpolate_by_em(
+            x, missing, settings=EMSettings(max_iter=options.iterations, tol=0), rng=0
         ),
     }
     print(f"{len(gaps)} gaps of {GAP_MS} ms in {SECONDS} s at {SR} Hz; one BLAS thread.\n")

@@ -40,7 +40,7 @@ def burg(x: Vector, order: int) -> Vector:
     return np.array(a)
 
 
-def weighted_fill(
+def weighted_least_squares(
     x: Vector, start: int, h: int, filters: list[Vector], weights: list[Vector]
 ) -> Vector:
     """Minimise the energy of residuals, each of h + order times its weight, by dense matrices."""

@@ -31,7 +31,7 @@ def covariance(V: Vector, n: int) -> NDArray[Any]:
     return np.asarray((F.conj().T @ np.diag(full) @ F).real)
 
 
-def infer(frame: Vector, lost: NDArray[np.bool_], V: Vector) -> Inferred:
+def infer_frame(frame: Vector, lost: NDArray[np.bool_], V: Vector) -> Inferred:
     """Condition a Gaussian frame on its known samples."""
     n, F, S = frame.size, dft(frame.size), covariance(V, frame.size)
     o, m = np.flatnonzero(~lost), np.flatnonzero(lost)

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectramend.core.files import check_input
+from spectramend.core.intervals import runs
 from spectramend.core.masks import Mask
 from spectramend.core.stft import STFT
 from spectramend.errors import FileError, ParameterError
@@ -33,7 +34,6 @@ from spectramend.experiments._common.scenes import (
     resampled,
 )
 from spectramend.gaps import janssen
-from spectramend.gaps.ar.janssen_ar import runs_of
 from spectramend.inpainting.pipeline import inpaint
 from spectramend.reconstruction.stft_recovery import recover
 
@@ -204,8 +204,8 @@ def _consistency_janssen(X: NDArray[Any], observed: NDArray[np.bool_], length: i
     found = recover(X, observed, stft=STFT_OF_PROTOCOL, length=length)
     y = found.samples.copy()
     missing = ~found.known
-    for gap in runs_of(missing) if missing.any() else ():
-        part = slice(max(0, gap[0] - CONTEXT), gap[-1] + 1 + CONTEXT)
+    for start, stop in runs(missing):
+        part = slice(max(0, start - CONTEXT), stop + CONTEXT)
         y[part] = janssen(y[part], missing[part], order=ORDER, n_iter=ITERATIONS)
     return y
 

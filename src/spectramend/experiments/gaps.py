@@ -23,7 +23,7 @@ from spectramend.experiments._common.conditions import timed
 from spectramend.experiments._common.published import read_published
 from spectramend.experiments._common.results import Progress, Result, Row, length_result
 from spectramend.experiments._common.scenes import Recording, load_recordings
-from spectramend.gaps import Filled, am, am_to_em_tf, em_tf, janssen
+from spectramend.gaps import EMAlgorithm, interpolate_by_em, janssen
 from spectramend.gaps import Method as FillMethod
 from spectramend.restoration.recording import repair
 
@@ -184,13 +184,13 @@ def _janssen(x: NDArray[Any], sr: int, gaps: Sequence[tuple[int, int]], seed: in
     return y
 
 
-def _by_factors(fill: Callable[..., Filled]) -> Method:
+def _by_factors(algorithm: EMAlgorithm) -> Method:
     """Make a method that fills all gaps from nonnegative factors of the recording."""
 
     def method(
         x: NDArray[Any], sr: int, gaps: Sequence[tuple[int, int]], seed: int
     ) -> NDArray[Any]:
-        return fill(x, _marked(x, gaps), rng=seed).samples
+        return interpolate_by_em(x, _marked(x, gaps), algorithm=algorithm, rng=seed).samples
 
     return method
 
@@ -210,9 +210,9 @@ def _repaired(how: FillMethod) -> Method:
 METHODS: dict[str, Method] = {
     "zero": _zero,
     "janssen": _janssen,
-    "em_tf": _by_factors(em_tf),
-    "am": _by_factors(am),
-    "am_to_em_tf": _by_factors(am_to_em_tf),
+    "em_tf": _by_factors("em_tf"),
+    "am": _by_factors("am"),
+    "am_to_em_tf": _by_factors("am_to_em_tf"),
     "ar": _repaired("ar"),
     "hybrid": _repaired("hybrid"),
     "spectramend": _repaired("auto"),

@@ -1,43 +1,38 @@
-"""Models of missing samples: gaps of the whole band, a few samples to some tenths of a second."""
+"""Interpolation of missing samples: gaps of the whole band, up to some tenths of a second."""
 
-from spectramend.gaps.ar.janssen_ar import burg, janssen, runs_of
-from spectramend.gaps.ar.two_sided import fill_gap, fill_short_gap
+from spectramend.gaps.ar.janssen_ar import janssen
 from spectramend.gaps.dispatch import (
     METHODS,
-    OF_FACTORS,
-    SHORT,
+    SHORT_GAP,
     Method,
-    context_of,
+    choose_method,
+    context_length,
     fill_gaps,
     model_order,
-    suited,
 )
-from spectramend.gaps.em.algorithms import N_FFT, Filled, am, am_to_em_tf, em_tf
+from spectramend.gaps.em.algorithms import EM_ALGORITHMS, EMAlgorithm, interpolate_by_em
 from spectramend.gaps.em.frame_variances import Variances
-from spectramend.gaps.model_averaging import Memory
-from spectramend.gaps.multichannel import context_beside, fill_beside
+from spectramend.gaps.em.iterations import N_FFT, EMResult, EMSettings
+from spectramend.gaps.multichannel import interpolate_from_channels, multichannel_context
+from spectramend.gaps.template_matching import SearchBuffer
 
 __all__ = [
+    "EM_ALGORITHMS",
     "METHODS",
     "N_FFT",
-    "OF_FACTORS",
-    "SHORT",
-    "Filled",
-    "Memory",
+    "SHORT_GAP",
+    "EMAlgorithm",
+    "EMResult",
+    "EMSettings",
     "Method",
+    "SearchBuffer",
     "Variances",
-    "am",
-    "am_to_em_tf",
-    "burg",
-    "context_beside",
-    "context_of",
-    "em_tf",
-    "fill_beside",
-    "fill_gap",
+    "choose_method",
+    "context_length",
     "fill_gaps",
-    "fill_short_gap",
+    "interpolate_by_em",
+    "interpolate_from_channels",
     "janssen",
     "model_order",
-    "runs_of",
-    "suited",
+    "multichannel_context",
 ]

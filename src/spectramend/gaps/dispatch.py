@@ -1,11 +1,11 @@
-"""What stands at the door of all models: shapes, orders, which model suits a gap, and bounds.
+"""Input validation and method selection for gaps.
 
-- Gaps on their own, with sound on both sides: models of both sides (`blend`), and, where these do
-  not agree, nonnegative factors of the surroundings and passages that sound alike (`opinions`).
-- Short gaps near each other, as clicks and clipped peaks make them, gaps at the end of a recording
-  or of sound, and very long ones: one model (`autoregression`), all gaps at once.
+- Isolated gaps, with known samples on both sides: autoregressive models of both sides
+  (`two_sided`), averaged, where these disagree, with secondary estimates (`model_averaging`).
+- Short gaps near each other, such as clicks and clipped peaks, gaps at the end of a recording or of
+  a sound, and very long ones: one autoregressive model for all (`janssen_ar`).
 
-What a model finds is bounded, see `guard`.
+The level of what they find is limited (`limits`).
 """
 
 from __future__ import annotations
@@ -15,30 +15,38 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spectramend.core.intervals import runs
 from spectramend.errors import ParameterError
-from spectramend.gaps.ar.janssen_ar import LONG, janssen, runs_of
-from spectramend.gaps.ar.two_sided import CONTEXT_ORDERS, fill_gap, fill_short_gap
-from spectramend.gaps.em.algorithms import am, am_to_em_tf, em_tf
-from spectramend.gaps.limits import bound
-from spectramend.gaps.model_averaging import Memory, ask
+from spectramend.gaps.ar.janssen_ar import janssen
+from spectramend.gaps.ar.least_squares import LONG_GAP
+from spectramend.gaps.ar.two_sided import CONTEXT_ORDERS, short_gap_estimate, two_sided_estimate
+from spectramend.gaps.em.algorithms import interpolate_by_em
+from spectramend.gaps.inputs import known_samples
+from spectramend.gaps.limits import limit_level
+from spectramend.gaps.model_averaging import average_estimates
+from spectramend.gaps.template_matching import SearchBuffer
 from spectramend.nmf.solve import RngLike
 
 Method: TypeAlias = Literal["auto", "hybrid", "ar", "janssen", "em_tf", "am", "am_to_em_tf"]
 METHODS: tuple[Method, ...] = get_args(Method)
-OF_FACTORS = {"em_tf": em_tf, "am": am, "am_to_em_tf": am_to_em_tf}
 
-MAX_ORDER = 1024
+# Chosen on the development music with `spectramend experiment gaps`.
+MIN_ORDER = 32  # coefficients of a model
+MAX_ORDER = 1024  # coefficients of a model
+ORDER_PER_SAMPLE = 4  # coefficients for each sample of a gap
+HYBRID_ORDERS = 1  # length of a gap above which secondary estimates help, in orders
+SHORT_GAP = 100  # samples of a gap up to which both sides share their models
+SHORT_ORDER = 384  # least order for a short gap, to which its models are relative
+SHORT_CONTEXT = 6 * SHORT_ORDER  # samples on either side that models of a short gap see
 JANSSEN_ORDERS = 4  # samples on either side of all gaps that one model sees, in orders
-JANSSEN_ITERATIONS = 10  # of the method as it was published
-ASKED_FROM = 1  # orders of a gap above which other opinions help
-SHORT = 100  # samples of a gap up to which both sides share their models
-SHORT_ORDER = 384  # of these models, or the order of others if that is more
-SHORT_CONTEXT = 6 * SHORT_ORDER
-CLOSE = 0.25  # missing samples within an order of a gap that leave it on its own, in its lengths
+JANSSEN_ITERATIONS = 10  # of method "janssen", as published
+# Missing samples within an order of an isolated gap, relative to its length. Engineering choice: a
+# click nearby leaves a long gap isolated.
+MAX_NEARBY = 0.25
 
 
 def model_order(missing: int) -> int:
-    """Choose an order for a gap.
+    """Choose the order of autoregressive models for a gap.
 
     Parameters
     ----------
@@ -55,16 +63,16 @@ def model_order(missing: int) -> int:
     >>> model_order(3), model_order(100), model_order(5000)
     (32, 400, 1024)
     """
-    return int(np.clip(4 * missing, 32, MAX_ORDER))
+    return int(np.clip(ORDER_PER_SAMPLE * missing, MIN_ORDER, MAX_ORDER))
 
 
-def suited(method: Method, missing: int, order: int) -> Method:
-    """Choose a method for a gap on its own.
+def choose_method(method: Method, missing: int, order: int) -> Method:
+    """Choose a method for an isolated gap.
 
     Parameters
     ----------
     method : str
-        What was asked for.
+        The method that was asked for.
     missing : int
         Samples of the gap.
     order : int
@@ -73,22 +81,22 @@ def suited(method: Method, missing: int, order: int) -> Method:
     Returns
     -------
     str
-        ``"ar"``, ``"hybrid"`` or ``"janssen"`` in the place of ``"auto"``.
+        ``"ar"``, ``"hybrid"`` or ``"janssen"`` instead of ``"auto"``.
 
     Examples
     --------
-    >>> [suited("auto", missing, model_order(missing)) for missing in (800, 2000, 5000)]
+    >>> [choose_method("auto", missing, model_order(missing)) for missing in (800, 2000, 5000)]
     ['ar', 'hybrid', 'janssen']
     """
     if method != "auto":
         return method
-    if missing > LONG:
+    if missing > LONG_GAP:
         return "janssen"
-    return "hybrid" if missing > ASKED_FROM * order else "ar"
+    return "hybrid" if missing > HYBRID_ORDERS * order else "ar"
 
 
-def context_of(missing: int) -> int:
-    """Tell how many samples on either side of a gap autoregressive models see.
+def context_length(missing: int) -> int:
+    """Compute how many samples on either side of a gap autoregressive models see.
 
     Parameters
     ----------
@@ -102,7 +110,7 @@ def context_of(missing: int) -> int:
 
     Examples
     --------
-    >>> context_of(3), context_of(5000)
+    >>> context_length(3), context_length(5000)
     (2304, 12288)
     """
     return max(SHORT_CONTEXT, CONTEXT_ORDERS * model_order(missing))
@@ -114,45 +122,39 @@ def fill_gaps(
     *,
     method: Method = "auto",
     order: int | None = None,
-    memory: Memory | None = None,
+    search: SearchBuffer | None = None,
     rng: RngLike = None,
 ) -> NDArray[np.float64]:
-    """Fill missing samples.
+    """Interpolate missing samples.
 
     Parameters
     ----------
     x : array_like [shape=(n,), real]
-        The gaps with their context; what stands in missing samples is never looked at.
+        The gaps with their context; values of missing samples are ignored.
     missing : array_like [shape=(n,), bool]
         Which samples are missing.
     method : {"auto", "hybrid", "ar", "janssen", "em_tf", "am", "am_to_em_tf"}
-        ``"ar"`` fills gaps on their own from autoregressive models of both sides, and others from
-        one model of all; ``"hybrid"`` also asks nonnegative factors and passages that sound alike
-        where the sides do not agree; ``"auto"`` does so for gaps longer than the order.
-        ``"janssen"`` estimates one model of all samples, ten times. The others fit nonnegative
-        factors to all frames, see `spectramend.gaps.em_tf`.
+        ``"ar"`` estimates isolated gaps from autoregressive models of both sides, and others from
+        one model of all; ``"hybrid"`` averages the former, where the sides disagree, with estimates
+        by NMF and template matching; ``"auto"`` does so for gaps longer than the order.
+        ``"janssen"`` estimates one model of all samples, ten times. The others fit NMF variances to
+        all frames, see `spectramend.gaps.interpolate_by_em`.
     order : int, optional
-        Order of the autoregressive models; after the longest gap if None, see `model_order`.
-    memory : Memory, optional
-        More of the recording, in which passages may be found; `x` if None.
+        Order of the autoregressive models; chosen for the longest gap if None, see `model_order`.
+    search : SearchBuffer, optional
+        More of the recording, for template matching; `x` if None.
     rng : int, Generator or None
-        Source of the start of ``em_tf``, ``am`` and ``am_to_em_tf``.
+        Source of the random start of ``em_tf``, ``am`` and ``am_to_em_tf``.
 
     Returns
     -------
     ndarray [shape=(n,)]
-        The signal without gaps; known samples as they were. Silence around a gap leaves silence.
+        The signal without gaps; known samples are unchanged. Silence around a gap leaves silence.
 
     Raises
     ------
     ParameterError
-        If nothing is known, the shapes differ, or the method is unknown.
-
-    References
-    ----------
-    .. [1] A. J. E. M. Janssen, R. N. J. Veldhuis and L. B. Vries, "Adaptive interpolation of
-       discrete-time signals that can be modeled as autoregressive processes", IEEE Trans. ASSP
-       34(2), 1986, eq. 14 to 17.
+        If no sample is known, the shapes differ, or the method is unknown.
 
     Examples
     --------
@@ -162,66 +164,53 @@ def fill_gaps(
     >>> bool(np.abs(fill_gaps(x, gap) - x).max() < 1e-6)
     True
     """
-    lost = np.asarray(missing, bool)
-    given = np.asarray(x, np.float64)
     if method not in METHODS:
         raise ParameterError(f"method={method!r}: give one of {', '.join(METHODS)}.")
-    if given.ndim != 1 or lost.shape != given.shape:
-        raise ParameterError(
-            f"x has shape {given.shape}, missing {lost.shape}: give two equal vectors."
-        )
-    if lost.all():
-        raise ParameterError("every sample is missing: nothing is left to build on.")
-    filled = np.where(lost, 0.0, given)
+    filled, lost = known_samples(x, missing)
     if not lost.any() or not filled.any():
         return filled
-    if method in OF_FACTORS:
-        return OF_FACTORS[method](filled, lost, rng=rng).samples
-    runs = [(int(run[0]), int(run[-1]) + 1) for run in runs_of(lost)]
-    most = model_order(max(stop - start for start, stop in runs)) if order is None else order
-    own = [run for run in runs if _on_its_own(filled, lost, *run, order=most)]
+    if method == "em_tf" or method == "am" or method == "am_to_em_tf":
+        return interpolate_by_em(filled, lost, algorithm=method, rng=rng).samples
+    if search is None:
+        search = SearchBuffer(np.where(lost, np.nan, filled), 0)
+    gaps = [(start, stop) for start, stop in runs(lost).tolist()]
+    largest = model_order(max(stop - start for start, stop in gaps)) if order is None else order
+    isolated = [gap for gap in gaps if _is_isolated(filled, lost, *gap, order=largest)]
     if method == "janssen":
-        filled, own = janssen(filled, lost, order=most, n_iter=JANSSEN_ITERATIONS), []
-    elif own != runs or len(runs) > 1:
-        first, last = runs[0][0] - JANSSEN_ORDERS * most, runs[-1][1] + JANSSEN_ORDERS * most
-        near = slice(max(0, first), last)
-        filled[near] = janssen(filled[near], lost[near], order=most, from_known=True)
-    known = Memory(np.where(lost, np.nan, given), 0) if memory is None else memory
-    for start, stop in own:
-        p = min(most, model_order(stop - start))
-        found = _between(filled, start, stop, p, method, known)
+        filled, isolated = janssen(filled, lost, order=largest, n_iter=JANSSEN_ITERATIONS), []
+    elif isolated != gaps or len(gaps) > 1:
+        reach = JANSSEN_ORDERS * largest
+        near = slice(max(0, gaps[0][0] - reach), gaps[-1][1] + reach)
+        filled[near] = janssen(filled[near], lost[near], order=largest, from_known=True)
+    for start, stop in isolated:
+        own = min(largest, model_order(stop - start))
+        found = _interpolate_isolated(filled, start, stop, own, method, search)
         if np.isfinite(found).all():
             filled[start:stop] = found
-    for start, stop in runs:
-        bound(filled, lost, start, stop, CONTEXT_ORDERS * most)
+    for start, stop in gaps:
+        limit_level(filled, lost, start, stop, CONTEXT_ORDERS * largest)
     return filled
 
 
-def _on_its_own(
+def _is_isolated(
     x: NDArray[np.float64], lost: NDArray[np.bool_], start: int, stop: int, *, order: int
 ) -> bool:
-    """Tell whether a gap has enough sound on both sides, and next to no other gap beside it."""
+    """Decide whether a gap has known sound on both sides, and hardly another gap beside it."""
     p = min(order, model_order(stop - start))
     before, after = slice(max(0, start - p), start), slice(stop, stop + p)
-    if min(start, x.size - stop) < p or stop - start > LONG:
+    if min(start, x.size - stop) < p or stop - start > LONG_GAP:
         return False
     others = np.count_nonzero(lost[before]) + np.count_nonzero(lost[after])
-    return bool(others <= CLOSE * (stop - start) and x[before].any() and x[after].any())
+    return bool(others <= MAX_NEARBY * (stop - start) and x[before].any() and x[after].any())
 
 
-def _between(
-    x: NDArray[np.float64],
-    start: int,
-    stop: int,
-    order: int,
-    method: Method,
-    memory: Memory,
+def _interpolate_isolated(
+    x: NDArray[np.float64], start: int, stop: int, order: int, method: Method, search: SearchBuffer
 ) -> NDArray[np.float64]:
-    """Fill a gap from what is on both sides, and elsewhere."""
-    h = stop - start
-    if h <= SHORT:
-        return fill_short_gap(x, start, stop, order=max(order, SHORT_ORDER))
-    fill = fill_gap(x, start, stop, order=order)
-    if suited(method, h, order) != "hybrid":
-        return fill.samples
-    return ask(x, start, fill, order=order, memory=memory)
+    """Estimate an isolated gap [shape=(stop - start,)]."""
+    if stop - start <= SHORT_GAP:
+        return short_gap_estimate(x, start, stop, order=max(order, SHORT_ORDER))
+    estimate = two_sided_estimate(x, start, stop, order=order)
+    if choose_method(method, stop - start, order) != "hybrid":
+        return estimate.samples
+    return average_estimates(x, start, estimate, order=order, search=search)

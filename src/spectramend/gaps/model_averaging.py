@@ -1,117 +1,99 @@
-"""Other opinions on a gap, where models of what is before and after it do not agree.
+"""An estimate of a gap averaged with secondary estimates, by inverse variances.
 
-A fill y from autoregressive models errs by about ``kappa d``, d being how far its two sides are
-apart (`blend`); another one, u, whose errors have other causes, errs by more: of ``|| u - y ||**2``
-the most is its own. The mean of both that errs least then gives u the weight
+The error of an estimate y from autoregressive models has the energy ``kappa d``, d being the
+disagreement of its two sides (`two_sided`). A secondary estimate u, whose error is independent and
+larger, accounts for most of ``|| u - y ||**2``. Weights that are inverse to both variances, which
+make the error of the mean least, then give u the weight
 
     b  =  kappa d / || u - y ||**2,                                                           (1)
 
-none where the sides agree. There are two such opinions:
+none where the sides agree. There are two secondary estimates:
 
-- nonnegative factors of the frames around: exact EM (`alternation`) that begins with y;
-- passages that sound alike elsewhere in the recording: those of best correlation on either side of
-  the gap, as a sum that fits there, by least squares.
+- NMF of the power spectrogram around: the EM algorithm of `spectramend.gaps.em`, started from y;
+- similar passages of the recording: see `template_matching`.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramend.core.stft import STFT
-from spectramend.gaps.ar.two_sided import CONTEXT_ORDERS, Fill
-from spectramend.gaps.em.iterations import Settings, alternate
+from spectramend.gaps.ar.two_sided import CONTEXT_ORDERS, TwoSidedEstimate
+from spectramend.gaps.em.iterations import EMSettings, infer_and_update
+from spectramend.gaps.template_matching import SearchBuffer, template_estimate
 
-FACTORS_SHARE = 0.3  # kappa in (1)
-LIKENESS_SHARE = 0.6
-MOST = 0.5  # of b
-AGREED = 1e-4  # energy between sides, relative to that of the fill, that leaves nothing to ask
-
-FRAME_ORDERS = 4  # samples of a frame, in orders of the fill
-SETTINGS = Settings(n_components=8, max_iter=3, am_iter=0, nmf_iter=5, tol=0.0, rng=None)
-
-BESIDE_ORDERS = 1 / 4  # samples on either side of a gap by which passages are found
-PASSAGES = 32
-APART = 4  # samples between the beginnings of passages
-FADE = 2 / 3  # of what is beside: how fast samples count less, away from the gap
-RIDGE = 1e-3  # relative to the energy beside
-QUIETEST = 1e-6  # passages have no less energy, relative to that beside
+# Chosen on the development music with `spectramend experiment gaps`.
+KAPPA_NMF = 0.3  # kappa in (1), no unit
+KAPPA_TEMPLATES = 0.6
+MAX_WEIGHT = 0.5  # of b, no unit
+TEMPLATE_ORDERS = 1 / 4  # samples on either side in the template, in orders of the models
+FRAME_ORDERS = 4  # samples of an STFT frame, in orders of the models
+N_COMPONENTS = 8  # NMF components
+EM_ITERATIONS = 3
+NMF_ITERATIONS = 5  # for each of these
+# Disagreement, relative to the energy of the estimate, up to which there is no averaging.
+# Engineering choice: -40 dB, where it could change next to nothing.
+MIN_DISAGREEMENT = 1e-4
 
 
-class Memory(NamedTuple):
-    """What is known of a recording around a signal.
-
-    Parameters
-    ----------
-    samples : ndarray [shape=(m,)]
-        The recording, NaN where it is missing; the signal is a part of it.
-    first : int
-        Where the signal begins in it.
-    """
-
-    samples: NDArray[np.float64]
-    first: int
-
-
-def ask(
+def average_estimates(
     x: NDArray[np.float64],
     start: int,
-    fill: Fill,
+    estimate: TwoSidedEstimate,
     *,
     order: int,
-    memory: Memory,
+    search: SearchBuffer,
 ) -> NDArray[np.float64]:
-    """Let other opinions have their part in a fill.
+    """Average an estimate of a gap with secondary estimates, where its sides disagree.
 
     Parameters
     ----------
     x : ndarray [shape=(n,)]
-        The gap with its context; what stands in the gap is not looked at.
+        The gap with its context; values in the gap are ignored.
     start : int
         First missing sample.
-    fill : Fill
-        From models of both sides.
+    estimate : TwoSidedEstimate
+        From autoregressive models of both sides.
     order : int
         Order of these models.
-    memory : Memory
-        More of the recording.
+    search : SearchBuffer
+        Where similar passages are looked for.
 
     Returns
     -------
     ndarray [shape=(h,)]
         The missing samples.
     """
-    y, doubt = fill.samples, fill.doubt
-    if not doubt > AGREED * np.sum(y**2):
+    y, disagreement = estimate
+    if not disagreement > MIN_DISAGREEMENT * np.sum(y**2):
         return y
     gap = slice(start, start + y.size)
     guess = x.copy()
     guess[gap] = y
-    found = y.copy()
-    for share, opinion in (
-        (FACTORS_SHARE, by_factors(guess, gap, order)),
-        (LIKENESS_SHARE, by_likeness(guess, gap, memory, round(BESIDE_ORDERS * order))),
+    average = y.copy()
+    for kappa, secondary in (
+        (KAPPA_NMF, nmf_estimate(guess, gap, order)),
+        (KAPPA_TEMPLATES, template_estimate(guess, gap, search, round(TEMPLATE_ORDERS * order))),
     ):
-        difference = opinion - y
+        difference = secondary - y
         energy = float(difference @ difference)
         if energy > 0:
-            found += min(MOST, share * doubt / energy) * difference
-    return found
+            average += min(MAX_WEIGHT, kappa * disagreement / energy) * difference
+    return average
 
 
-def by_factors(x: NDArray[np.float64], gap: slice, order: int) -> NDArray[np.float64]:
-    """Infer a gap from nonnegative factors of the frames around it.
+def nmf_estimate(x: NDArray[np.float64], gap: slice, order: int) -> NDArray[np.float64]:
+    """Estimate a gap by NMF of the power spectrogram around it.
 
     Parameters
     ----------
     x : ndarray [shape=(n,)]
-        The gap, filled once, with its context.
+        The gap, with a first estimate in it, and its context.
     gap : slice
         Where it is.
     order : int
-        Frames have four times as many samples, and three orders beside the gap hold for all.
+        Order of the autoregressive models: frames have four times as many samples, and twelve
+        orders on either side of the gap are used.
 
     Returns
     -------
@@ -124,79 +106,15 @@ def by_factors(x: NDArray[np.float64], gap: slice, order: int) -> NDArray[np.flo
     lost[gap.start - first : gap.stop - first] = True
     level = np.sqrt(np.mean(near[~lost] ** 2))
     n_fft = FRAME_ORDERS * order
-    stft = STFT(n_fft, n_fft // 2, "sine")
-    guess = near / level
-    return level * alternate(np.where(lost, 0.0, guess), lost, stft, SETTINGS, guess).samples[lost]
-
-
-def by_likeness(
-    x: NDArray[np.float64], gap: slice, memory: Memory, beside: int
-) -> NDArray[np.float64]:
-    """Sum passages that sound, beside a gap, as what is beside it.
-
-    Parameters
-    ----------
-    x : ndarray [shape=(n,)]
-        The gap, filled once, with its context.
-    gap : slice
-        Where it is.
-    memory : Memory
-        Where to look for passages. In the place of the gap they are known; beside it they may
-        touch the gap itself, as it is filled, but no other.
-    beside : int
-        Samples on either side that tell likeness.
-
-    Returns
-    -------
-    ndarray [shape=(h,)]
-        The missing samples; zeros if there is no passage.
-    """
-    first = max(0, gap.start - beside)
-    template = x[first : gap.stop + beside]
-    n = np.arange(first, first + template.size)
-    distance = np.maximum(gap.start - n, n - gap.stop + 1)
-    known = distance > 0
-    lost = np.isnan(memory.samples)
-    own = slice(memory.first + gap.start, memory.first + gap.stop)
-    heard = memory.samples.copy()
-    heard[own] = x[gap]
-    unknown = np.isnan(heard)
-    heard[unknown] = 0.0
-    usable = ~(
-        _touches(unknown, 0, template.size)
-        | _touches(lost, gap.start - first, gap.stop - first)[: lost.size - template.size + 1]
+    settings = EMSettings(
+        n_components=N_COMPONENTS,
+        n_fft=n_fft,
+        hop_length=n_fft // 2,
+        max_iter=EM_ITERATIONS,
+        am_iter=0,
+        nmf_iter=NMF_ITERATIONS,
+        tol=0.0,
     )
-    starts = _alike(np.where(known, template, 0.0), known, heard, usable)
-    if not starts.size:
-        return np.zeros(gap.stop - gap.start)
-    passages = heard[starts + np.arange(template.size)[:, None]]
-    fade = np.exp(-distance[known] / (2 * FADE * beside))[:, None]
-    A, b = fade * passages[known], fade[:, 0] * template[known]
-    ridge = RIDGE * (b @ b) * np.eye(starts.size)
-    return passages[~known] @ np.linalg.solve(A.T @ A + ridge, A.T @ b)
-
-
-def _touches(marks: NDArray[np.bool_], start: int, stop: int) -> NDArray[np.bool_]:
-    """Tell for each beginning of a passage whether marks lie from start to stop in it."""
-    count = np.concatenate([[0], np.cumsum(marks)])
-    return count[stop:] > count[start : count.size - (stop - start)]
-
-
-def _alike(
-    template: NDArray[np.float64],
-    known: NDArray[np.bool_],
-    heard: NDArray[np.float64],
-    usable: NDArray[np.bool_],
-) -> NDArray[np.intp]:
-    """Find where usable passages begin whose correlation with a template is largest."""
-    from scipy.signal import correlate, find_peaks
-
-    own = template @ template
-    if not usable.any() or not own > 0:
-        return np.empty(0, np.intp)
-    product = correlate(heard, template, "valid", "fft")
-    energy = correlate(heard**2, known.astype(np.float64), "valid", "fft")
-    likeness = np.abs(product) / np.sqrt(np.maximum(energy, QUIETEST * own))
-    likeness[~usable] = 0.0
-    peaks: NDArray[np.intp] = find_peaks(likeness, distance=APART)[0]
-    return peaks[np.argsort(-likeness[peaks], kind="stable")[:PASSAGES]]
+    guess = near / level
+    found = infer_and_update(np.where(lost, 0.0, guess), lost, settings, guess=guess)
+    return level * found.samples[lost]

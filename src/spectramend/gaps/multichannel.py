@@ -1,22 +1,23 @@
-"""Gaps in one channel of a recording, filled with the help of channels that are intact there.
+"""Gaps in one channel of a recording, interpolated with the help of intact channels.
 
-What a channel x has in common with others, u_j, short filters h_j tell, with as many taps before as
-after the present:
+What a channel x has in common with the others, u_j, is predicted by short filters h_j with as many
+taps after the present sample as before it:
 
     x  =  sum_j h_j * u_j  +  r.                                                              (1)
 
-They are estimated around the gap, without a look into it, and the rest r is filled as if it were
-a channel of its own. Copies, scaled, inverted or delayed, come back but for their rounding.
+They are estimated around the gap, from known samples only, and the rest r is interpolated as if it
+were a channel of its own. Copies, scaled, inverted or delayed, are restored up to rounding.
 
-What is easily predicted along time needs no other channel, least of all one that brings sounds of
-its own. So h minimises the energy of what cannot be predicted,
+What can be predicted along time needs no other channel, least of all one that adds sounds of its
+own. So h minimises the energy of what cannot be predicted,
 
     || a * (x - sum_j h_j * u_j) ||**2,                                                       (2)
 
-a being a prediction filter of r, estimated in turn with h (Cochrane and Orcutt 1949). But through
-a long gap hardly anything can be predicted, and a = 1 suits it better. Which of the two, or no
-channel at all, is tried on pretended gaps beside the true one: h is estimated without them, r is
-filled in them, and the least error wins, the others' only if it is clearly less than that of none.
+a being a prediction filter of r, estimated in turn with h (Cochrane & Orcutt 1949). Through a long
+gap hardly anything can be predicted, and a = 1 suits it better. Cross-validation chooses between
+both, and no other channel at all: h is estimated without some validation gaps beside the true one,
+r is interpolated in these, and the least error wins. Other channels are used only if they lower the
+error clearly.
 """
 
 from __future__ import annotations
@@ -29,28 +30,33 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 
+from spectramend.core.intervals import Span, runs
 from spectramend.errors import ParameterError
-from spectramend.gaps.ar.janssen_ar import predictor, runs_of
-from spectramend.gaps.ar.two_sided import Term, joint_fill
-from spectramend.gaps.dispatch import Method, context_of, fill_gaps, model_order
-from spectramend.gaps.model_averaging import Memory
+from spectramend.gaps.ar.burg_recursion import burg
+from spectramend.gaps.ar.weighted_least_squares import WeightedModel, solve_constant
+from spectramend.gaps.dispatch import Method, context_length, fill_gaps, model_order
+from spectramend.gaps.template_matching import SearchBuffer
 from spectramend.nmf.solve import RngLike
 
 Vector: TypeAlias = NDArray[Any]
 
-LEAST_CONTEXT = 4096  # samples on either side at least, for filters to be estimated from
-LEAST_TAPS, MOST_TAPS = 16, 128  # on either side of the present; the latter shared by channels
-LEAST_ROWS = 4  # equations for each unknown
-PRETENDED, MOST_PRETENDED = 1024, 16  # missing samples in pretended gaps of a side, and gaps
-PRETEND_ORDER = 512  # of the models that fill pretended gaps
-CLEARLY = 0.9  # part of the error without other channels to which they must bring it
-RIDGE = 1e-10  # relative to the power of a channel
-BLOCK = 4096  # equations at a time
-TINY = 1e-15  # part of the power at which errors count as none
+# Chosen with `benchmarks/stereo_gaps.py`.
+MIN_CONTEXT = 4096  # samples on either side from which filters are estimated
+MIN_TAPS = 16  # of a filter, on either side of the present sample
+MAX_TAPS = 128  # of the same; with m other channels also at most 2 * 128 / (1 + m)
+VALIDATION_SAMPLES = 1024  # missing samples in the validation gaps of a run of known samples
+MAX_VALIDATION_GAPS = 16  # in a run of known samples
+VALIDATION_ORDER = 512  # largest order of the models in validation gaps
+CLEAR_GAIN = 0.9  # error to be reached with other channels, relative to that without them
+# Equations per unknown. Engineering choice: fewer overfit.
+MIN_EQUATIONS = 4
+RIDGE = 1e-10  # added to normal equations, relative to the power of a channel: for rounding only
+LEAST_ERROR = 1e-15  # of a validation gap, relative to the power of the channel: below is rounding
+BLOCK = 4096  # equations summed at once. Engineering choice: bounds the memory
 
 
-def context_beside(missing: int) -> int:
-    """Tell how many samples on either side of a gap help to estimate filters.
+def multichannel_context(missing: int) -> int:
+    """Compute how many samples on either side of a gap are used with other channels.
 
     Parameters
     ----------
@@ -64,58 +70,58 @@ def context_beside(missing: int) -> int:
 
     Examples
     --------
-    >>> context_beside(3), context_beside(5000)
+    >>> multichannel_context(3), multichannel_context(5000)
     (4096, 12288)
     """
-    return max(LEAST_CONTEXT, context_of(missing))
+    return max(MIN_CONTEXT, context_length(missing))
 
 
-def fill_beside(
+def interpolate_from_channels(
     x: ArrayLike,
     missing: ArrayLike,
     others: ArrayLike,
     *,
     method: Method = "auto",
     order: int | None = None,
-    memory: Memory | None = None,
+    search: SearchBuffer | None = None,
     rng: RngLike = None,
 ) -> tuple[NDArray[np.float64], bool]:
-    """Fill missing samples of a channel with the help of others, if they do help.
+    """Interpolate missing samples of a channel with the help of others, if they do help.
 
     Parameters
     ----------
     x : array_like [shape=(n,), real]
-        The gaps with their context; what stands in missing samples is never looked at.
+        The gaps with their context; values of missing samples are ignored.
     missing : array_like [shape=(n,), bool]
         Which samples are missing.
     others : array_like [shape=(m, n), real]
         The other channels, intact.
     method : str
-        See `fill_gaps`, as all that follows.
+        As in `fill_gaps`.
     order : int, optional
-        Order of the models.
-    memory : Memory, optional
-        More of the recording, for where other channels do not help.
+        As in `fill_gaps`.
+    search : SearchBuffer, optional
+        As in `fill_gaps`; not used where other channels help.
     rng : int, Generator or None
-        Source of random starts.
+        As in `fill_gaps`.
 
     Returns
     -------
     filled : ndarray [shape=(n,)]
-        The channel without gaps; known samples as they were.
+        The channel without gaps; known samples are unchanged.
     helped : bool
-        Whether other channels had a part in it. If not, `filled` is that of `fill_gaps`.
+        Whether other channels were used. If not, `filled` is the result of `fill_gaps`.
 
     Raises
     ------
     ParameterError
-        If nothing is known, or the shapes differ.
+        If no sample is known, or the shapes differ.
 
     References
     ----------
     .. [1] D. Cochrane and G. H. Orcutt, "Application of least squares regression to relationships
-       containing auto-correlated error terms", J. Am. Stat. Assoc. 44, 1949: (2). The choice on
-       pretended gaps is not in it.
+       containing auto-correlated error terms", J. Am. Stat. Assoc. 44, 1949: (2). The
+       cross-validation is not in it.
 
     Examples
     --------
@@ -123,7 +129,7 @@ def fill_beside(
     >>> left = rng.standard_normal(6000)
     >>> right = -0.5 * np.roll(left, 3)
     >>> gap = np.arange(6000) // 200 == 15
-    >>> filled, helped = fill_beside(np.where(gap, 0, left), gap, [right])
+    >>> filled, helped = interpolate_from_channels(np.where(gap, 0, left), gap, [right])
     >>> helped, bool(np.abs(filled - left).max() < 1e-6)
     (True, True)
     """
@@ -134,101 +140,102 @@ def fill_beside(
         )
     y = np.where(lost, 0.0, given).astype(np.float64)
     if y.any() and lost.any():
-        prediction = _prediction(y, lost, u[(u[:, ~lost] != 0).any(axis=1)])
+        prediction = _predict(y, lost, u[(u[:, ~lost] != 0).any(axis=1)])
         if prediction is not None:
             rest = fill_gaps(y - prediction, lost, method=method, order=order, rng=rng)
             filled = np.where(lost, rest + prediction, y)
             if np.sqrt(np.mean(filled[lost] ** 2)) <= np.abs(y).max():
                 return filled, True
-    filled = fill_gaps(given, lost, method=method, order=order, memory=memory, rng=rng)
+    filled = fill_gaps(given, lost, method=method, order=order, search=search, rng=rng)
     return filled, False
 
 
-def _prediction(y: Vector, lost: NDArray[np.bool_], u: Vector) -> Vector | None:
-    """Predict a channel from others by the filters that prove best, or not at all."""
-    runs = [(int(run[0]), int(run[-1]) + 1) for run in runs_of(~lost)]
-    longest = max(run.size for run in runs_of(lost))
-    room = max(stop - start for start, stop in runs)
-    order = max(1, min(model_order(longest), room // 6))
-    pretended = _pretended(runs, longest, min(order, PRETEND_ORDER))
-    if not len(u) or not pretended:
+def _predict(y: Vector, lost: NDArray[np.bool_], u: Vector) -> Vector | None:
+    """Predict a channel [shape=(n,)] by the filters of least error, or not at all."""
+    known = [(start, stop) for start, stop in runs(~lost).tolist()]
+    longest_gap, longest_run = (int(np.diff(runs(mask)).max()) for mask in (lost, ~lost))
+    order = max(1, min(model_order(longest_gap), longest_run // 6))
+    gaps = _validation_gaps(known, longest_gap, min(order, VALIDATION_ORDER))
+    if not len(u) or not gaps:
         return None
-    taps = min(int(np.clip(order // 4, LEAST_TAPS, MOST_TAPS)), MOST_TAPS * 2 // (1 + len(u)))
-    trial = _Trial(y, lost, runs, u, taps, order, pretended)
-    least = trial.error(None)
+    taps = min(int(np.clip(order // 4, MIN_TAPS, MAX_TAPS)), MAX_TAPS * 2 // (1 + len(u)))
+    regression = _ChannelRegression(y, lost, known, u, taps, order, gaps)
+    least = regression.error(None)
     best = None
-    for whiten in (True, False):
-        filters = trial.filters(whiten=whiten)
+    for prewhiten in (True, False):
+        filters = regression.filters(prewhiten=prewhiten)
         if filters is None:
             continue
-        error = trial.error(filters)
-        if error < least * (1.0 if best is not None else CLEARLY):
+        error = regression.error(filters)
+        if error < least * (1.0 if best is not None else CLEAR_GAIN):
             least, best = error, filters.whole
-    return None if best is None else trial.predicted(best, 0, y.size)
+    return None if best is None else regression.predicted(best, 0, y.size)
 
 
-def _pretended(runs: Sequence[tuple[int, int]], h: int, order: int) -> list[tuple[int, int]]:
-    """Spread pretended gaps over the two longest known runs, with an order around each."""
+def _validation_gaps(known: Sequence[Span], h: int, order: int) -> list[Span]:
+    """Spread validation gaps over the two longest known runs, with an order around each."""
     found = []
-    for start, stop in sorted(runs, key=lambda run: run[0] - run[1])[:2]:
+    for start, stop in sorted(known, key=lambda run: run[0] - run[1])[:2]:
         free = stop - start - 2 * order
         length = min(h, free // 3)
         if length < 1:
             continue
-        count = min(int(np.clip(PRETENDED // length, 2, MOST_PRETENDED)), free // length - 1)
-        apart = (free - count * length) / (count + 1)
-        first = [start + order + round(apart + i * (length + apart)) for i in range(count)]
+        count = int(np.clip(VALIDATION_SAMPLES // length, 2, MAX_VALIDATION_GAPS))
+        count = min(count, free // length - 1)
+        distance = (free - count * length) / (count + 1)
+        first = [start + order + round(distance + i * (length + distance)) for i in range(count)]
         found += [(at, at + length) for at in first]
     return found
 
 
 @dataclass(frozen=True)
 class _Filters:
-    """Taps [shape=(m, 2*taps + 1)] from all that is known, and without each pretended gap."""
+    """Taps [shape=(m, 2*taps + 1)] from all known samples, and without each validation gap."""
 
     whole: Vector
     without: list[Vector]
 
 
 @dataclass(frozen=True)
-class _Trial:
-    """A channel with gaps, other channels, and gaps that are pretended."""
+class _ChannelRegression:
+    """A channel y and others u, known runs of y, and gaps for cross-validation in these."""
 
     y: Vector
     lost: NDArray[np.bool_]
-    runs: list[tuple[int, int]]
+    known: list[Span]
     u: Vector
     taps: int
     order: int
-    pretended: list[tuple[int, int]]
+    validation_gaps: list[Span]
 
-    def filters(self, *, whiten: bool) -> _Filters | None:
-        """Minimise (2), or None if too little is known."""
+    def filters(self, *, prewhiten: bool) -> _Filters | None:
+        """Minimise (2), or give None if too few samples are known."""
         h = np.zeros((len(self.u), 2 * self.taps + 1))
         filters = None
-        for _ in range(2 if whiten else 1):
-            a = np.ones(1)
-            if whiten:
-                rest = self.y - self.predicted(h, 0, self.y.size)
-                segments = [rest[start:stop] for start, stop in self.runs]
-                a = predictor([s for s in segments if s.size > self.order], self.order).a
+        for _ in range(2 if prewhiten else 1):
+            a = burg(self._segments(h, self.order), self.order).a if prewhiten else np.ones(1)
             filters = self._least_squares(a)
             if filters is None:
                 return None
             h = filters.whole
         return filters
 
+    def _segments(self, h: Vector | None, order: int) -> list[Vector]:
+        """Cut r of (1) into known runs longer than an order."""
+        rest = self.y if h is None else self.y - self.predicted(h, 0, self.y.size)
+        return [rest[start:stop] for start, stop in self.known if stop - start > order]
+
     def _least_squares(self, a: Vector) -> _Filters | None:
-        """Minimise (2) for a given a."""
+        """Minimise (2) for a given a [shape=(order + 1,)]."""
         channels = [_convolved(c, a) for c in (self.y, *self.u)]
-        known = ~self.lost
-        known[: self.taps] = known[known.size - self.taps :] = False
-        for start, _ in self.runs:
-            known[start : start + a.size - 1] = False
+        usable = ~self.lost
+        usable[: self.taps] = usable[usable.size - self.taps :] = False
+        for start, _ in self.known:
+            usable[start : start + a.size - 1] = False
         unknowns = len(self.u) * (2 * self.taps + 1)
-        if np.count_nonzero(known) < LEAST_ROWS * unknowns:
+        if np.count_nonzero(usable) < MIN_EQUATIONS * unknowns:
             return None
-        G, b = self._normal(channels, np.flatnonzero(known))
+        G, b = self._normal_equations(channels, np.flatnonzero(usable))
         power = np.diag(G).reshape(len(self.u), -1).max(axis=1)
         power = np.where(power > 0, power, 1.0)
         G[np.diag_indices_from(G)] += RIDGE * np.repeat(power, b.size // len(self.u))
@@ -237,13 +244,16 @@ class _Trial:
             return np.linalg.solve(G, b).reshape(len(self.u), -1)
 
         without = []
-        for start, stop in self.pretended:
-            own_G, own_b = self._normal(channels, start + np.flatnonzero(known[start:stop]))
+        for start, stop in self.validation_gaps:
+            rows = start + np.flatnonzero(usable[start:stop])
+            own_G, own_b = self._normal_equations(channels, rows)
             without.append(solved(G - own_G, b - own_b))
         return _Filters(solved(G, b), without)
 
-    def _normal(self, channels: list[Vector], rows: NDArray[np.intp]) -> tuple[Vector, Vector]:
-        """Sum the normal equations over some samples."""
+    def _normal_equations(
+        self, channels: list[Vector], rows: NDArray[np.intp]
+    ) -> tuple[Vector, Vector]:
+        """Sum matrix and right side over the equations of some samples."""
         size = 2 * self.taps + 1
         G, b = np.zeros((len(self.u) * size,) * 2), np.zeros(len(self.u) * size)
         windows = [sliding_window_view(c, size) for c in channels[1:]]
@@ -255,38 +265,32 @@ class _Trial:
         return G, b
 
     def predicted(self, h: Vector, start: int, stop: int) -> Vector:
-        """Give the sum of (1) for some samples; beyond both ends is silence."""
+        """Compute the sum of (1) for samples start to stop; beyond both ends is silence."""
         first, last = max(0, start - self.taps), min(self.y.size, stop + self.taps)
+        margins = (self.taps - (start - first), self.taps - (last - stop))
         total = np.zeros(stop - start)
         for taps, channel in zip(h, self.u, strict=True):
-            padded = np.pad(
-                channel[first:last],
-                (self.taps - (start - first), self.taps - (last - stop)),
-            )
-            total += _convolved(padded, taps)[2 * self.taps :]
+            total += _convolved(np.pad(channel[first:last], margins), taps)[2 * self.taps :]
         return total
 
     def error(self, filters: _Filters | None) -> float:
-        """Fill pretended gaps, and give the geometric mean of their errors."""
-        p = min(self.order, PRETEND_ORDER)
-        rest = self.y if filters is None else self.y - self.predicted(filters.whole, 0, self.y.size)
-        segments = [rest[start:stop] for start, stop in self.runs]
-        model = predictor([s for s in segments if s.size > p], p)
-        least = TINY * float(np.mean(self.y**2))
+        """Interpolate validation gaps, and give the geometric mean of their squared errors."""
+        p = min(self.order, VALIDATION_ORDER)
+        model = burg(self._segments(None if filters is None else filters.whole, p), p)
+        least = LEAST_ERROR * float(np.mean(self.y**2))
         errors = []
-        for i, (start, stop) in enumerate(self.pretended):
+        for i, (start, stop) in enumerate(self.validation_gaps):
             part = self.y[start - p : stop + p].copy()
             if filters is not None:
                 part -= self.predicted(filters.without[i], start - p, stop + p)
-            gap = slice(p, p + stop - start)
-            found = joint_fill(part, p, stop - start, [Term(model)])
-            errors.append(float(np.mean((found - part[gap]) ** 2)) + least)
+            found = solve_constant(part, p, stop - start, [WeightedModel(model)])
+            errors.append(float(np.mean((found - part[p : p + stop - start]) ** 2)) + least)
         mean = float(np.exp(np.mean(np.log(errors))))
         return mean if np.isfinite(mean) else np.inf
 
 
 def _convolved(x: Vector, f: Vector) -> Vector:
-    """Convolve, as many samples as there are; before them is silence."""
+    """Convolve [shape=(n,)], with silence before the first sample."""
     import scipy.fft
 
     n_fft = scipy.fft.next_fast_len(x.size + f.size, real=True)

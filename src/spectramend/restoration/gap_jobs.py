@@ -8,20 +8,20 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from spectramend.core.intervals import runs
 from spectramend.errors import ParameterError
 from spectramend.gaps import (
+    EM_ALGORITHMS,
     N_FFT,
-    OF_FACTORS,
-    SHORT,
-    Memory,
+    SHORT_GAP,
     Method,
-    context_beside,
-    context_of,
-    fill_beside,
+    SearchBuffer,
+    choose_method,
+    context_length,
     fill_gaps,
+    interpolate_from_channels,
     model_order,
-    runs_of,
-    suited,
+    multichannel_context,
 )
 from spectramend.restoration.damage import Channel, Damaged, check_finite, union
 
@@ -118,17 +118,17 @@ def fill_missing(
     span = union(group)
     longest = max(d.span[1] - d.span[0] for d in group)
     order = model_order(longest)
-    reach = context if method in OF_FACTORS else min(context, context_beside(longest))
+    reach = context if method in EM_ALGORITHMS else min(context, multichannel_context(longest))
     first, last = channel.around(span, reach)
     others = _intact(channel, elsewhere, first, last)
-    if not others.size and method not in OF_FACTORS:
-        first, last = channel.around(span, min(context, context_of(longest)))
+    if not others.size and method not in EM_ALGORITHMS:
+        first, last = channel.around(span, min(context, context_length(longest)))
     missing = _marked(unmended, first, last)
     if missing.all():
         raise ParameterError(
             f"region {group[0].region}: nothing intact is around it: make it shorter."
         )
-    asks = any(_asks(method, run.size, order) for run in runs_of(missing))
+    asks = any(_asks(method, stop - start, order) for start, stop in runs(missing))
     begin, end = channel.around(span, context) if asks else (first, last)
     heard = channel.samples(begin, end)
     x = heard[first - begin : last - begin].copy()
@@ -138,19 +138,19 @@ def fill_missing(
     if asks:
         lost = _marked(unmended, begin, end) | _marked(unsound, begin, end)
         heard[lost | ~np.isfinite(heard)] = np.nan
-        memory = Memory(heard, first - begin)
+        memory = SearchBuffer(heard, first - begin)
     helped = False
     if others.size:
-        y, helped = fill_beside(
-            x, missing, others, method=method, order=order, memory=memory, rng=rng
+        y, helped = interpolate_from_channels(
+            x, missing, others, method=method, order=order, search=memory, rng=rng
         )
     else:
-        y = fill_gaps(x, missing, method=method, order=order, memory=memory, rng=rng)
-    model = suited(method, longest, order)
+        y = fill_gaps(x, missing, method=method, order=order, search=memory, rng=rng)
+    model = choose_method(method, longest, order)
     name = NAMES.get(model, model) + (" and other channels" if helped else "")
     status = "silence around it: filled with silence" if silent else "done"
     filled = y[span[0] - first : span[1] - first]
-    if model in OF_FACTORS:
+    if model in EM_ALGORITHMS:
         return Filling(filled, name, model, N_FFT, None, status)
     return Filling(filled, name, model, None, order, status)
 
@@ -158,7 +158,7 @@ def fill_missing(
 def _asks(method: Method, missing: int, order: int) -> bool:
     """Tell whether a gap may be filled with the help of what is far from it."""
     own_order = min(order, model_order(missing))
-    return missing > SHORT and suited(method, missing, own_order) == "hybrid"
+    return missing > SHORT_GAP and choose_method(method, missing, own_order) == "hybrid"
 
 
 def _marked(damaged: Sequence[Damaged], first: int, last: int) -> NDArray[np.bool_]:

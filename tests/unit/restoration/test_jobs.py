@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from spectramend import STFT, Dictionary, Region, repair
 from spectramend.audio import PatchedSource
 from spectramend.errors import ParameterError
-from spectramend.gaps import METHODS, OF_FACTORS, Memory, Method, context_of, fill_gaps
+from spectramend.gaps import EM_ALGORITHMS, METHODS, Method, SearchBuffer, context_length, fill_gaps
 from spectramend.restoration import gap_jobs as gap_repair
 from spectramend.restoration import pipeline as jobs
 from spectramend.restoration.crossfade import faded
@@ -106,7 +106,7 @@ def test_a_model_has_an_order_or_a_frame(method: Method) -> None:
     gap = Region(1, 1.01)
     (job,) = repair(scene(), SR, gap, damage="missing", method=method, rng=0).jobs
     assert job.model == ("ar" if method == "auto" else method)
-    assert (job.order is None) == (job.n_fft is not None) == (method in OF_FACTORS)
+    assert (job.order is None) == (job.n_fft is not None) == (method in EM_ALGORITHMS)
 
 
 # What shares a job
@@ -189,7 +189,7 @@ def test_missing_samples_are_never_looked_at() -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_fills_gaps_without_a_look_into_them(method: Method) -> None:
     regions = [Region(0.5, 0.52), Region(0.8, 0.802)]
-    regions += [Region(1.1, 1.25)] if method not in OF_FACTORS else []
+    regions += [Region(1.1, 1.25)] if method not in EM_ALGORITHMS else []
     band = Region(0.3, 0.35, 1000, 3000)
     x = scene()[: round(1.5 * SR)]
     spoiled, marked = x.copy(), np.zeros(x.size, bool)
@@ -223,7 +223,7 @@ def test_passages_come_from_far_but_not_from_what_is_to_be_mended(method: Method
         start, stop = region.samples(length=x.size, sr=SR)
         poisoned[start:stop] += 5 * rng.standard_normal(stop - start)
         far = min(abs(start - inside.stop), abs(stop - inside.start))
-        assert context_of(inside.stop - inside.start) < far < 2 * SR
+        assert context_length(inside.stop - inside.start) < far < 2 * SR
     fills = {
         (poison, marked): repair(
             y, SR, [gap, later, band] if marked else gap, damage="missing", method=method
@@ -241,9 +241,9 @@ def test_a_memory_is_the_recording_around_a_gap(monkeypatch: pytest.MonkeyPatch)
     start, stop = gap.samples(length=x.size, sr=SR)
     seen = []
 
-    def watched(y: Any, missing: Any, *, memory: Memory, **options: Any) -> NDArray[Any]:
-        seen.append((y, missing, memory))
-        return fill_gaps(y, missing, memory=memory, **options)
+    def watched(y: Any, missing: Any, *, search: SearchBuffer, **options: Any) -> NDArray[Any]:
+        seen.append((y, missing, search))
+        return fill_gaps(y, missing, search=search, **options)
 
     monkeypatch.setattr(gap_repair, "fill_gaps", watched)
     repair(x, SR, [gap, band], damage="missing", method="hybrid")
@@ -252,7 +252,7 @@ def test_a_memory_is_the_recording_around_a_gap(monkeypatch: pytest.MonkeyPatch)
     known[start:stop] = np.nan
     known[slice(*band.samples(length=x.size, sr=SR))] = np.nan
     np.testing.assert_array_equal(memory.samples, known[start - 2 * SR : stop + 2 * SR])
-    own = memory.samples[memory.first : memory.first + y.size]
+    own = memory.samples[memory.offset : memory.offset + y.size]
     np.testing.assert_array_equal(np.isnan(own), missing)
     np.testing.assert_array_equal(own[~missing], y[~missing])
 

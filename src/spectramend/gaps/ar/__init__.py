@@ -1,1 +1,1 @@
-"""Autoregressive models of missing samples."""
+"""Missing samples by autoregressive models."""

@@ -1,12 +1,12 @@
-"""Autoregressive models of a signal at lower rates, as models of the signal.
+"""Autoregressive models of a signal at lower sample rates.
 
-Most of the power of sounds lies at low frequencies, where a model of the whole band spends few of
-its coefficients. At an M-th of the rate a model looks back M times as far with as many. With its
-prediction filter a and a low-pass filter f, what it cannot predict of the signal x is
+Most of the power of audio lies at low frequencies, where a model of the whole band has few of its
+poles. At an M-th of the rate a model of the same order looks back M times as far. With its
+prediction filter a and the low-pass filter f of the decimation, its residual for the signal x is
 
     sum_k a[k] (f * x)(n - M k)  =  (c * x)(n),    c = f * (a, with M - 1 zeros between taps),  (1)
 
-so that c stands in the sum of a fill as any prediction filter does.
+so that c is used as any other prediction filter is.
 """
 
 from __future__ import annotations
@@ -17,63 +17,49 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramend.gaps.ar.janssen_ar import Prediction, predictor
+from spectramend.gaps.ar.burg_recursion import ARModel, burg
 
-LOBES = 6  # of the low-pass filter, on either side
-PASSED = 0.9  # of the band that the lower rate holds
-KAISER = 6.0
+# Engineering choices for the low-pass filter: its gain is 1 up to 0.6 of the lower Nyquist frequency
+# and 0 from 1.2 of it on, within 0.005.
+LOBES = 6  # samples at the lower rate on either side
+PASSBAND = 0.9  # cutoff, relative to the lower Nyquist frequency
+KAISER_BETA = 6.0  # shape of the Kaiser window, no unit
 
 
-def lower_predictor(segments: Sequence[NDArray[Any]], order: int, factor: int) -> Prediction:
-    """Estimate one model of several segments at a lower rate.
+def burg_decimated(segments: Sequence[NDArray[Any]], order: int, factor: int) -> ARModel:
+    """Estimate one autoregressive model of several segments at a lower rate.
 
     Parameters
     ----------
     segments : sequence of ndarray [shape=(n_i,)]
-        Pieces of a signal, each longer than the low-pass filter, of ``12 * factor + 1`` taps.
+        Parts of a signal, each longer than the low-pass filter, of ``12 * factor + 1`` taps.
     order : int
-        Order of the model; a third of the samples at the lower rate at most is taken.
+        Order of the model; at most a third of the samples at the lower rate is used.
     factor : int
-        By what the rate is divided.
+        Divisor M of the rate.
 
     Returns
     -------
-    Prediction
-        The filter c of (1), and the power of what it leaves of the signal.
+    ARModel
+        The filter c of (1), and the power of its residual.
 
     Examples
     --------
-    >>> model = lower_predictor([np.sin(0.02 * np.arange(4000))], 4, 8)
+    >>> model = burg_decimated([np.sin(0.02 * np.arange(4000))], 4, 8)
     >>> model.order, model.error < 1e-6
     (128, True)
     """
-    f = lowpass(factor)
-    lower = [np.convolve(x, f, "valid")[::factor] for x in segments]
-    most = (max(x.size for x in lower) - 1) // 3
-    model = predictor(lower, max(1, min(order, most)))
-    spread = np.zeros(model.order * factor + 1)
-    spread[::factor] = model.a
-    return Prediction(np.convolve(spread, f), model.error)
+    f = _lowpass(factor)
+    decimated = [np.convolve(x, f, "valid")[::factor] for x in segments]
+    most = (max(x.size for x in decimated) - 1) // 3
+    model = burg(decimated, max(1, min(order, most)))
+    upsampled = np.zeros(model.order * factor + 1)
+    upsampled[::factor] = model.a
+    return ARModel(np.convolve(upsampled, f), model.error)
 
 
-def lowpass(factor: int) -> NDArray[np.float64]:
-    """Give a low-pass filter for a lower rate.
-
-    Parameters
-    ----------
-    factor : int
-        By what the rate is divided.
-
-    Returns
-    -------
-    ndarray [shape=(12 * factor + 1,)]
-        A windowed sinc, symmetric; what is constant passes unchanged.
-
-    Examples
-    --------
-    >>> lowpass(4).size, lowpass(4).sum().round(6).item()
-    (49, 1.0)
-    """
+def _lowpass(factor: int) -> NDArray[np.float64]:
+    """Design a symmetric windowed sinc [shape=(12 * factor + 1,)] whose taps sum to 1."""
     n = np.arange(-LOBES * factor, LOBES * factor + 1)
-    f = np.sinc(PASSED * n / factor) * np.kaiser(n.size, KAISER)
+    f = np.sinc(PASSBAND * n / factor) * np.kaiser(n.size, KAISER_BETA)
     return f / f.sum()

@@ -1,1 +1,1 @@
-"""Expectation-maximization for missing samples under a Gaussian model with NMF variances."""
+"""Missing samples by EM algorithms, under a Gaussian model with NMF variances."""

@@ -1,4 +1,4 @@
-"""What windowed frames with missing samples are, where the variance of each bin is known.
+"""The posterior of windowed frames with missing samples, given the variances of their bins.
 
 Bins f of the unitary DFT of a frame s of L samples are Gaussian and independent, with variances
 ``V[f]``. Precision C and covariance S are then circulant,
@@ -11,8 +11,8 @@ S with V in place of ``1 / V``. Given the known samples k, the missing ones m ha
     mean[m] = -inv(P) @ (C @ s_known)[m],                                                     (2)
     E |fft(s)[f]|**2 / L = |fft(mean)[f]|**2 / L  +  (F_m @ inv(P) @ F_m.H)[f, f],            (3)
 
-where ``s_known`` is the frame with zeros for what is missing and F_m are the columns of the unitary
-DFT that belong to m. Equally, by the covariance Q = S[k, k] of what is known,
+where ``s_known`` is the frame with zeros for missing samples and F_m are the columns of the unitary
+DFT that belong to m. Equally, by the covariance Q = S[k, k] of the known samples,
 
     mean = S[:, k] @ inv(Q) @ s[k],                                                           (4)
     (F_m @ inv(P) @ F_m.H)[f, f] = V[f] - V[f]**2 * (F_k @ inv(Q) @ F_k.H)[f, f],             (5)
@@ -20,7 +20,8 @@ DFT that belong to m. Equally, by the covariance Q = S[k, k] of what is known,
 
 One run of missing samples leaves one run of known ones, the frame being a circle; so P and Q are
 Toeplitz, and the smaller of them is inverted, see `spectramend.gaps.em.toeplitz`. Where several
-runs are missing, P is inverted as it is. By (6), the known samples have the likelihood
+runs are missing, P is inverted by Cholesky's factorisation. By (6), the likelihood of the known
+samples is
 
     -2 log p(s[k])  =  sum_f log V[f] + |fft(mean)[f]|**2 / L / V[f]  +  log det P  +  const. (7)
 """
@@ -33,47 +34,47 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramend.gaps.ar.janssen_ar import RIDGES
+from spectramend.core.levinson import RIDGES
 from spectramend.gaps.em.toeplitz import invert_toeplitz
 
-AT_ONCE = 32  # frames: as many as stay in cache
+BATCH = 32  # frames inferred at once. Engineering choice: as many as stay in the processor's cache
 
 
 @dataclass(frozen=True)
 class Posterior:
-    """What windowed frames are, given what is known of them.
+    """Windowed frames, given their known samples.
 
     Parameters
     ----------
     mean : ndarray [shape=(N, L)]
-        The frames; known samples are as they were given.
-    spread : ndarray [shape=(F, N), >= 0]
-        By how much the mean power of a bin exceeds the power of the mean: the last term of (3).
+        The frames; known samples are unchanged.
+    variance : ndarray [shape=(F, N), >= 0]
+        Posterior variance of each bin, the last term of (3).
     log_det : ndarray [shape=(N,)]
-        Log-determinants of the precisions of what is missing, 0 if nothing is.
+        Log-determinants of the precisions of missing samples, 0 if none is missing.
     """
 
     mean: NDArray[np.float64]
-    spread: NDArray[np.float64]
+    variance: NDArray[np.float64]
     log_det: NDArray[np.float64]
 
 
-def infer(frames: NDArray[Any], lost: NDArray[np.bool_], V: NDArray[Any]) -> Posterior:
-    """Infer what is missing of windowed frames, each by itself.
+def infer_frames(frames: NDArray[Any], lost: NDArray[np.bool_], V: NDArray[Any]) -> Posterior:
+    """Infer the missing samples of windowed frames, of each frame by itself.
 
     Parameters
     ----------
     frames : ndarray [shape=(N, L)]
-        Windowed frames; what stands in missing samples is not looked at.
+        Windowed frames; values of missing samples are ignored.
     lost : ndarray [shape=(N, L), bool]
         Which samples are missing.
     V : ndarray [shape=(F, N), > 0]
-        Variances of the bins of each.
+        Variances of the bins of each frame.
 
     Returns
     -------
     Posterior
-        The frames and their power.
+        Posterior mean and variances.
 
     References
     ----------
@@ -83,38 +84,38 @@ def infer(frames: NDArray[Any], lost: NDArray[np.bool_], V: NDArray[Any]) -> Pos
     Examples
     --------
     >>> lost = np.array([[True, False, False, False]])
-    >>> found = infer(np.ones((1, 4)), lost, np.ones((3, 1)))
-    >>> found.mean.tolist(), found.spread[:, 0].tolist()
+    >>> found = infer_frames(np.ones((1, 4)), lost, np.ones((3, 1)))
+    >>> found.mean.tolist(), found.variance[:, 0].tolist()
     ([[0.0, 1.0, 1.0, 1.0]], [0.25, 0.25, 0.25])
     """
     L = frames.shape[1]
     mean = np.where(lost, 0.0, frames)
-    spread, log_det = np.zeros(V.shape), np.zeros(V.shape[1])
+    variance, log_det = np.zeros(V.shape), np.zeros(V.shape[1])
     counts, first = lost.sum(axis=1), lost.argmax(axis=1)
     whole = counts == L
-    spread[:, whole] = V[:, whole]
+    variance[:, whole] = V[:, whole]
     log_det[whole] = -bin_counts(L) @ np.log(V[:, whole])
     some = (counts > 0) & ~whole
     one_run = some & (counts == L - lost[:, ::-1].argmax(axis=1) - first)
     rows = np.flatnonzero(one_run)
     rows = rows[np.argsort(np.minimum(counts, L - counts)[rows], kind="stable")]
-    for at in range(0, rows.size, AT_ONCE):
-        batch = rows[at : at + AT_ONCE]
-        mean[batch], spread[:, batch], log_det[batch] = _one_run(
+    for i in range(0, rows.size, BATCH):
+        batch = rows[i : i + BATCH]
+        mean[batch], variance[:, batch], log_det[batch] = _one_run(
             mean[batch], lost[batch], first[batch], V[:, batch]
         )
     for n in np.flatnonzero(some & ~one_run):
-        mean[n], spread[:, n], log_det[n] = _several_runs(mean[n], lost[n], V[:, n])
-    return Posterior(mean, spread, log_det)
+        mean[n], variance[:, n], log_det[n] = _several_runs(mean[n], lost[n], V[:, n])
+    return Posterior(mean, variance, log_det)
 
 
-def circulant(V: NDArray[Any], frames: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Give the precision of frames, and its product with them, by (1).
+def circulant_precision(V: NDArray[Any], frames: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Compute the precisions of frames and their products with them, by (1).
 
     Parameters
     ----------
     V : ndarray [shape=(F, N), > 0]
-        Variances of their bins.
+        Variances of the bins.
     frames : ndarray [shape=(N, L)]
         The frames.
 
@@ -127,7 +128,7 @@ def circulant(V: NDArray[Any], frames: NDArray[Any]) -> tuple[NDArray[Any], NDAr
 
     Examples
     --------
-    >>> lags, product = circulant(np.full((3, 1), 0.5), np.ones((1, 4)))
+    >>> lags, product = circulant_precision(np.full((3, 1), 0.5), np.ones((1, 4)))
     >>> lags.tolist(), product.tolist()
     ([[2.0, 0.0, 0.0, 0.0]], [[2.0, 2.0, 2.0, 2.0]])
     """
@@ -139,7 +140,7 @@ def circulant(V: NDArray[Any], frames: NDArray[Any]) -> tuple[NDArray[Any], NDAr
 
 
 def bin_counts(n_fft: int) -> NDArray[np.float64]:
-    """Tell how many bins of a DFT each of its first half stands for.
+    """Count the bins of a DFT that each bin of a real DFT stands for.
 
     Parameters
     ----------
@@ -166,12 +167,12 @@ def bin_counts(n_fft: int) -> NDArray[np.float64]:
 def _one_run(
     known: NDArray[Any], lost: NDArray[np.bool_], first: NDArray[np.intp], V: NDArray[Any]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Infer one run of each frame, which begins at `first`: means, spreads, log-determinants."""
+    """Infer one run of missing samples in each frame, from `first` on: the fields of Posterior."""
     import scipy.fft
 
     L, counts = lost.shape[1], lost.sum(axis=1)
     of_known = 2 * counts > L  # whether Q is smaller than P
-    lags, product = circulant(V, known)
+    lags, product = circulant_precision(V, known)
     lags[of_known] = scipy.fft.irfft(V.T[of_known], L)
     sizes = np.where(of_known, L - counts, counts)
     start = np.where(of_known, first + counts, first)
@@ -184,20 +185,20 @@ def _one_run(
     by_covariance = scipy.fft.irfft(scipy.fft.rfft(solved) * V.T, L)
     mean = np.where(lost, np.where(of_known[:, None], by_covariance, solved), known)
     own = inverses.spectra(L).T
-    spread = np.where(of_known, np.maximum(V - V**2 * own, 0.0), own)
+    variance = np.where(of_known, np.maximum(V - V**2 * own, 0.0), own)
     log_det = inverses.log_det - of_known * (bin_counts(L) @ np.log(V))
-    return mean, spread, log_det
+    return mean, variance, log_det
 
 
 def _several_runs(
     known: NDArray[Any], lost: NDArray[np.bool_], V: NDArray[Any]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-    """Infer one frame by a Cholesky factorisation: its mean, spread and log-determinant."""
+    """Infer several runs of missing samples in one frame [shape=(L,)]: the fields of Posterior."""
     import scipy.fft
     from scipy.linalg import cho_factor, cho_solve
 
     m = np.flatnonzero(lost)
-    lags, product = circulant(V[:, None], known[None])
+    lags, product = circulant_precision(V[:, None], known[None])
     distance = np.abs(m[:, None] - m)
     mean = known.copy()
     for ridge in (0.0, *RIDGES):
@@ -210,6 +211,6 @@ def _several_runs(
         mean[m] = cho_solve(factor, -product[0, m], check_finite=False)
         inverse = cho_solve(factor, np.eye(m.size), overwrite_b=True, check_finite=False)
         sums = np.bincount(distance.ravel(), inverse.ravel(), minlength=known.size)
-        spread = np.maximum(scipy.fft.rfft(sums).real, 0.0) / known.size
-        return mean, spread, 2 * float(np.log(np.diag(factor[0])).sum())
+        variance = np.maximum(scipy.fft.rfft(sums).real, 0.0) / known.size
+        return mean, variance, 2 * float(np.log(np.diag(factor[0])).sum())
     return mean, np.zeros(V.size), 0.0

@@ -1,8 +1,8 @@
-"""Missing samples where the power of every bin of windowed frames is known: a Gaussian model.
+"""Windowed frames of a signal, and a Gaussian model of them in which the bins are independent.
 
 Let bin f of the unitary DFT of windowed frame n have the variance ``V[f, n]``, and let frames be
-independent. With C_n the circulant precision of frame n and D_n its window on a gap, the missing
-samples y of the gap that are most probable in all frames solve ``matrix @ y = right``,
+independent. With the circulant precision C_n of frame n and its window D_n on a gap, the most
+probable samples y of the gap solve ``matrix @ y = right``,
 
     matrix = sum_n D_n C_n[m, m] D_n,    right = -sum_n D_n (C_n @ s_n)[m],                   (1)
 
@@ -20,9 +20,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from spectramend.core.stft import STFT
 from spectramend.errors import MismatchError, ParameterError
-from spectramend.gaps.em.frame_posterior import circulant
+from spectramend.gaps.em.frame_posterior import circulant_precision
 
-LEAST_VARIANCE = 1e-10  # relative to the largest of a frame: as far as precisions stay invertible
+# Least variance, relative to the largest of its frame. Engineering choice: precisions of a smaller
+# one are singular in double precision.
+LEAST_VARIANCE = 1e-10
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +34,8 @@ class Variances:
     Parameters
     ----------
     V : ndarray [shape=(F, N), >= 0]
-        Variance of each bin of the unitary DFT: squared magnitudes of `stft` over ``n_fft``. Those
-        below 1e-10 of the largest of their frame count as that; in a silent frame, of all frames.
+        Variance of each bin of the unitary DFT: squared magnitudes of `stft` over ``n_fft``. The
+        least is 1e-10 of the largest of the frame, or of all frames where that is zero.
     stft : STFT
         Frames and window.
 
@@ -42,7 +44,7 @@ class Variances:
     ParameterError
         If a variance is negative or not finite.
     MismatchError
-        If `V` has not the bins of `stft`.
+        If `V` does not have the bins of `stft`.
 
     References
     ----------
@@ -71,7 +73,6 @@ class Variances:
         if not (np.isfinite(V).all() and (V >= 0).all()):
             raise ParameterError("V has negative, NaN or infinite variances: give values >= 0.")
         largest = V.max(axis=0)
-        # Silent frames are all but certain, yet not infinitely so.
         largest[largest == 0] = largest.max() or 1.0
         object.__setattr__(self, "V", np.maximum(V, LEAST_VARIANCE * largest))
 
@@ -83,11 +84,11 @@ class Variances:
         Parameters
         ----------
         x : array_like [shape=(n,), real]
-            The signal; what stands in the gap is not looked at, all else counts as known.
+            The signal; values in the gap are ignored, all others are known.
         start : int
             First missing sample.
         h : int, >= 1
-            How many are missing.
+            Missing samples.
 
         Returns
         -------
@@ -108,19 +109,17 @@ class Variances:
         known = np.array(x, np.float64)
         if known.ndim != 1 or not 0 <= start < start + h <= known.size:
             raise ParameterError(f"start={start}, h={h}: no gap in x of shape {known.shape}.")
-        if self.stft.n_frames(known.size) != self.V.shape[1]:
-            raise MismatchError(
-                f"V has {self.V.shape[1]} frames: {known.size} samples have "
-                f"{self.stft.n_frames(known.size)}."
-            )
+        N, n_frames = self.V.shape[1], self.stft.n_frames(known.size)
+        if n_frames != N:
+            raise MismatchError(f"V has {N} frames: {known.size} samples have {n_frames}.")
         known[start : start + h] = 0.0
         L = self.stft.n_fft
-        begins = frame_starts(self.V.shape[1], self.stft)
+        begins = frame_starts(N, self.stft)
         touched = np.flatnonzero((begins < start + h) & (begins + L > start))
         frames = cut_frames(known, touched, self.stft) * self.stft.window_samples
         matrix, right = np.zeros((h, h)), np.zeros(h)
         for begin, lags, product in zip(
-            begins[touched], *circulant(self.V[:, touched], frames), strict=True
+            begins[touched], *circulant_precision(self.V[:, touched], frames), strict=True
         ):
             first, last = max(start, begin), min(start + h, begin + L)
             within, own = slice(first - begin, last - begin), slice(first - start, last - start)
@@ -131,12 +130,12 @@ class Variances:
 
 
 def frame_starts(n_frames: int, stft: STFT) -> NDArray[np.intp]:
-    """Tell where frames begin.
+    """Locate the first sample of each frame.
 
     Parameters
     ----------
     n_frames : int
-        How many there are.
+        Number of frames.
     stft : STFT
         Their transform.
 
@@ -154,16 +153,16 @@ def frame_starts(n_frames: int, stft: STFT) -> NDArray[np.intp]:
 
 
 def cut_frames(x: NDArray[Any], frames: NDArray[np.intp], stft: STFT) -> NDArray[Any]:
-    """Cut frames out of a signal.
+    """Cut frames out of a signal, without a window.
 
     Parameters
     ----------
     x : ndarray [shape=(n,)]
-        The signal, or which of its samples are missing; zero, or False, lies outside.
+        The signal, or its mask; zero, or False, lies outside.
     frames : ndarray [shape=(B,), int]
         Which frames.
     stft : STFT
-        Their transform; its window is not applied.
+        Their transform.
 
     Returns
     -------

@@ -1,26 +1,25 @@
-"""Gaps filled from a model of all frames whose variances are a product of nonnegative factors.
+"""Iterations of EM and of alternating minimisation for a Gaussian model with NMF variances.
 
 Bin f of the unitary DFT of windowed frame n is Gaussian with the variance
 
     V[f, n] = (W @ H)[f, n] + e,                                                              (1)
 
-K atoms and a constant e far below the signal (Mokrý, Magron, Oberlin & Févotte 2023). In turn,
-frames with missing samples are inferred from the model, see
-`spectramend.gaps.em.frame_posterior`, and the model from the power P of all
-frames, by multiplicative updates of W and of H for the Itakura-Saito divergence of V from P.
-Where P is the mean power given what is known,
+K components and a constant e far below the signal (Mokrý, Magron, Oberlin & Févotte 2023). In turn,
+frames with missing samples are inferred from V (`frame_posterior`), and W and H are fitted to the
+power P of all frames, by multiplicative updates for the Itakura-Saito divergence of V from P.
+Where P is the posterior mean of the power,
 
-    P[f, n] = |mean[f, n]|**2 + spread[f, n],                                                 (2)
+    P[f, n] = |mean[f, n]|**2 + variance[f, n],                                               (2)
 
-this is the EM algorithm for the likelihood of what is known ("EM-tf"). Without the spread, missing
-samples are parameters, too, and each step raises the likelihood of all samples ("AM", alternating
-minimisation): it takes what it filled in for observed. Some steps of AM may start EM-tf. The sum
+this is the EM algorithm for the likelihood of the known samples ("EM-tf"). Without the posterior
+variance, missing samples are parameters too, and each step raises the likelihood of all samples
+("AM", alternating minimisation), as if what it filled in was observed. AM may start EM-tf. The sum
 
     sum_n log det P_n  +  sum_fn log V[f, n] + |mean[f, n]|**2 / V[f, n],                     (3)
 
-P_n being the precision of what is missing of frame n, then falls in every step; for AM its second
-part does. That holds as far as the updates, with exponent 1, lower the divergence. In the end each
-missing sample is the mean of what the frames say of it, weighted by the squared window.
+P_n being the precision of the missing samples of frame n, falls in every step of EM-tf; its second
+part does in AM. That holds as far as the updates, with exponent 1, lower the divergence. The result
+is the mean of the frames that contain a missing sample, weighted by the squared window.
 
 We differ from the authors where a result would depend on the scale of the recording: e and the
 start are relative to its power. Frames at its ends see zeros beside it, not its other end.
@@ -35,7 +34,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectramend.core.stft import STFT
-from spectramend.gaps.em.frame_posterior import bin_counts, infer
+from spectramend.errors import ParameterError
+from spectramend.gaps.em.frame_posterior import bin_counts, infer_frames
 from spectramend.gaps.em.frame_variances import cut_frames, frame_starts
 from spectramend.nmf.solve import RngLike
 from spectramend.nmf.sweep import FACTOR_FLOOR
@@ -43,87 +43,119 @@ from spectramend.nmf.updates import update
 
 Status: TypeAlias = Literal["converged", "max_iter", "silence"]
 
-LEAST_VARIANCE = 1e-6  # e in (1), relative to the mean power of known samples
-EXEMPLAR_FLOOR = 1e-3  # of atoms that are frames, and of their activations, so that none is locked
+N_FFT = 4096  # samples of a frame, as published by Mokrý et al.
+# e in (1), relative to the mean power of known samples. Engineering choice: -60 dB.
+LEAST_VARIANCE = 1e-6
+# Added to components that are frames, relative to their mean, and to their activations, relative to
+# the largest. Engineering choice: multiplicative updates cannot leave zero.
+EXEMPLAR_FLOOR = 1e-3
 
 
 @dataclass(frozen=True)
-class Settings:
-    """How to alternate.
+class EMSettings:
+    """Settings of the EM algorithms; the defaults are those of Mokrý et al. (2023).
 
     Parameters
     ----------
     n_components : int, >= 1
-        Atoms K.
+        Components K of the NMF.
+    n_fft : int
+        Samples of a frame, under a sine window. A gap should be shorter.
+    hop_length : int
+        Samples between two frames.
     max_iter : int, >= 1
-        How often missing samples are inferred.
+        Iterations: how often missing samples are inferred.
     am_iter : int, >= 0
-        How many of these leave out the spread.
+        How many of these leave out the posterior variance, in ``"am_to_em_tf"``.
     nmf_iter : int, >= 1
-        Updates of both factors between two of these.
+        Updates of both factors in each iteration.
     tol : float, >= 0
-        Relative change of the signal at which to stop.
-    rng : int, Generator or None
-        Source of the start.
+        Stop when the signal changes by less than this, relative to its norm; 0 does all iterations.
+
+    Raises
+    ------
+    ParameterError
+        If a value is out of its range, or the transform has no inverse.
     """
 
-    n_components: int
-    max_iter: int
-    am_iter: int
-    nmf_iter: int
-    tol: float
-    rng: RngLike
+    n_components: int = 20
+    n_fft: int = N_FFT
+    hop_length: int = N_FFT // 2
+    max_iter: int = 100
+    am_iter: int = 5
+    nmf_iter: int = 10
+    tol: float = 1e-5
+
+    def __post_init__(self) -> None:
+        for name, least in (("n_components", 1), ("max_iter", 1), ("nmf_iter", 1), ("am_iter", 0)):
+            if getattr(self, name) < least:
+                raise ParameterError(f"{name}={getattr(self, name)}: give at least {least}.")
+        if not self.tol >= 0:
+            raise ParameterError(f"tol={self.tol}: give at least 0.")
+        _ = self.stft
+
+    @property
+    def stft(self) -> STFT:
+        """The transform whose frames are modelled."""
+        return STFT(self.n_fft, self.hop_length, "sine")
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What came of it.
+@dataclass(frozen=True, eq=False)
+class EMResult:
+    """A signal without gaps, the model that they were inferred from, and the course of iterations.
 
     Parameters
     ----------
     samples : ndarray [shape=(n,)]
-        The signal with its missing samples.
-    V : ndarray [shape=(F, N), > 0]
-        Variances (1) from which they were inferred.
-    status : {"converged", "max_iter"}
-        Whether they still changed.
-    trace : list of float
-        The sum (3) at each inference.
+        The signal.
+    V : ndarray [shape=(F, N), >= 0] or None
+        Variances (1), see `spectramend.gaps.Variances`; None without an iteration.
+    status : {"converged", "max_iter", "silence"}
+        Why iterations ended: missing samples no longer changed, there was no iteration left, or
+        all known samples are zero.
+    trace : ndarray [shape=(n_iter,)]
+        The sum (3) in each iteration, its second part only while AM runs.
     """
 
     samples: NDArray[np.float64]
-    V: NDArray[np.float64]
+    V: NDArray[np.float64] | None
     status: Status
-    trace: list[float]
+    trace: NDArray[np.float64]
+
+    @property
+    def n_iter(self) -> int:
+        """Number of iterations."""
+        return self.trace.size
 
 
-def alternate(
+def infer_and_update(
     known: NDArray[np.float64],
     lost: NDArray[np.bool_],
-    stft: STFT,
-    settings: Settings,
+    settings: EMSettings,
+    *,
+    rng: RngLike = None,
     guess: NDArray[np.float64] | None = None,
-) -> Outcome:
-    """Infer missing samples and learn the model in turn.
+) -> EMResult:
+    """Infer missing samples and update the model in turn.
 
     Parameters
     ----------
     known : ndarray [shape=(n,)]
         The signal, zero where samples are missing, of a power of about 1 elsewhere.
     lost : ndarray [shape=(n,), bool]
-        Which samples are missing; not all are, nor none.
-    stft : STFT
-        Frames and window.
-    settings : Settings
-        How.
+        Which samples are missing; some are, but not all.
+    settings : EMSettings
+        Settings; the first `am_iter` iterations leave out the posterior variance.
+    rng : int, Generator or None
+        Source of the random start.
     guess : ndarray [shape=(n,)], optional
-        The signal with a first fill. If given, the start is learned from it: its frames are the
-        atoms, and nothing is drawn.
+        The signal with a first estimate of missing samples. If given, components start from its
+        frames instead of at random.
 
     Returns
     -------
-    Outcome
-        Missing samples, model, status and trace.
+    EMResult
+        Signal, model, status and trace.
 
     References
     ----------
@@ -132,44 +164,45 @@ def alternate(
     """
     import scipy.fft
 
-    L = stft.n_fft
+    stft, L = settings.stft, settings.n_fft
     P = np.abs(stft.forward(known if guess is None else guess)) ** 2 / L
     touched = np.flatnonzero(cut_frames(lost, np.arange(P.shape[1]), stft).any(axis=1))
     lost_frames = cut_frames(lost, touched, stft)
     frames = cut_frames(known, touched, stft) * stft.window_samples
     power = float(np.mean(known[~lost] ** 2))
     M = np.broadcast_to(bin_counts(L)[:, None], P.shape)
+    K = settings.n_components
     if guess is None:
-        W, H = _start(P.shape, power, settings)
+        W, H = _random_start(P.shape, power, K, rng)
     else:
-        W, H = _learned(P, *_exemplars(P, power, settings), M, 2 * settings.nmf_iter)
+        W, H = _updated(P, *_exemplar_start(P, power, K), M, 2 * settings.nmf_iter)
     samples, trace = known, []
     status: Status = "max_iter"
     for i in range(settings.max_iter):
         if i > 0:
-            W, H = _learned(P, W, H, M, settings.nmf_iter)
+            W, H = _updated(P, W, H, M, settings.nmf_iter)
         V = W @ H
-        found = infer(frames, lost_frames, V[:, touched])
-        before, samples = samples, _overlapped(found.mean, touched, known, lost, stft)
+        found = infer_frames(frames, lost_frames, V[:, touched])
+        before, samples = samples, _overlap_add(found.mean, touched, known, lost, stft)
         P[:, touched] = np.abs(scipy.fft.rfft(found.mean).T) ** 2 / L
         trace.append(float(np.sum(M * (np.log(V) + P / V))))
-        with_spread = i >= settings.am_iter
-        if with_spread:
+        with_variance = i >= settings.am_iter
+        if with_variance:
             trace[-1] += float(found.log_det.sum())
-            P[:, touched] += found.spread
+            P[:, touched] += found.variance
         settled = np.linalg.norm(samples - before) <= settings.tol * np.linalg.norm(samples)
-        if settled and (with_spread or settings.am_iter >= settings.max_iter):
+        if settled and (with_variance or settings.am_iter >= settings.max_iter):
             status = "converged"
             break
-    return Outcome(samples, V, status, trace)
+    return EMResult(samples, V, status, np.array(trace))
 
 
-def _start(
-    shape: tuple[int, ...], power: float, settings: Settings
+def _random_start(
+    shape: tuple[int, ...], power: float, K: int, rng: RngLike
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Draw W [shape=(F, K + 1)] and H [shape=(K + 1, N)]; the constant is the last atom."""
-    (F, N), K = shape, settings.n_components
-    rng = np.random.default_rng(settings.rng)
+    """Draw W [shape=(F, K + 1)] and H [shape=(K + 1, N)]; the constant is the last component."""
+    F, N = shape
+    rng = np.random.default_rng(rng)
     W, H = (0.25 + 0.75 * np.abs(rng.standard_normal(size)) for size in ((F, K), (K, N)))
     return (
         np.hstack([W, np.ones((F, 1))]),
@@ -177,12 +210,12 @@ def _start(
     )
 
 
-def _exemplars(
-    P: NDArray[np.float64], power: float, settings: Settings
+def _exemplar_start(
+    P: NDArray[np.float64], power: float, K: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Take frames for atoms, evenly spaced, each active around its own; the constant is last."""
+    """Start from K evenly spaced frames of P [shape=(F, N)], each active around its own place."""
     F, N = P.shape
-    frames = np.linspace(0, N - 1, settings.n_components).round().astype(int)
+    frames = np.linspace(0, N - 1, K).round().astype(int)
     floor = LEAST_VARIANCE * power
     W = P[:, frames] + EXEMPLAR_FLOOR * P[:, frames].mean(axis=0) + floor
     nearness = np.exp(-np.abs(frames[:, None] - np.arange(N))) + EXEMPLAR_FLOOR
@@ -193,13 +226,13 @@ def _exemplars(
     )
 
 
-def _learned(
+def _updated(
     P: NDArray[Any], W: NDArray[Any], H: NDArray[Any], M: NDArray[Any], n_iter: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Update all atoms but the constant, which stays, and give them the mean 1."""
+    """Update W [shape=(F, K + 1)] and H, but for the constant; scale the columns of W to mean 1."""
     atoms = slice(H.shape[0] - 1)
     for _ in range(n_iter):
-        # M is the same in all of a row, so that it plays no part in the update of W.
+        # M is the same in all of a row, so that it cancels in the update of W.
         W = np.maximum(update(P.T, H.T, W.T, step="heuristic", atoms=atoms), FACTOR_FLOOR).T
         H = np.maximum(update(P, W, H, M, step="heuristic", atoms=atoms), FACTOR_FLOOR)
     scale = W[:, atoms].mean(axis=0)
@@ -208,14 +241,14 @@ def _learned(
     return W, H
 
 
-def _overlapped(
+def _overlap_add(
     frames: NDArray[Any],
     touched: NDArray[np.intp],
     known: NDArray[np.float64],
     lost: NDArray[np.bool_],
     stft: STFT,
 ) -> NDArray[np.float64]:
-    """Give the missing samples that agree best with all frames: their means, by the window."""
+    """Replace missing samples of `known` [shape=(n,)] by the weighted mean of inferred frames."""
     L, w = stft.n_fft, stft.window_samples
     summed, coverage = np.zeros((2, known.size + 2 * L))
     starts = frame_starts(int(touched[-1]) + 1, stft)[touched] + L
