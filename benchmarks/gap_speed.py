@@ -1,6 +1,6 @@
-"""Time ten gaps of 50 ms in 8 s at 44.1 kHz: by default, by Janssen's method, and by exact EM.
+"""Time ten gaps of 50 ms in 8 s at 44.1 kHz: by default, by Janssen's method, and by EM.
 
-The signal is made of notes with harmonics and a little noise. EM-tf does all its 100 iterations.
+The signal consists of notes with harmonics and a little noise. EM-tf does all its 100 iterations.
 Prints a Markdown table.
 """
 
@@ -19,17 +19,18 @@ from spectramend.experiments._common.scenes import Recording
 from spectramend.experiments.gaps import METHODS, places
 from spectramend.gaps import EMSettings, interpolate_by_em
 
-SR = 44100
+# A signal much like music, and gaps in the middle of the range of `spectramend experiment gaps`.
+SR = 44100  # Hz
 SECONDS = 8
-GAP_MS = 50
-NOTE_S = 0.5
-NOTES_HZ = (220.0, 261.6, 329.6, 440.0, 392.0, 293.7)
-HARMONICS = 12
-NOISE = 1e-3
+GAP_MS = 50  # milliseconds
+NOTE_S = 0.5  # seconds from one note to the next
+NOTES_HZ = (220.0, 261.6, 329.6, 440.0, 392.0, 293.7)  # fundamental frequencies
+HARMONICS = 12  # of a note
+NOISE = 1e-3  # RMS level of the noise, full scale being 1
 
 
 def notes(rng: np.random.Generator) -> NDArray[np.float64]:
-    """Play notes that decay, one after the other, each still heard in the next."""
+    """Synthesise notes that decay, each of them still audible in the next."""
     x = NOISE * rng.standard_normal(SECONDS * SR)
     for i, start in enumerate(range(0, x.size, round(NOTE_S * SR))):
         t = np.arange(min(x.size - start, round(2 * NOTE_S * SR))) / SR

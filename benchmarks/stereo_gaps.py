@@ -1,8 +1,9 @@
-"""How other channels help to fill gaps in one: ``python benchmarks/stereo_gaps.py DIR``.
+"""What other channels bring to gaps in one channel: ``python benchmarks/stereo_gaps.py DIR``.
 
-Gaps are cut into the first channel of every stereo recording of DIR, and of mixes of pairs of the
-others: panned with and without delays, in reverberation, and left alone in a channel each. Prints
-a Markdown table: the mean signal-to-noise ratio of the gaps without and with the other channel.
+Gaps are cut into the first channel of every stereo recording of DIR, and of stereo mixes of pairs
+of mono recordings: panned with and without delays, with reverberation, and one in each channel.
+Prints a Markdown table: the mean signal-to-noise ratio of the gaps without and with the other
+channel.
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ from numpy.typing import NDArray
 from spectramend import Region, audio, repair
 from spectramend.evaluation.metrics import snr
 
-PAIRS = 3
-GAPS, SHORT_GAPS = 6, 30  # of a recording
-SHORT_MS = 10
-MARGIN_S = 0.4  # from the ends of a slot
-REVERBERATION_S = 0.3
-LEAST_S = 3
+# Engineering choices: a run takes minutes, and short gaps, whose errors vary more, are more.
+PAIRS = 3  # mixes of each kind
+GAPS = 6  # in a recording
+SHORT_GAPS = 30  # in a recording, of gaps shorter than the next
+SHORT_MS = 10  # milliseconds
+MARGIN_S = 0.4  # seconds between a gap and the ends of its slot
+REVERBERATION_S = 0.3  # seconds in which the reverberation decays by 60 dB
+MIN_S = 3  # seconds of a mono recording at least
 
 
 def main() -> None:
@@ -46,13 +49,13 @@ def main() -> None:
 
 
 def materials(folder: Path) -> Iterator[tuple[str, list[tuple[NDArray[Any], int]]]]:
-    """Give recordings of two channels, by their kind."""
+    """Yield kinds of stereo material, with recordings [shape=(2, n)] and sample rates."""
     mono = []
     for path in audio.recordings_in(folder):
         sound = audio.read(path)
         if np.ndim(sound.samples) == 2:
             yield f"`{path.stem}`", [(np.asarray(sound.samples[:2]), sound.sr)]
-        elif sound.samples.size > LEAST_S * sound.sr:
+        elif sound.samples.size > MIN_S * sound.sr:
             mono.append((sound.samples / np.sqrt(np.mean(sound.samples**2)), sound.sr))
     pairs = [
         (a[: min(a.size, b.size)], b[: min(a.size, b.size)], sr)
@@ -64,25 +67,23 @@ def materials(folder: Path) -> Iterator[tuple[str, list[tuple[NDArray[Any], int]
     yield "panned", [(np.stack([a + b / 2, 0.4 * a + b]), sr) for a, b, sr in pairs]
     yield (
         "panned with delays",
-        [(np.stack([a + late(b, 20) / 2, 0.6 * late(a, 15) + b]), sr) for a, b, sr in pairs],
+        [(np.stack([a + delayed(b, 20) / 2, 0.6 * delayed(a, 15) + b]), sr) for a, b, sr in pairs],
     )
-    yield (
-        "in reverberation",
-        [
-            (np.stack([in_room(a, sr, rng) + in_room(b, sr, rng) / 2 for _ in range(2)]), sr)
-            for a, b, sr in pairs
-        ],
-    )
+    scenes = []
+    for a, b, sr in pairs:
+        channels = [reverberated(a, sr, rng) + reverberated(b, sr, rng) / 2 for _ in range(2)]
+        scenes.append((np.stack(channels), sr))
+    yield "in reverberation", scenes
     yield "independent", [(np.stack([a, b]), sr) for a, b, sr in pairs]
 
 
-def late(x: NDArray[Any], by: int) -> NDArray[Any]:
+def delayed(x: NDArray[Any], by: int) -> NDArray[Any]:
     """Delay by some samples."""
     return np.concatenate([np.zeros(by), x[:-by]])
 
 
-def in_room(x: NDArray[Any], sr: int, rng: np.random.Generator) -> NDArray[Any]:
-    """Add reverberation of a path of its own."""
+def reverberated(x: NDArray[Any], sr: int, rng: np.random.Generator) -> NDArray[Any]:
+    """Add reverberation, different in each call."""
     from scipy.signal import fftconvolve
 
     n = np.arange(round(REVERBERATION_S * sr))
@@ -92,7 +93,7 @@ def in_room(x: NDArray[Any], sr: int, rng: np.random.Generator) -> NDArray[Any]:
 
 
 def measured(x: NDArray[Any], sr: int, ms: float) -> tuple[float, float]:
-    """Cut gaps into the first channel; give the SNR of what is filled alone, and with the other."""
+    """Cut gaps into the first channel; give their SNR in dB without and with the other channel."""
     n, h = x.shape[1], round(ms * sr / 1000)
     count = GAPS if ms >= SHORT_MS else SHORT_GAPS
     slot, margin = n // count, round(MARGIN_S * sr)

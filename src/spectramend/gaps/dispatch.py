@@ -39,7 +39,7 @@ SHORT_GAP = 100  # samples of a gap up to which both sides share their models
 SHORT_ORDER = 384  # least order for a short gap, to which its models are relative
 SHORT_CONTEXT = 6 * SHORT_ORDER  # samples on either side that models of a short gap see
 JANSSEN_ORDERS = 4  # samples on either side of all gaps that one model sees, in orders
-JANSSEN_ITERATIONS = 10  # of method "janssen", as published
+JANSSEN_ITERATIONS = 10  # of method "janssen", as in the baseline of that experiment
 # Missing samples within an order of an isolated gap, relative to its length. Engineering choice: a
 # click nearby leaves a long gap isolated.
 MAX_NEARBY = 0.25

@@ -24,13 +24,13 @@ from spectramend.gaps.template_matching import SearchBuffer, template_estimate
 
 # Chosen on the development music with `spectramend experiment gaps`.
 KAPPA_NMF = 0.3  # kappa in (1), no unit
-KAPPA_TEMPLATES = 0.6
-MAX_WEIGHT = 0.5  # of b, no unit
+KAPPA_TEMPLATES = 0.6  # the same
+MAX_WEIGHT = 0.5  # largest b, no unit
 TEMPLATE_ORDERS = 1 / 4  # samples on either side in the template, in orders of the models
 FRAME_ORDERS = 4  # samples of an STFT frame, in orders of the models
-N_COMPONENTS = 8  # NMF components
+N_COMPONENTS = 8  # of the NMF
 EM_ITERATIONS = 3
-NMF_ITERATIONS = 5  # for each of these
+NMF_ITERATIONS = 5  # in each of these
 # Disagreement, relative to the energy of the estimate, up to which there is no averaging.
 # Engineering choice: -40 dB, where it could change next to nothing.
 MIN_DISAGREEMENT = 1e-4
@@ -72,7 +72,7 @@ def average_estimates(
     guess[gap] = y
     average = y.copy()
     for kappa, secondary in (
-        (KAPPA_NMF, nmf_estimate(guess, gap, order)),
+        (KAPPA_NMF, _nmf_estimate(guess, gap, order)),
         (KAPPA_TEMPLATES, template_estimate(guess, gap, search, round(TEMPLATE_ORDERS * order))),
     ):
         difference = secondary - y
@@ -82,24 +82,8 @@ def average_estimates(
     return average
 
 
-def nmf_estimate(x: NDArray[np.float64], gap: slice, order: int) -> NDArray[np.float64]:
-    """Estimate a gap by NMF of the power spectrogram around it.
-
-    Parameters
-    ----------
-    x : ndarray [shape=(n,)]
-        The gap, with a first estimate in it, and its context.
-    gap : slice
-        Where it is.
-    order : int
-        Order of the autoregressive models: frames have four times as many samples, and twelve
-        orders on either side of the gap are used.
-
-    Returns
-    -------
-    ndarray [shape=(h,)]
-        The missing samples.
-    """
+def _nmf_estimate(x: NDArray[np.float64], gap: slice, order: int) -> NDArray[np.float64]:
+    """Estimate a gap of x [shape=(n,)], which holds a first estimate, by NMF around it."""
     first = max(0, gap.start - CONTEXT_ORDERS * order)
     near = x[first : gap.stop + CONTEXT_ORDERS * order]
     lost = np.zeros(near.size, bool)

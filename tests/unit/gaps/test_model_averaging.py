@@ -13,7 +13,7 @@ from gap_signals import mask_of, snr_db
 from spectramend import audio
 from spectramend.gaps import Method, SearchBuffer, fill_gaps, model_averaging
 from spectramend.gaps.ar.two_sided import CONTEXT_ORDERS, TwoSidedEstimate, two_sided_estimate
-from spectramend.gaps.model_averaging import average_estimates, nmf_estimate
+from spectramend.gaps.model_averaging import _nmf_estimate, average_estimates
 from spectramend.gaps.template_matching import template_estimate
 
 N = 12000
@@ -66,7 +66,7 @@ def test_weights_are_those_of_the_equation(
     guess[GAP] = y
     context = round(model_averaging.TEMPLATE_ORDERS * ORDER)
     for kappa, u in (
-        (model_averaging.KAPPA_NMF, nmf_estimate(guess, GAP, ORDER)),
+        (model_averaging.KAPPA_NMF, _nmf_estimate(guess, GAP, ORDER)),
         (model_averaging.KAPPA_TEMPLATES, template_estimate(guess, GAP, search, context)),
     ):
         b = kappa * disagreement / sum(float(v) ** 2 for v in u - y)
@@ -82,7 +82,7 @@ def test_an_estimate_is_unchanged_where_its_sides_or_all_estimates_agree(
     y = x[GAP] + 0.1
     for disagreement in (0.0, 1e-4 * np.sum(y**2), np.nan):
         np.testing.assert_array_equal(averaged(x, y, disagreement), y)
-    monkeypatch.setattr(model_averaging, "nmf_estimate", lambda x, gap, order: x[gap])
+    monkeypatch.setattr(model_averaging, "_nmf_estimate", lambda x, gap, order: x[gap])
     monkeypatch.setattr(model_averaging, "template_estimate", lambda x, gap, *_: x[gap])
     np.testing.assert_array_equal(averaged(x, y, 1e9), y)
 
@@ -91,7 +91,7 @@ def test_secondary_estimates_may_be_arbitrarily_wrong(
     x: NDArray[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     y, disagreement = x[GAP] + 0.1, 1e9
-    monkeypatch.setattr(model_averaging, "nmf_estimate", lambda x, gap, order: x[gap] + 1e6)
+    monkeypatch.setattr(model_averaging, "_nmf_estimate", lambda x, gap, order: x[gap] + 1e6)
     monkeypatch.setattr(model_averaging, "template_estimate", lambda x, gap, *_: x[gap] - 1e6)
     # Each changes y by an energy of (kappa * disagreement)**2 / energy at most.
     assert np.sum((averaged(x, y, disagreement) - y) ** 2) < disagreement
@@ -141,27 +141,27 @@ def test_nmf_continues_tones(tones: NDArray[Any]) -> None:
     for first in (true, estimate, 0.5 * true):
         y = tones.copy()
         y[GAP] = first
-        assert snr_db(true, nmf_estimate(y, GAP, ORDER)) > 10
+        assert snr_db(true, _nmf_estimate(y, GAP, ORDER)) > 10
 
 
 def test_nmf_is_not_random_and_scales_with_the_signal(tones: NDArray[Any]) -> None:
-    found = nmf_estimate(tones, GAP, 64)
+    found = _nmf_estimate(tones, GAP, 64)
     np.random.seed(1)  # noqa: NPY002 nothing may depend on it
-    np.testing.assert_array_equal(nmf_estimate(tones, GAP, 64), found)
-    np.testing.assert_array_equal(nmf_estimate(2.0**-70 * tones, GAP, 64), 2.0**-70 * found)
-    np.testing.assert_allclose(nmf_estimate(3 * tones, GAP, 64), 3 * found, rtol=1e-6, atol=1e-6)
+    np.testing.assert_array_equal(_nmf_estimate(tones, GAP, 64), found)
+    np.testing.assert_array_equal(_nmf_estimate(2.0**-70 * tones, GAP, 64), 2.0**-70 * found)
+    np.testing.assert_allclose(_nmf_estimate(3 * tones, GAP, 64), 3 * found, rtol=1e-6, atol=1e-6)
 
 
 def test_nmf_uses_no_more_than_its_context(tones: NDArray[Any]) -> None:
     reach = CONTEXT_ORDERS * 64
     part, near = np.full(N, np.nan), slice(GAP.start - reach, GAP.stop + reach)
     part[near] = tones[near]
-    np.testing.assert_array_equal(nmf_estimate(part, GAP, 64), nmf_estimate(tones, GAP, 64))
+    np.testing.assert_array_equal(_nmf_estimate(part, GAP, 64), _nmf_estimate(tones, GAP, 64))
 
 
 @pytest.mark.parametrize("start", [64, N - 364])
 def test_nmf_at_an_end_of_the_signal(tones: NDArray[Any], start: int) -> None:
-    assert np.isfinite(nmf_estimate(tones, slice(start, start + 300), 64)).all()
+    assert np.isfinite(_nmf_estimate(tones, slice(start, start + 300), 64)).all()
 
 
 def test_nmf_of_signals_with_silence(tones: NDArray[Any]) -> None:
@@ -169,6 +169,6 @@ def test_nmf_of_signals_with_silence(tones: NDArray[Any]) -> None:
         y = tones.copy()
         y[silent] = 0
         y[GAP.start - 5] = 1
-        found = nmf_estimate(y, GAP, 64)
+        found = _nmf_estimate(y, GAP, 64)
         assert np.isfinite(found).all()
         assert np.abs(found).max() <= np.abs(y).max()

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 LEAST_ERROR = 1e-12
 # The energy in (1) is updated from order to order, and summed anew after so many orders, or when
 # so small a part of the last sum is left. Engineering choices: the update loses digits with both.
-SUM_EVERY = 32
+SUM_EVERY = 32  # orders
 SUM_BELOW = 1e-2
 # Power of the dither, relative to that of known samples. Engineering choice: -120 dB, far below
 # the noise of recordings.

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from spectramend.gaps.ar.burg_recursion import ARModel, burg
 
-# Engineering choices for the low-pass filter: its gain is 1 up to 0.6 of the lower Nyquist frequency
-# and 0 from 1.2 of it on, within 0.005.
+# Engineering choices for the low-pass filter: within 0.005, its gain is 1 up to 0.6 of the lower
+# Nyquist frequency and 0 from 1.2 of it on.
 LOBES = 6  # samples at the lower rate on either side
 PASSBAND = 0.9  # cutoff, relative to the lower Nyquist frequency
 KAISER_BETA = 6.0  # shape of the Kaiser window, no unit

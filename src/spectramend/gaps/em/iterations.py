@@ -53,7 +53,7 @@ EXEMPLAR_FLOOR = 1e-3
 
 @dataclass(frozen=True)
 class EMSettings:
-    """Settings of the EM algorithms; the defaults are those of Mokrý et al. (2023).
+    """Settings of the EM algorithms; model and iterations are by default those of Mokrý et al.
 
     Parameters
     ----------
