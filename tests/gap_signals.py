@@ -21,6 +21,13 @@ def snr_db(true: NDArray[Any], found: NDArray[Any]) -> float:
     return float(10 * np.log10(np.sum(true**2) / np.sum((found - true) ** 2)))
 
 
+def two_tones(n: int) -> NDArray[Any]:
+    """Two steady tones in a little noise."""
+    t = np.arange(n)
+    noise = 1e-3 * np.random.default_rng(0).standard_normal(n)
+    return np.asarray(np.sin(0.1 * t) + 0.5 * np.sin(0.271 * t + 1) + noise)
+
+
 def autoregressive(n: int, rng: np.random.Generator) -> NDArray[Any]:
     """Noise with two resonances, whose poles have the radii 0.98 and 0.95."""
     from scipy.signal import lfilter

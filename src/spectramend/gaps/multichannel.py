@@ -33,7 +33,7 @@ from numpy.typing import ArrayLike, NDArray
 from spectramend.core.intervals import Span, runs
 from spectramend.errors import ParameterError
 from spectramend.gaps.ar.burg_recursion import burg
-from spectramend.gaps.ar.weighted_least_squares import WeightedModel, solve_constant
+from spectramend.gaps.ar.weighted_least_squares import WeightedModel, solve_gap
 from spectramend.gaps.dispatch import Method, context_length, fill_gaps, model_order
 from spectramend.gaps.template_matching import SearchBuffer
 from spectramend.nmf.solve import RngLike
@@ -48,11 +48,11 @@ VALIDATION_SAMPLES = 1024  # missing samples in the validation gaps of a run of 
 MAX_VALIDATION_GAPS = 16  # in a run of known samples
 VALIDATION_ORDER = 512  # largest order of the models in validation gaps
 CLEAR_GAIN = 0.9  # error to be reached with other channels, relative to that without them
-# Equations per unknown. Engineering choice: fewer overfit.
-MIN_EQUATIONS = 4
-RIDGE = 1e-10  # added to normal equations, relative to the power of a channel: for rounding only
-LEAST_ERROR = 1e-15  # of a validation gap, relative to the power of the channel: below is rounding
-BLOCK = 4096  # equations summed at once. Engineering choice: bounds the memory
+MIN_EQUATIONS = 4  # for each unknown
+# Engineering choices against rounding and for bounded memory.
+RIDGE = 1e-10  # added to normal equations, relative to the power of a channel
+LEAST_ERROR = 1e-15  # of a validation gap, relative to the power of the channel
+BLOCK = 4096  # equations summed at once
 
 
 def multichannel_context(missing: int) -> int:
@@ -283,7 +283,7 @@ class _ChannelRegression:
             part = self.y[start - p : stop + p].copy()
             if filters is not None:
                 part -= self.predicted(filters.without[i], start - p, stop + p)
-            found = solve_constant(part, p, stop - start, [WeightedModel(model)])
+            found = solve_gap(part, p, stop - start, [WeightedModel(model)])
             errors.append(float(np.mean((found - part[p : p + stop - start]) ** 2)) + least)
         mean = float(np.exp(np.mean(np.log(errors))))
         return mean if np.isfinite(mean) else np.inf

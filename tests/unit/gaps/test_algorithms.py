@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gap_signals import mask_of, snr_db
+from gap_signals import mask_of, snr_db, two_tones
 from spectramend.errors import ParameterError
 from spectramend.gaps import (
     EM_ALGORITHMS,
@@ -26,12 +26,6 @@ SMALL = EMSettings(n_components=3, n_fft=256, hop_length=128)
 GAPS = mask_of(3000, (700, 760), (1500, 1540), (1600, 1630))
 
 
-def tones(n: int) -> NDArray[Any]:
-    t = np.arange(n)
-    noise = 1e-3 * np.random.default_rng(0).standard_normal(n)
-    return np.asarray(np.sin(0.1 * t) + 0.5 * np.sin(0.271 * t + 1) + noise)
-
-
 def run(
     x: NDArray[Any],
     algorithm: EMAlgorithm = "em_tf",
@@ -45,7 +39,7 @@ def run(
 
 @pytest.mark.parametrize("algorithm", EM_ALGORITHMS)
 def test_tones_are_continued_and_known_samples_unchanged(algorithm: EMAlgorithm) -> None:
-    x = tones(3000)
+    x = two_tones(3000)
     found = run(np.where(GAPS, np.nan, x), algorithm)
     np.testing.assert_array_equal(found.samples[~GAPS], x[~GAPS])
     assert snr_db(x[GAPS], found.samples[GAPS]) > 15
@@ -53,7 +47,7 @@ def test_tones_are_continued_and_known_samples_unchanged(algorithm: EMAlgorithm)
 
 
 def test_the_model_is_one_of_all_frames_on_the_scale_of_the_signal() -> None:
-    x = 1e-3 * tones(3000)
+    x = 1e-3 * two_tones(3000)
     found = run(x)
     assert found.V is not None
     model = Variances(found.V, SMALL.stft)
@@ -63,7 +57,7 @@ def test_the_model_is_one_of_all_frames_on_the_scale_of_the_signal() -> None:
 
 
 def test_am_to_em_tf_lies_between_both() -> None:
-    x, settings = tones(3000), replace(SMALL, max_iter=8, tol=0)
+    x, settings = two_tones(3000), replace(SMALL, max_iter=8, tol=0)
     em, alternating = (run(x, name, settings=settings) for name in EM_ALGORITHMS[:2])
     for am_iter, pure in ((0, em), (8, alternating)):
         mixed = run(x, "am_to_em_tf", settings=replace(settings, am_iter=am_iter))
@@ -76,16 +70,16 @@ def test_am_to_em_tf_lies_between_both() -> None:
 
 def test_alternating_minimisation_does_not_end_before_the_algorithm_that_it_starts() -> None:
     settings = replace(SMALL, tol=1e9, am_iter=2)
-    found = run(tones(3000), "am_to_em_tf", settings=settings)
+    found = run(two_tones(3000), "am_to_em_tf", settings=settings)
     assert (found.n_iter, found.status) == (3, "converged")
-    assert run(tones(3000), "am", settings=settings).n_iter == 1
+    assert run(two_tones(3000), "am", settings=settings).n_iter == 1
 
 
 @pytest.mark.parametrize("algorithm", EM_ALGORITHMS)
 def test_results_scale_with_the_signal_and_follow_from_the_generator(
     algorithm: EMAlgorithm,
 ) -> None:
-    x, settings = tones(3000), replace(SMALL, max_iter=7)
+    x, settings = two_tones(3000), replace(SMALL, max_iter=7)
 
     def samples(x: NDArray[Any], rng: int | np.random.Generator = 3) -> NDArray[Any]:
         return run(x, algorithm, settings=settings, rng=rng).samples
@@ -101,16 +95,16 @@ def test_results_scale_with_the_signal_and_follow_from_the_generator(
 
 N = 2000
 SIGNALS: dict[str, NDArray[Any]] = {
-    "tones": tones(N),
+    "tones": two_tones(N),
     "silence": np.zeros(N),
     "constant": np.ones(N),
-    "offset": 3 + 0.1 * tones(N),
+    "offset": 3 + 0.1 * two_tones(N),
     "pure tone": np.sin(2 * np.pi * np.arange(N) / 16),
     "impulse": np.eye(1, N, 900)[0],
-    "silence before": np.where(np.arange(N) < 1000, 0.0, tones(N)),
-    "clipped": np.clip(5 * tones(N), -1, 1),
-    "tiny": 1e-300 * tones(N),
-    "huge": 1e300 * tones(N),
+    "silence before": np.where(np.arange(N) < 1000, 0.0, two_tones(N)),
+    "clipped": np.clip(5 * two_tones(N), -1, 1),
+    "tiny": 1e-300 * two_tones(N),
+    "huge": 1e300 * two_tones(N),
 }
 PLACES = {
     "one": mask_of(N, (990, 1040)),
@@ -153,21 +147,21 @@ def test_the_level_of_a_wrong_posterior_is_limited(
         return Posterior(np.where(lost, value, frames), np.zeros(V.shape), np.zeros(V.shape[1]))
 
     monkeypatch.setattr(iterations, "infer_frames", loud)
-    x = tones(3000)
+    x = two_tones(3000)
     found = run(x, settings=replace(SMALL, max_iter=1)).samples
     expected = np.abs(x[~GAPS][400:1800]).max() if value == 1e3 else 0.0
     assert np.sqrt(np.mean(found[1500:1540] ** 2)) == pytest.approx(expected, rel=0.02)
 
 
 def test_nothing_missing_returns_the_signal() -> None:
-    x = tones(500)
+    x = two_tones(500)
     found = interpolate_by_em(x, np.zeros(500, bool))
     np.testing.assert_array_equal(found.samples, x)
     assert (found.status, found.V, found.n_iter, found.trace.size) == ("converged", None, 0, 0)
 
 
 def test_unsuitable_signals_are_refused() -> None:
-    x, missing = tones(500), mask_of(500, (100, 120))
+    x, missing = two_tones(500), mask_of(500, (100, 120))
     with pytest.raises(ParameterError, match=r"x has shape \(500,\), missing \(499,\)"):
         interpolate_by_em(x, missing[1:])
     with pytest.raises(ParameterError, match="every sample is missing"):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gap_signals import mask_of
+from gap_signals import mask_of, two_tones
 from reference import variances as reference
 from spectramend.errors import ParameterError
 from spectramend.gaps.em import iterations
@@ -18,12 +18,6 @@ from spectramend.gaps.em.iterations import EMResult, EMSettings, infer_and_updat
 
 SMALL = EMSettings(n_components=3, n_fft=256, hop_length=128, tol=0, am_iter=0)
 GAPS = mask_of(3000, (700, 760), (1500, 1540), (1600, 1630))
-
-
-def tones(n: int) -> NDArray[Any]:
-    t = np.arange(n)
-    noise = 1e-3 * np.random.default_rng(0).standard_normal(n)
-    return np.asarray(np.sin(0.1 * t) + 0.5 * np.sin(0.271 * t + 1) + noise)
 
 
 def run(x: NDArray[Any], lost: NDArray[np.bool_], settings: EMSettings, seed: int = 0) -> EMResult:
@@ -46,7 +40,7 @@ def test_settings_are_checked() -> None:
 def test_the_first_step_is_that_of_dense_matrices() -> None:
     L, K, n = 32, 2, 200
     settings = EMSettings(K, L, L // 2, max_iter=1, am_iter=0)
-    stft, x = settings.stft, tones(n)
+    stft, x = settings.stft, two_tones(n)
     lost = mask_of(n, (60, 70), (100, 103), (107, 112), (150, 175), (196, 200))
     N = stft.n_frames(n)
     rng = np.random.default_rng(5)
@@ -72,7 +66,8 @@ def test_the_first_step_is_that_of_dense_matrices() -> None:
 @pytest.mark.parametrize("seed", [0, 1, 2])
 @pytest.mark.parametrize("am_iter", [0, 60])
 def test_each_step_lowers_its_objective(am_iter: int, seed: int) -> None:
-    x = np.random.default_rng(seed).standard_normal(3000) * np.linspace(0.1, 1, 3000) + tones(3000)
+    noise = np.random.default_rng(seed).standard_normal(3000)
+    x = noise * np.linspace(0.1, 1, 3000) + two_tones(3000)
     settings = replace(SMALL, max_iter=60, nmf_iter=2, am_iter=am_iter)
     trace = run(x, GAPS, settings, seed).trace
     assert trace.size == 60
@@ -90,7 +85,7 @@ def test_bins_count_as_often_as_they_occur_in_the_spectrum(seed: int) -> None:
 
 
 def test_a_guess_is_where_iterations_start() -> None:
-    x, settings = tones(3000), replace(SMALL, max_iter=1)
+    x, settings = two_tones(3000), replace(SMALL, max_iter=1)
     known = np.where(GAPS, 0.0, x)
     errors = [
         np.sum((infer_and_update(known, GAPS, settings, guess=guess).samples - x)[GAPS] ** 2)

@@ -11,8 +11,7 @@ from spectramend.gaps.ar.burg_recursion import ARModel, burg
 from spectramend.gaps.ar.weighted_least_squares import (
     WeightedModel,
     cross_fade,
-    solve_constant,
-    solve_weighted,
+    solve_gap,
 )
 
 
@@ -27,11 +26,11 @@ def test_solutions_are_those_of_dense_matrices(start: int, h: int, orders: list[
     weights = [w / m.error for w, m in zip(falling, before, strict=True)]
     weights += [(1 - w) / m.error for w, m in zip(falling, after, strict=True)]
     expected = reference.weighted_least_squares(x, start, h, filters, weights)
-    found = solve_weighted(x, start, h, cross_fade(before, after, h))
+    found = solve_gap(x, start, h, cross_fade(before, after, h))
     np.testing.assert_allclose(found, expected, atol=1e-8 * np.abs(x).max())
     constant = [np.full(h + p, 1 / m.error) for p, m in zip(orders, before, strict=True)]
     expected = reference.weighted_least_squares(x, start, h, filters[: len(orders)], constant)
-    found = solve_constant(x, start, h, [WeightedModel(m) for m in before])
+    found = solve_gap(x, start, h, [WeightedModel(m) for m in before])
     np.testing.assert_allclose(found, expected, atol=1e-8 * np.abs(x).max())
 
 
@@ -46,6 +45,5 @@ def test_weights_of_a_cross_fade_sum_to_its_weight() -> None:
 def test_a_predictor_without_error_leaves_equations_that_can_be_solved() -> None:
     x = np.cos(0.3 * np.arange(100))
     model = ARModel(np.array([1.0, -2 * np.cos(0.3), 1.0]), 1e-12)
-    for solve in (solve_constant, solve_weighted):
-        found = solve(x, 40, 20, [WeightedModel(model)])
-        np.testing.assert_allclose(found, x[40:60], atol=1e-6)
+    for terms in ([WeightedModel(model)], cross_fade([model], [model], 20)):
+        np.testing.assert_allclose(solve_gap(x, 40, 20, terms), x[40:60], atol=1e-6)

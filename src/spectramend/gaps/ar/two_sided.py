@@ -15,11 +15,11 @@ p_i falls from 1 to 0 over all residuals that depend on a missing sample. `weigh
 minimises both sums.
 
 1. The segment is divided by an exponential that makes both sides equally loud, as stationary models
-   do not decay. Where the right side is much louder, an onset is assumed, and the sides stay so.
-2. (1), with models of both sides without the gap, gives a first estimate; (1) again, with models
-   that see it, a second. These models have a part in (2), too.
+   do not decay. Its growth is limited: a right side that is much louder is an onset.
+2. Minimising (1) with models of both sides, without the gap, gives a first estimate. Models of the
+   whole segment with this estimate give a second one by (1), and are added to (2).
 3. L and R are estimated from one side and the second estimate: models of a side alone do not agree
-   on phases. In (2) models at lower rates (`multirate`) join them.
+   on phases. Models at lower rates (`multirate`) are added to (2).
 
 The energy of the difference between (1) with L alone and (1) with R alone grows with the true error
 of (2). `model_averaging` uses it as the variance of the estimate.
@@ -35,12 +35,7 @@ from numpy.typing import NDArray
 
 from spectramend.gaps.ar.burg_recursion import ARModel, burg, dither
 from spectramend.gaps.ar.multirate import LOBES, burg_decimated
-from spectramend.gaps.ar.weighted_least_squares import (
-    WeightedModel,
-    cross_fade,
-    solve_constant,
-    solve_weighted,
-)
+from spectramend.gaps.ar.weighted_least_squares import WeightedModel, cross_fade, solve_gap
 
 Segments: TypeAlias = tuple[tuple[int, int], ...]
 
@@ -70,8 +65,8 @@ MAX_GROWTH = 0.35  # of the same, in nepers: sounds decay slowly, but begin at o
 JOINT_WEIGHT = 0.5  # of models of both sides in (2), relative to L and R
 DECIMATED_WEIGHT = 0.5  # of models at lower rates in (2), relative to those at the full rate
 
-# What models see: from one edge to another, the context beginning at edge 0, the gap at edge 1, and
-# ending at edges 3 and 2.
+# Parts of a segment from which models are estimated, between two edges each: edges 0 and 3 are the
+# ends of the context, 1 and 2 those of the gap.
 SIDES: Segments = ((0, 1), (2, 3))
 WHOLE: Segments = ((0, 3),)
 LEFT: Segments = ((0, 2),)
@@ -134,16 +129,15 @@ def two_sided_estimate(x: NDArray[Any], start: int, stop: int, *, order: int) ->
     noise = _dither(y, g, h)
     for seen in (SIDES, WHOLE):
         whole = _models(y + noise, g, h, sizes, seen)
-        y[gap] = solve_constant(y, g, h, [WeightedModel(model) for model in whole])
+        y[gap] = solve_gap(y, g, h, [WeightedModel(model) for model in whole])
     before = _models(y + noise, g, h, sizes, LEFT)
     after = _models(y + noise, g, h, sizes, RIGHT)
     from_left, from_right = (
-        solve_constant(y, g, h, [WeightedModel(model) for model in side])
-        for side in (before, after)
+        solve_gap(y, g, h, [WeightedModel(model) for model in side]) for side in (before, after)
     )
     terms = cross_fade(before, after, h) + [WeightedModel(m, JOINT_WEIGHT) for m in whole]
     terms += _decimated_terms(y + noise, g, h, order)
-    y[gap] = solve_weighted(y, g, h, terms)
+    y[gap] = solve_gap(y, g, h, terms)
     disagreement = np.sum(((from_left - from_right) * level[gap]) ** 2)
     return TwoSidedEstimate(y[gap] * level[gap], float(disagreement))
 
@@ -182,7 +176,7 @@ def short_gap_estimate(
     reach = max(context for _, context in sizes)
     y, g, level = _levelled(x, start, stop, reach, reach // 2)
     models = _models(y + _dither(y, g, h), g, h, sizes, SIDES)
-    return solve_constant(y, g, h, [WeightedModel(m) for m in models]) * level[g : g + h]
+    return solve_gap(y, g, h, [WeightedModel(m) for m in models]) * level[g : g + h]
 
 
 def _in_samples(sizes: Sequence[_Size], order: int) -> list[tuple[int, int]]:

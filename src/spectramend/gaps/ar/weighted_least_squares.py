@@ -18,6 +18,7 @@ Where all weights are constant, c1 = 0, Levinson's recursion solves the equation
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,46 +80,15 @@ def cross_fade(
     return falling + [WeightedModel(m, 0.0, weight / (h + m.order)) for m in after]
 
 
-def solve_constant(
+def solve_gap(
     x: NDArray[Any], start: int, h: int, terms: Sequence[WeightedModel]
 ) -> NDArray[np.float64]:
-    """Minimise (1) for constant weights, by Levinson's recursion.
+    """Minimise (1), by Levinson's recursion if weights are constant, or Cholesky's factorisation.
 
     Parameters
     ----------
     x : ndarray [shape=(n,)]
-        The gap with its context.
-    start : int
-        First missing sample.
-    h : int
-        Missing samples.
-    terms : sequence of WeightedModel
-        The models; ``c1`` is 0.
-
-    Returns
-    -------
-    ndarray [shape=(h,)]
-        The missing samples.
-    """
-    from scipy.linalg import solve_toeplitz
-
-    T0, _, right = _normal_equations(x, start, h, terms)
-    T0[0] *= 1 + RIDGES[0]
-    try:
-        return solve_toeplitz(T0, right)
-    except np.linalg.LinAlgError:
-        return solve_weighted(x, start, h, terms)
-
-
-def solve_weighted(
-    x: NDArray[Any], start: int, h: int, terms: Sequence[WeightedModel]
-) -> NDArray[np.float64]:
-    """Minimise (1), by Cholesky's factorisation.
-
-    Parameters
-    ----------
-    x : ndarray [shape=(n,)]
-        The gap with its context.
+        The gap with its context; values in the gap are ignored.
     start : int
         First missing sample.
     h : int
@@ -131,9 +101,14 @@ def solve_weighted(
     ndarray [shape=(h,)]
         The missing samples; zeros where rounding leaves no matrix positive definite.
     """
-    from scipy.linalg import cho_factor, cho_solve, toeplitz
+    from scipy.linalg import cho_factor, cho_solve, solve_toeplitz, toeplitz
 
     T0, T1, right = _normal_equations(x, start, h, terms)
+    if all(term.c1 == 0 for term in terms):
+        lags = T0.copy()
+        lags[0] *= 1 + RIDGES[0]
+        with suppress(np.linalg.LinAlgError):
+            return solve_toeplitz(lags, right)
     i = np.arange(h)
     for ridge in RIDGES:
         # Only the lower triangle, where min(i, j) is j, is right. It is the upper one of the

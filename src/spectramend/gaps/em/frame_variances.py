@@ -1,8 +1,8 @@
 """Windowed frames of a signal, and a Gaussian model of them in which the bins are independent.
 
 Let bin f of the unitary DFT of windowed frame n have the variance ``V[f, n]``, and let frames be
-independent. With the circulant precision C_n of frame n and its window D_n on a gap, the most
-probable samples y of the gap solve ``matrix @ y = right``,
+independent (Mokrý, Magron, Oberlin & Févotte 2023). With the circulant precision C_n of frame n and
+its window D_n on a gap, the most probable samples y of the gap solve ``matrix @ y = right``,
 
     matrix = sum_n D_n C_n[m, m] D_n,    right = -sum_n D_n (C_n @ s_n)[m],                   (1)
 
@@ -45,11 +45,6 @@ class Variances:
         If a variance is negative or not finite.
     MismatchError
         If `V` does not have the bins of `stft`.
-
-    References
-    ----------
-    .. [1] O. Mokrý, P. Magron, T. Oberlin and C. Févotte, "Algorithms for audio inpainting based on
-       probabilistic nonnegative matrix factorization", Signal Processing 206, 2023.
 
     Examples
     --------

@@ -156,11 +156,6 @@ def infer_and_update(
     -------
     EMResult
         Signal, model, status and trace.
-
-    References
-    ----------
-    .. [1] O. Mokrý, P. Magron, T. Oberlin and C. Févotte, "Algorithms for audio inpainting based on
-       probabilistic nonnegative matrix factorization", Signal Processing 206, 2023.
     """
     import scipy.fft
 
