@@ -29,6 +29,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spectramend.core.conjugate_gradients import preconditioned_cg
 from spectramend.core.stft import STFT
 from spectramend.errors import MismatchError, ParameterError
 
@@ -82,38 +83,36 @@ def consistent_mean(
     max_iter: int = 30,
     tol: float = 1e-4,
 ) -> NDArray[Any]:
-    """Find the signal that agrees best with independent Gaussian beliefs about each cell.
+    """Find the signal that fits the mean and variance of all cells best.
 
     Parameters
     ----------
     mean : ndarray [shape=(F, N), complex]
-        What each cell is expected to be.
+        Mean of each cell.
     variance : ndarray [shape=(F, N), > 0]
-        How uncertain that is.
+        Its variance.
     stft : STFT
-        The transform.
+        The transform S.
     length : int
         Samples of the signal.
     max_iter : int
-        Iterations at most.
+        Iterations of conjugate gradients at most.
     tol : float
-        Stop when the preconditioned residual has fallen to this part of its first norm.
+        Part of its first value to which the norm of the preconditioned residual has to fall.
 
     Returns
     -------
     ndarray [shape=(length,)]
-        The minimiser x of ``sum |forward(x) - mean|**2 / variance``.
+        The minimiser x of ``sum |S x - mean|**2 / variance``.
 
     Notes
     -----
-    Conjugate gradients on the normal equations ``S^H v^-1 S x = S^H v^-1 mean`` with the true
-    adjoint S^H, preconditioned by ``S^H v S``, which would be their inverse, up to a factor, if S
-    were unitary.
+    The normal equations are ``S^H v^-1 S x = S^H v^-1 mean`` with the true adjoint S^H; the
+    preconditioner ``S^H v S`` would be their inverse, up to a factor, if S were unitary.
 
     References
     ----------
-    .. [1] M. R. Hestenes and E. Stiefel, J. Res. Natl. Bur. Stand. 49(6), 1952.
-    .. [2] J. Le Roux and E. Vincent, "Consistent Wiener filtering for audio source separation",
+    .. [1] J. Le Roux and E. Vincent, "Consistent Wiener filtering for audio source separation",
        IEEE Signal Processing Letters 20(3), 2013.
 
     Examples
@@ -126,28 +125,14 @@ def consistent_mean(
     True
     """
     precision = 1 / variance
-
-    def normal(x: NDArray[Any]) -> NDArray[Any]:
-        return stft.adjoint(precision * stft.forward(x), length=length)
-
-    def precondition(r: NDArray[Any]) -> NDArray[Any]:
-        return stft.adjoint(variance * stft.forward(r), length=length)
-
-    x = stft.inverse(mean, length=length)
-    r = stft.adjoint(precision * mean, length=length) - normal(x)
-    z = precondition(r)
-    p, rz = z, float(r @ z)
-    first = rz
-    for _ in range(max_iter):
-        if rz <= tol**2 * first:
-            break
-        Ap = normal(p)
-        step = rz / float(p @ Ap)
-        x, r = x + step * p, r - step * Ap
-        z = precondition(r)
-        rz, before = float(r @ z), rz
-        p = z + rz / before * p
-    return x
+    return preconditioned_cg(
+        lambda x: stft.adjoint(precision * stft.forward(x), length=length),
+        stft.adjoint(precision * mean, length=length),
+        precondition=lambda r: stft.adjoint(variance * stft.forward(r), length=length),
+        start=stft.inverse(mean, length=length),
+        max_iter=max_iter,
+        tol=tol,
+    ).x
 
 
 def means_and_precisions(
@@ -259,24 +244,15 @@ def _solve(
     diagonal = coverage_of(np.sum(weight, axis=0), stft, length)
     inverse = np.divide(1.0, diagonal, out=np.zeros(length), where=free & (diagonal > 0))
 
-    def normal(p: NDArray[Any]) -> NDArray[Any]:
-        return stft.adjoint(weight * stft.forward(p), length=length)
-
-    r = stft.adjoint(weight * goals, length=length)
-    x, p, z = np.zeros_like(r), inverse * r, inverse * r
-    rz = np.sum(r * z, axis=-1)
-    least, n_iter = tol**2 * rz, 0
-    while (rz > least).any() and n_iter < max_iter:
-        Ap = normal(p)
-        curvature = np.sum(p * Ap, axis=-1)
-        going = (rz > least) & (curvature > 0)
-        step = np.divide(rz, curvature, out=np.zeros_like(rz), where=going)[:, None]
-        x, r = x + step * p, r - step * Ap
-        z = inverse * r
-        rz, before = np.sum(r * z, axis=-1), rz
-        p = z + np.divide(rz, before, out=np.zeros_like(rz), where=going)[:, None] * p
-        n_iter += 1
-    return x, bool((rz <= least).all()), n_iter
+    found = preconditioned_cg(
+        lambda p: stft.adjoint(weight * stft.forward(p), length=length),
+        stft.adjoint(weight * goals, length=length),
+        precondition=lambda r: inverse * r,
+        dot=lambda a, b: np.sum(a * b, axis=-1, keepdims=True),
+        max_iter=max_iter,
+        tol=tol,
+    )
+    return found.x, found.converged, found.n_iter
 
 
 def frequency_counts(stft: STFT) -> NDArray[np.float64]:

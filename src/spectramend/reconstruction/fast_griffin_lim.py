@@ -1,8 +1,8 @@
-"""Phases of hidden cells, from the redundancy of overlapping frames.
+"""Phase retrieval by fast Griffin-Lim, where some cells of the spectrum are known.
 
-A spectrum is consistent if some signal has it. Projecting on the consistent spectra is analysis
-after synthesis; projecting on what is known sets magnitudes and fixed cells. Griffin-Lim alternates
-the two; its fast version goes on in the direction of the last change.
+A spectrum is consistent if it is that of a signal. The projection on the consistent spectra is
+synthesis followed by analysis; the projection on the known values restores magnitudes and fixed
+cells. Griffin-Lim alternates the two; its fast version extrapolates along the last change.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ def griffin_lim(
     n_iter: int = 100,
     momentum: float = 0.99,
 ) -> NDArray[Any]:
-    """Find phases for some cells of a spectrum, by fast Griffin-Lim with the other cells fixed.
+    """Find the phases of some cells of a spectrum by fast Griffin-Lim; the other cells stay fixed.
 
     Parameters
     ----------
     Y : array_like [shape=(..., F, N), complex]
-        Spectrum: the fixed cells, and the others with their magnitude and a first phase.
+        Fixed cells, and the other cells with their magnitude and a first phase.
     fixed : array_like [shape=(F, N), bool]
         True where a cell keeps its value.
     stft : STFT
@@ -40,7 +40,7 @@ def griffin_lim(
     n_iter : int, >= 0
         Iterations.
     momentum : float, >= 0
-        How far to go on in the direction of the last change; 0 is plain Griffin-Lim.
+        Factor of the extrapolation along the last change; 0 is plain Griffin-Lim.
 
     Returns
     -------
@@ -70,29 +70,29 @@ def griffin_lim(
     >>> bool(inconsistency(found, stft=stft, length=400) < 0.01)
     True
     """
-    known = np.asarray(Y)
-    stft.check_shape(known, length)
-    keeps = np.asarray(fixed, bool)
-    if keeps.shape != known.shape[-2:]:
-        raise MismatchError(f"fixed has shape {keeps.shape}, Y {known.shape[-2:]}: make equal.")
+    given = np.asarray(Y)
+    stft.check_shape(given, length)
+    is_fixed = np.asarray(fixed, bool)
+    if is_fixed.shape != given.shape[-2:]:
+        raise MismatchError(f"fixed has shape {is_fixed.shape}, Y {given.shape[-2:]}: make equal.")
     for name, value in (("n_iter", n_iter), ("momentum", momentum)):
         if not (np.isfinite(value) and value >= 0):
             raise ParameterError(f"{name}={value}: give at least 0.")
-    magnitude = np.abs(known)
-    t = known.copy()
+    magnitude = np.abs(given)
+    t = given.copy()
     previous: NDArray[Any] | None = None
     for _ in range(n_iter):
         consistent = stft.forward(stft.inverse(t, length=length))
-        ahead = consistent
+        extrapolated = consistent
         if previous is not None:
-            ahead = consistent + momentum * (consistent - previous)
-        t = np.where(keeps, known, magnitude * unit_phase(ahead))
+            extrapolated = consistent + momentum * (consistent - previous)
+        t = np.where(is_fixed, given, magnitude * unit_phase(extrapolated))
         previous = consistent
     return t
 
 
 def unit_phase(Y: NDArray[Any]) -> NDArray[Any]:
-    """Divide complex numbers by their magnitude; zeros give 1.
+    """Divide complex numbers by their magnitude.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def unit_phase(Y: NDArray[Any]) -> NDArray[Any]:
     Returns
     -------
     ndarray [complex]
-        Numbers of magnitude 1.
+        Numbers of magnitude 1; 1 for zeros.
 
     Examples
     --------
@@ -114,7 +114,7 @@ def unit_phase(Y: NDArray[Any]) -> NDArray[Any]:
 
 
 def inconsistency(Y: ArrayLike, *, stft: STFT, length: int) -> float:
-    """Measure how far a spectrum is from that of any signal.
+    """Measure the relative distance of a spectrum to the nearest consistent one.
 
     Parameters
     ----------
