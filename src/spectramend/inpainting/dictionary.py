@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,14 +15,28 @@ from spectramend._version import __version__
 from spectramend.core.files import Source, check_input, whole_file
 from spectramend.core.stft import STFT
 from spectramend.errors import FileError, MismatchError, ParameterError
-from spectramend.nmf import fit
+from spectramend.inpainting.dictionary_learning import (
+    Quantity,
+    Training,
+    check_quantity,
+    learn_spectra,
+)
 from spectramend.nmf.solve import RngLike
 
-Quantity: TypeAlias = Literal["power", "magnitude"]
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 FORMAT = "spectramend-dictionary-1"
-EXEMPLAR_FLOOR_DB = 100.0  # under the loudest frame: pauses are part of a recording, too
-MAX_EXEMPLARS = 2000  # some 30 s of speech at a hop of 16 ms; of more material every n-th frame
+
+
+class _TrainingOptions(TypedDict, total=False):
+    """Further options of `Dictionary.train`."""
+
+    quantity: Quantity
+    floor_db: float
+    max_iter: int
+    settle: int
+    extrapolate: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,10 +60,9 @@ class Dictionary:
     version : str
         Version of Spectramend that made it.
     exemplars : ndarray [shape=(F, frames), float32, >= 0], optional
-        Frames of the training material in their order, for models that need more than a sum of
-        atoms.
+        Frames of the training material as power, in their order.
     follows : ndarray [shape=(frames,), bool], optional
-        Whether an exemplar was heard right after the one before it.
+        Whether an exemplar comes right after the exemplar before it in a recording.
 
     Raises
     ------
@@ -77,8 +90,7 @@ class Dictionary:
             raise MismatchError(
                 f"W has {W.shape[0]} frequencies, n_fft={self.stft.n_fft} gives {self.stft.n_bins}."
             )
-        if self.quantity not in ("power", "magnitude"):
-            raise ParameterError(f"quantity={self.quantity!r}: give 'power' or 'magnitude'.")
+        check_quantity(self.quantity)
         if not isinstance(self.sr, int | np.integer) or self.sr < 1:
             raise ParameterError(f"sr={self.sr!r}: give the sample rate in Hz, an integer.")
         if not isinstance(self.beta, int | float | np.number) or not np.isfinite(self.beta):
@@ -90,7 +102,7 @@ class Dictionary:
         if (self.exemplars is None) != (self.follows is None):
             raise ParameterError("exemplars and follows belong together: give both or neither.")
         if self.exemplars is not None and self.follows is not None:
-            # One order in memory, or what is loaded would round differently from what was trained.
+            # The order in memory decides how products round: the same for loaded and trained ones.
             object.__setattr__(self, "exemplars", np.ascontiguousarray(self.exemplars, np.float32))
             object.__setattr__(self, "follows", np.ascontiguousarray(self.follows, bool))
             shapes = self.exemplars.shape, self.follows.shape
@@ -114,18 +126,14 @@ class Dictionary:
         stft: STFT | None = None,
         n_components: int | None = None,
         beta: float = 0.0,
-        quantity: Quantity = "power",
-        floor_db: float = 40.0,
-        max_iter: int = 35,
-        settle: int = 15,
-        extrapolate: bool = True,
         sources: Sequence[Source] = (),
         rng: RngLike = None,
+        **options: Unpack[_TrainingOptions],
     ) -> Dictionary:
         """Train a dictionary on clean recordings, much as the 2015 notebook did.
 
-        Frames that are mostly noise are dropped, atoms start from random frames, and activations
-        settle before the atoms begin to move.
+        Frames that are mostly noise are dropped, atoms start from random frames, and the first
+        iterations update the activations alone.
 
         Parameters
         ----------
@@ -139,28 +147,33 @@ class Dictionary:
             Number of atoms K; a fifth of the frequencies, rounded up, if None.
         beta : float
             Divergence.
-        quantity : {"power", "magnitude"}
-            What the atoms hold. The notebook has magnitudes; power is what makes ``beta = 0``
-            maximum likelihood.
-        floor_db : float
-            Frames are dropped whose magnitudes sum to so many decibels less than those of the
-            loudest frame.
-        max_iter : int
-            Iterations.
-        settle : int
-            Iterations at the start in which the atoms stay as they are.
-        extrapolate : bool
-            Whether to extrapolate the steps, see `spectramend.nmf.fit`. The notebook did not, and
-            did 50 iterations, 21 of them of the activations alone.
         sources : sequence of Source
             Provenance to keep with the atoms.
         rng : int, Generator or None
             Source of the random start.
+        **options
+            See below.
 
         Returns
         -------
         Dictionary
             The trained dictionary.
+
+        Other Parameters
+        ----------------
+        quantity : {"power", "magnitude"}
+            What the atoms hold: power, the default, which makes ``beta = 0`` maximum likelihood, or
+            magnitudes, as in the notebook.
+        floor_db : float
+            Frames whose magnitudes sum to so many decibels less than those of the loudest are
+            dropped; 40 by default.
+        max_iter : int
+            Iterations; 35 by default.
+        settle : int
+            Iterations at the start that update the activations alone; 15 by default.
+        extrapolate : bool
+            Whether to extrapolate the steps, see `spectramend.nmf.fit`; True by default. The
+            notebook did not, and did 50 iterations, 21 of them of the activations alone.
 
         Raises
         ------
@@ -177,51 +190,17 @@ class Dictionary:
         (513, 4)
         """
         transform = STFT() if stft is None else stft
-        generator = np.random.default_rng(rng)
-        if quantity not in ("power", "magnitude"):
-            raise ParameterError(f"quantity={quantity!r}: give 'power' or 'magnitude'.")
-        if not len(signals):
-            raise ParameterError("signals is empty: give at least one recording.")
-        spoken = [_frames(np.asarray(x), transform, number) for number, x in enumerate(signals, 1)]
-        exemplars, follows = (
-            _exemplars(spoken) if quantity == "power" and beta == 0 else (None, None)
-        )
-        magnitude = np.concatenate(
-            [channel for recording in spoken for channel in recording], axis=1
-        )
-        loudness = magnitude.sum(axis=0)
-        magnitude = magnitude[:, loudness > loudness.max() * 10 ** (-floor_db / 20)]
-        V = (magnitude**2 if quantity == "power" else magnitude).astype(np.float32)
-        K = -(-transform.n_bins // 5) if n_components is None else n_components
-        N = V.shape[1]
-        if not 1 <= K <= N:
-            raise ParameterError(
-                f"n_components={K}: the recordings have {N} frames above the floor; give 1 to {N}, "
-                f"or more material."
-            )
-        W = V[:, generator.permutation(N)[:K]]
-        H = np.abs(generator.standard_normal((K, N)))
-        nmf = fit(
-            V,
-            beta=beta,
-            step="heuristic",
-            W=W,
-            H=H,
-            settle=settle,
-            extrapolate=extrapolate,
-            max_iter=max_iter,
-            tol=0,
-            check_every=max_iter,
-        )
+        training = Training(n_components, beta, **options)
+        found = learn_spectra(signals, transform, training, np.random.default_rng(rng))
         return cls(
-            nmf.W,
+            found.W,
             sr,
             transform,
             beta,
-            quantity,
+            training.quantity,
             tuple(sources),
-            exemplars=exemplars,
-            follows=follows,
+            exemplars=found.exemplars,
+            follows=found.follows,
         )
 
     def check_fits(self, *, stft: STFT, sr: int) -> None:
@@ -358,35 +337,3 @@ def as_dictionaries(
             f"those of one kind."
         )
     return several
-
-
-def _frames(x: NDArray[Any], stft: STFT, number: int) -> NDArray[Any]:
-    """Magnitudes of the channels of recording `number` [shape=(channels, F, frames)]."""
-    if x.shape[-1:] < (stft.n_fft,):
-        raise ParameterError(
-            f"recording {number} has {x.shape[-1] if x.ndim else 0} samples, shorter than a frame "
-            f"of {stft.n_fft}: give longer ones or a smaller n_fft."
-        )
-    if not np.isfinite(x).all():
-        raise ParameterError(f"recording {number} has NaN or infinite samples: repair it first.")
-    if not x.any():
-        raise ParameterError(f"recording {number} is digital silence: nothing to learn from.")
-    magnitude = np.abs(stft.forward(x))
-    return magnitude.reshape(-1, *magnitude.shape[-2:])
-
-
-def _exemplars(spoken: list[NDArray[Any]]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Choose exemplars [shape=(F, frames)], and say which follow the one before [shape=(frames,)].
-
-    Quiet frames count, too: pauses have a spectrum.
-    """
-    channels = [channel for recording in spoken for channel in recording]
-    V = np.concatenate(channels, axis=1) ** 2
-    origin = np.repeat(np.arange(len(channels)), [channel.shape[1] for channel in channels])
-    energy = V.sum(axis=0)
-    loud = np.flatnonzero(energy > energy.max() * 10 ** (-EXEMPLAR_FLOOR_DB / 10))
-    stride = -(-loud.size // MAX_EXEMPLARS)
-    chosen = loud[::stride]
-    follows = np.zeros(chosen.size, bool)
-    follows[1:] = (np.diff(chosen) == stride) & (np.diff(origin[chosen]) == 0)
-    return V[:, chosen].astype(np.float32), follows
