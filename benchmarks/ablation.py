@@ -1,9 +1,10 @@
 """What each part of the inpainting of speech brings: ``python benchmarks/ablation.py DIR``.
 
 DIR holds a folder of recordings for each voice, as for ``spectramend experiment voices``. Prints a
-Markdown table: our default without one part at a time, as means over the pairs above the bare mask,
-with the least gain of any pair in PESQ, and seconds. The last rows check utterances that no
-constant was chosen on alone: the second of each voice, under the voice after the next.
+Markdown table of our default without one part at a time: means over the pairs above the bare mask,
+the least gain of any pair in PESQ, and seconds. The row of other utterances is a check on the
+constants, which were not chosen on them alone: the second recording of each voice, under that of
+the voice after the next.
 """
 
 from __future__ import annotations
@@ -23,14 +24,17 @@ from spectramend.inpainting import resynthesis as synthesis
 from spectramend.inpainting import variance_model as model
 
 MEASURES = ("si_sdr_db", "estoi", "pesq_wb")
-# Module, constant, and the value that takes the part out.
+# Name of a row: the constants, as module and name, and the values that take the part out.
 PARTS: dict[str, list[tuple[Any, str, Any]]] = {
     "all parts": [],
     "one dictionary": [(voices, "FILLING", 1)],
-    "no chain: free fit alone": [(model, "GUIDANCE", 0.0), (model, "SHARES", (1.0, 0.0, 0.0))],
+    "free fit alone": [
+        (model, "GUIDANCE", 0.0),
+        (model, "SHARES", (1.0, 0.0, 0.0)),
+    ],
     "no guided fit": [(model, "SHARES", (0.75, 0.0, 0.25))],
-    "no bending": [(model, "BEND_ROUNDS", 0)],
-    "no fading without evidence": [(model, "HALF_EVIDENCE", 1e-12)],
+    "no smooth correction": [(model, "CORRECTION_ROUNDS", 0)],
+    "no weights of frames": [(model, "HALF_WEIGHT", 1e-12)],
     "no sharpening": [(synthesis, "SHARPEN", 0.0)],
     "no background": [(synthesis, "BACKGROUND_SHARE", 0.0)],
     "hidden phase as it comes": [(synthesis, "ACROSS_HIDDEN", 1.0)],
@@ -42,7 +46,7 @@ PARTS: dict[str, list[tuple[Any, str, Any]]] = {
 
 @contextmanager
 def without(part: str) -> Iterator[None]:
-    """Take a part out for a while."""
+    """Take a part out within the context."""
     before = [(module, name, getattr(module, name)) for module, name, _ in PARTS[part]]
     for module, name, value in PARTS[part]:
         setattr(module, name, value)

@@ -1,13 +1,13 @@
-"""What is to be expected in an occluded cell, given a model of the target and what the mask says.
+"""Posterior moments of an occluded cell, given a model of the target and the mask.
 
-The model says that the target T of a cell is complex Gaussian with mean 0 and variance lambda. The
-mask adds that it lost against what else is in the mix X, ``|T| <= r*|X - T|``, or lay under a
-floor. Nothing is known of the interferer ``X - T``, so its scale gets the prior that prefers none:
+The target T of a cell is complex Gaussian with mean 0 and variance lambda. The mask adds that T is
+weaker than the rest of the mix X, ``|T| <= r*|X - T|``, or under a floor. Nothing is known of the
+interferer ``X - T``, not even its scale, so that its prior is the scale-free one:
 
     p(T | X) ~ exp(-|T|**2/lambda) / (|X - T|**2 + floor**2)      on that set.         (1)
 
-The floor in the prior keeps it integrable where the set reaches T = X. The moments of (1) depend on
-``rho = lambda/|X|**2``, on the ratio r, and on ``f = floor/|X|`` alone. In polar coordinates,
+The floor in the prior keeps it integrable where the set contains T = X. The moments of (1) depend
+on ``rho = lambda/|X|**2``, on the ratio r, and on ``f = floor/|X|`` alone. In polar coordinates,
 ``z = T/X = s*exp(i*theta)``, the first part of the set is ``cos(theta) < c(s)`` with
 ``c = (1 + s**2 - s**2/r**2) / (2*s)``; where s <= f all angles belong to it. Integrals over theta
 are elementary: with ``A = 1 + s**2 + f**2``, ``q = sqrt(A**2 - 4*s**2)`` and
@@ -30,32 +30,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectramend.core.masks import Mask
-from spectramend.inpainting.dictionary import Dictionary, Quantity
+from spectramend.inpainting.dictionary import Dictionary
+from spectramend.inpainting.dictionary_learning import Quantity
 from spectramend.nmf import Bounded
 from spectramend.nmf.hidden import Frames, entries
 
-# Grids of the table: rho and f**2 in dB, and log s. Half a decibel of rho interpolated in log is
-# good to 1e-3; f is rounded to two decibels, and below -30 dB it no longer matters.
+# Grids of the table: rho and f**2 in dB, and log s. Engineering choices, tested against a sum over
+# the complex plane: interpolation between steps of 0.5 dB of rho is good to 1e-3; f is rounded to
+# 2 dB, and below -30 dB it no longer matters.
 RHO_DB = np.arange(-80.0, 80.5, 0.5)
 FLOOR_DB = np.arange(-30.0, 31.0, 2.0)
 LOG_S = np.linspace(np.log(1e-5), np.log(1e5), 2000)
+# Power of a cell over that of the loudest: at least this, so that logarithms and quotients exist.
+# Engineering choice: -140 dB, about the noise floor of 24 bits.
+POWER_FLOOR = 1e-14
 
 
-class Table(NamedTuple):
-    """Moments of z in (1) [shape=(floors, rhos)].
+class MomentTable(NamedTuple):
+    """Moments of z in (1) [shape=(floors, rhos)]."""
 
-    ``log E|z|**2``, ``E Re z``, ``E log|z|**2``, and the logarithm of the probability of the set.
-    """
-
-    log_power: NDArray[Any]
-    direction: NDArray[Any]
-    mean_log: NDArray[Any]
-    log_evidence: NDArray[Any]
+    log_power: NDArray[Any]  # log E|z|**2
+    direction: NDArray[Any]  # E Re z
+    mean_log: NDArray[Any]  # E log|z|**2
+    log_evidence: NDArray[Any]  # of the set
 
 
 @lru_cache(maxsize=8)
-def table(ratio: float) -> Table:
-    """Tabulate the moments for one ratio."""
+def moment_table(ratio: float) -> MomentTable:
+    """Tabulate the moments for one ratio r."""
     s, rho = np.exp(LOG_S), 10 ** (RHO_DB / 10)
     # s*ds = s**2 * dlog(s), and the density of the model is exp(-s**2/rho) / (pi*rho).
     weight = np.exp(-(s**2) / rho[:, None]) * s**2 / (np.pi * rho[:, None])
@@ -68,19 +70,19 @@ def table(ratio: float) -> Table:
         direction = weight @ (I_1 * s) / evidence
         mean_log = weight @ (I_0 * 2 * LOG_S) / evidence
         columns.append((np.log(power), direction, mean_log, np.log(evidence * step)))
-    return Table(*(np.stack(moment) for moment in zip(*columns, strict=True)))
+    return MomentTable(*(np.stack(moment) for moment in zip(*columns, strict=True)))
 
 
 def _angular_integrals(
     s: NDArray[Any], ratio: float, f: float
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Integrate over the angles of the set: (2) and (3) [shape of s]."""
+    """Evaluate (2) and (3), which are 0 where no angle is in the set [shape of s]."""
     c = (1 + s**2 - s**2 / ratio**2) / (2 * s) if ratio else np.full_like(s, -1.0)
     theta_0 = np.arccos(np.clip(np.where(s <= f, 1.0, c), -1, 1))
     A = 1 + s**2 + f**2
     q = np.sqrt(A**2 - 4 * s**2)
     with np.errstate(divide="ignore", invalid="ignore"):
-        # theta_0 = pi: the set is empty there; s = 1 with f = 0 is never in it.
+        # theta_0 = pi where no angle is in the set, as for s = 1 with f = 0.
         inside = np.arctan(np.sqrt((A + 2 * s) / (A - 2 * s)) * np.tan(theta_0 / 2))
         I_0 = np.where(theta_0 < np.pi, 4 / q * (np.pi / 2 - inside), 0.0)
     I_1 = (A * I_0 - 2 * (np.pi - theta_0)) / (2 * s)
@@ -89,7 +91,7 @@ def _angular_integrals(
 
 @dataclass(frozen=True, eq=False)
 class Occluded:
-    """Hidden cells in which the target lost, seen through a table.
+    """Hidden cells of an occluded target, with the moments of (1).
 
     Parameters
     ----------
@@ -98,9 +100,9 @@ class Occluded:
     P : ndarray [shape=(cells,), > 0]
         Power of the mix there.
     ratio : float, > 0
-        What the mask means, g/c.
+        The ratio r of the mask, see `spectramend.Mask`.
     floor : float, >= 0
-        Linear magnitude under which cells were hidden in any case.
+        Magnitude under which cells are hidden whatever the interferer.
     """
 
     cells: NDArray[np.bool_]
@@ -109,63 +111,62 @@ class Occluded:
     floor: float
 
     def expected(self, V_hat: NDArray[Any]) -> NDArray[Any]:
-        """Expect ``|T|**2``."""
-        return self.P * np.exp(self._look_up("log_power", V_hat))
+        """Evaluate ``E|T|**2``."""
+        return self.P * np.exp(self._interpolate(self._table.log_power, V_hat))
 
     def geometric_mean(self, V_hat: NDArray[Any]) -> NDArray[Any]:
-        """Expect ``log|T|**2``, and exponentiate it."""
-        return self.P * np.exp(self._look_up("mean_log", V_hat))
+        """Evaluate ``exp(E log|T|**2)``."""
+        return self.P * np.exp(self._interpolate(self._table.mean_log, V_hat))
 
     def direction(self, V_hat: NDArray[Any]) -> NDArray[Any]:
-        """Expect ``Re(T/X)``; the imaginary part is 0 by symmetry."""
-        return self._look_up("direction", V_hat)
+        """Evaluate ``E Re(T/X)``; the imaginary part is 0 by symmetry."""
+        return self._interpolate(self._table.direction, V_hat)
 
     def divergence(self, V_hat: NDArray[Any]) -> NDArray[Any]:
         """Evaluate minus the log-probability of the set, weighted by the prior of (1)."""
-        return -self._look_up("log_evidence", V_hat)
+        return -self._interpolate(self._table.log_evidence, V_hat)
 
     def of_frames(self, frames: Frames) -> Occluded:
-        """Give what is known of some of the frames."""
+        """Take some of the frames."""
         some, numbers = entries(self.cells, frames)
         return Occluded(some, self.P[numbers], self.ratio, self.floor)
 
-    def _look_up(self, moment: str, V_hat: NDArray[Any]) -> NDArray[Any]:
-        """Interpolate a moment between the two nearest rho."""
-        values = getattr(table(self.ratio), moment)
-        spacing = RHO_DB[1] - RHO_DB[0]
-        place = (10 * np.log10(V_hat / self.P) - RHO_DB[0]) / spacing
-        place = np.clip(place, 0, RHO_DB.size - 1.001)
-        below = place.astype(np.intp)
-        part = place - below
+    @property
+    def _table(self) -> MomentTable:
+        return moment_table(self.ratio)
+
+    def _interpolate(self, moment: NDArray[Any], V_hat: NDArray[Any]) -> NDArray[Any]:
+        """Interpolate a moment between the two nearest rho of the table [shape=(cells,)]."""
+        step = RHO_DB[1] - RHO_DB[0]
+        position = (10 * np.log10(V_hat / self.P) - RHO_DB[0]) / step
+        position = np.clip(position, 0, RHO_DB.size - 1.001)
+        below = position.astype(np.intp)
+        part = position - below
         flat = self._rows() * RHO_DB.size + below
-        return values.take(flat) * (1 - part) + values.take(flat + 1) * part
+        return moment.take(flat) * (1 - part) + moment.take(flat + 1) * part
 
     def _rows(self) -> NDArray[np.intp]:
-        """Find the row of the table for the floor of each cell."""
+        """Find the row of the table with the nearest f [shape=(cells,)]."""
         if not self.floor:
             return np.zeros(self.P.shape, np.intp)
-        place = (10 * np.log10(self.floor**2 / self.P) - FLOOR_DB[0]) / (FLOOR_DB[1] - FLOOR_DB[0])
-        nearest = np.rint(place)
+        step = FLOOR_DB[1] - FLOOR_DB[0]
+        nearest = np.rint((10 * np.log10(self.floor**2 / self.P) - FLOOR_DB[0]) / step)
         return np.clip(nearest, 0, FLOOR_DB.size - 1).astype(np.intp)
 
 
-KnownCells: TypeAlias = Occluded | Bounded
+HiddenCells: TypeAlias = Occluded | Bounded
 
 
 class Moments(NamedTuple):
-    """What to expect in every hidden cell [shapes=(F, N)].
+    """Posterior moments of every cell [shapes=(F, N)]."""
 
-    ``direction`` is ``E Re(T/X)``, ``power`` is ``E|T|**2``, and ``typical`` is
-    ``exp(E log|T|**2)``, smaller than the mean: quality follows errors in decibels.
-    """
-
-    direction: NDArray[Any]
-    power: NDArray[Any]
-    typical: NDArray[Any]
+    direction: NDArray[Any]  # E Re(T/X)
+    power: NDArray[Any]  # E|T|**2
+    typical: NDArray[Any]  # exp(E log|T|**2), less than the mean: the ear judges errors in decibels
 
 
-def hidden_cells(X: NDArray[Any], mask: Mask, dictionary: Dictionary | None) -> KnownCells:
-    """Say what is known of the hidden cells.
+def hidden_cells(X: NDArray[Any], mask: Mask, dictionary: Dictionary | None) -> HiddenCells:
+    """Collect what a mask says of the hidden cells.
 
     Parameters
     ----------
@@ -174,19 +175,19 @@ def hidden_cells(X: NDArray[Any], mask: Mask, dictionary: Dictionary | None) -> 
     mask : Mask
         The mask.
     dictionary : Dictionary or None
-        Its divergence and quantity decide what can be used: what the mask says exactly goes with a
-        Gaussian model of power, other models see it as an upper bound.
+        Its divergence and quantity decide: for a Gaussian model of power ratio and floor are used
+        exactly, for others as an upper bound.
 
     Returns
     -------
     Occluded or Bounded
-        The knowledge, in the units of the dictionary.
+        Hidden cells, in the units of the dictionary.
     """
     hidden = ~mask.observed
     quantity = "power" if dictionary is None else dictionary.quantity
     beta = 0.0 if dictionary is None else dictionary.beta
     P = np.abs(X) ** 2
-    P = np.maximum(P, P.max() * 1e-14).astype(np.float64)
+    P = np.maximum(P, P.max() * POWER_FLOOR).astype(np.float64)
     gaussian = quantity == "power" and beta == 0 and P.max() > 0
     if mask.damage == "occluded" and mask.ratio and gaussian:
         return Occluded(hidden, P[hidden], mask.ratio, mask.floor)
@@ -195,22 +196,22 @@ def hidden_cells(X: NDArray[Any], mask: Mask, dictionary: Dictionary | None) -> 
     return Bounded(bounded, np.maximum(B[bounded], np.finfo(np.float32).tiny), beta)
 
 
-def posterior_moments(lam: NDArray[Any], hidden: KnownCells, quantity: Quantity) -> Moments:
-    """Say what to expect in every hidden cell.
+def posterior_moments(lam: NDArray[Any], hidden: HiddenCells, quantity: Quantity) -> Moments:
+    """Evaluate the posterior moments of all cells.
 
     Parameters
     ----------
     lam : ndarray [shape=(F, N), > 0]
         The model.
     hidden : Occluded or Bounded
-        What is known.
+        Hidden cells.
     quantity : {"power", "magnitude"}
         What `lam` holds.
 
     Returns
     -------
     Moments
-        The moments; of reliable cells and of those of which nothing is known they are the model's.
+        The moments; those of the model for all cells that are not in `hidden`.
     """
     power = lam.astype(np.float64)
     typical = power * np.exp(-np.euler_gamma)
@@ -225,19 +226,19 @@ def posterior_moments(lam: NDArray[Any], hidden: KnownCells, quantity: Quantity)
 
 
 def in_units_of(quantity: Quantity, power: NDArray[Any]) -> NDArray[Any]:
-    """Turn power into what a dictionary holds.
+    """Convert power to the quantity of a dictionary.
 
     Parameters
     ----------
     quantity : {"power", "magnitude"}
-        What the dictionary holds.
+        Quantity of the dictionary.
     power : ndarray [>= 0]
         Power.
 
     Returns
     -------
     ndarray
-        Power, or its root.
+        Power or magnitude.
 
     Examples
     --------

@@ -12,7 +12,7 @@ from spectramend.core.masks import Mask
 from spectramend.errors import ParameterError
 from spectramend.inpainting.dictionary import Dictionary
 from spectramend.inpainting.resynthesis import Phase
-from spectramend.inpainting.variance_model import Fit
+from spectramend.inpainting.variance_model import FitOptions
 
 Fill: TypeAlias = Literal["hidden", "everywhere"]
 
@@ -152,7 +152,7 @@ class InpaintOptions:
         """Number of iterations of Griffin-Lim."""
         return PHASE_ITER if self.phase_iter is None else self.phase_iter
 
-    def fit(self, mask: Mask) -> Fit:
+    def fit(self, mask: Mask) -> FitOptions:
         """Give the options of the fit.
 
         Parameters
@@ -162,8 +162,10 @@ class InpaintOptions:
 
         Returns
         -------
-        Fit
+        FitOptions
             The options.
         """
         smooth = SMOOTH[mask.damage] if self.smooth is None else self.smooth
-        return Fit(self.penalty, smooth, self.max_iter, TOL if self.tol is None else self.tol)
+        return FitOptions(
+            self.penalty, smooth, self.max_iter, TOL if self.tol is None else self.tol
+        )

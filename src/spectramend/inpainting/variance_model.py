@@ -1,17 +1,17 @@
-"""How loud the target may be in every cell: a model, and how far to trust it.
+"""Variance of the target in every cell, and how well it explains the reliable cells.
 
-Where cells are occluded, sums of atoms and a Markov chain over exemplars (`chain`) each find a
-model, and neither is enough: sums can say nearly anything, so that few reliable cells hold them
-loosely; the chain can say only what it has heard. The steps are
+Where cells are occluded, sums of atoms and a hidden Markov model over exemplars (`exemplar_hmm`)
+each give a model. Sums of atoms are so flexible that few reliable cells hardly determine them; the
+hidden Markov model knows only what it was trained on. The steps are
 
 1. **Free fit** of each dictionary: masked IS-NMF, EM over what the mask says of hidden cells.
-2. **Chain** over exemplars, at the level of the free fit.
-3. **Guided fit** of each dictionary: as before, but the geometric mean of both models counts as a
-   faint observation of the hidden cells (`spectramend.nmf.Guided`).
-4. **Mean** of the three, in the logarithm, bent by the data (`bend`).
+2. **Hidden Markov model** over exemplars, at the level of the free fit.
+3. **Guided fit** of each dictionary: as the free fit, with the geometric mean of both models as a
+   pseudo-observation of small weight in the hidden cells (`spectramend.nmf.Guided`).
+4. **Geometric mean** of the three, with a smoothed multiplicative correction by the data.
 
-Two things keep it from doing harm: `evidence` fades frames in which hardly a cell is reliable, and
-`confidence` notices a dictionary that does not explain the reliable cells.
+The model fades in frames with hardly any reliable cell (`_frame_weight`), and `_confidence` is low
+where a dictionary does not explain the reliable cells.
 """
 
 from __future__ import annotations
@@ -24,56 +24,47 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectramend.inpainting.dictionary import Dictionary
-from spectramend.inpainting.exemplar_hmm import chain_model
-from spectramend.inpainting.occlusion_posterior import KnownCells, Occluded
+from spectramend.inpainting.exemplar_hmm import hmm_variance
+from spectramend.inpainting.occlusion_posterior import POWER_FLOOR, HiddenCells, Occluded
 from spectramend.nmf import Factorization, Guided, Hidden, encode, fit
 from spectramend.nmf.divergence import cell_divergence
 
-N_COMPONENTS = 20  # atoms learned from the recording itself, where no dictionary is given
-GUIDANCE = 0.1  # what the chain's opinion counts in a hidden cell, against what the mask says
-SHARES = (0.2, 0.6, 0.2)  # of free fits, guided fits and chain in the mean
-# How far, and how often, the data may bend the model between its own atoms, see `bend`.
-BEND_SIGMA, BEND_ROUNDS = 1.0, 10
-# A frame with this part of its cells reliable is filled half, see `evidence`.
-EVIDENCE_SIGMA, HALF_EVIDENCE = 3.0, 0.01
-QUIETEST = 0.1  # part of the frames that are taken for pauses
-DATA_FLOOR = 1e-14  # cells count as at least this part of the loudest
+# Atoms learned from the recording itself, where no dictionary is given. Engineering choice: few,
+# since with many the fit to the reliable cells says less of the hidden ones.
+N_COMPONENTS = 20
+# What follows was chosen on the development voices with `spectramend experiment voices`;
+# benchmarks/ablation.py measures what most of it brings.
+GUIDANCE = 0.1  # weight of the pseudo-observation of a hidden cell; that of the mask is the rest
+SHARES = (0.2, 0.6, 0.2)  # exponents of free fit, guided fit and hidden Markov model in the mean
+CORRECTION_SIGMA = 1.0  # bins and frames, standard deviation of the smoothing of the correction
+CORRECTION_ROUNDS = 10  # EM steps of the correction
+WEIGHT_SIGMA = 3.0  # frames, standard deviation of the smoothing in the weights of frames
+HALF_WEIGHT = 0.01  # part of the cells of a frame that is reliable where its weight is 1/2
+QUIETEST = 0.1  # part of the frames that count as pauses
 
 
 @dataclass(frozen=True)
-class Fit:
-    """How to fit activations.
-
-    Parameters
-    ----------
-    penalty : float
-        L1 penalty.
-    smooth : float
-        Smoothness in time.
-    max_iter : int
-        Iterations at most.
-    tol : float
-        Relative decrease at which to stop where nothing is smoothed.
-    """
+class FitOptions:
+    """Options of the fit of activations, see `spectramend.nmf.encode`."""
 
     penalty: float
     smooth: float
     max_iter: int
-    tol: float
+    tol: float  # where nothing is smoothed
 
 
 @dataclass(frozen=True)
 class TargetModel:
-    """Variance of the target in every cell, and how far to trust it.
+    """Model of the target.
 
     Parameters
     ----------
     lam : ndarray [shape=(F, N), > 0]
-        The variance, in the units of the dictionary.
+        Variance of each cell, in the units of the dictionary.
     background : ndarray [shape=(F, 1), >= 0]
         Typical power in pauses.
     confidence : ndarray [shape=(N,), 0 to 1]
-        How far to trust the model of a frame.
+        Weight of the model against the bare mask.
     factorization : Factorization
         The last fit of the first dictionary.
     """
@@ -87,9 +78,9 @@ class TargetModel:
 def model_occluded(
     V: NDArray[Any],
     observed: NDArray[np.bool_],
-    hidden: KnownCells,
-    voices: Sequence[Dictionary],
-    how: Fit,
+    hidden: HiddenCells,
+    dictionaries: Sequence[Dictionary],
+    options: FitOptions,
     *,
     window: float,
     rng: np.random.Generator,
@@ -103,49 +94,49 @@ def model_occluded(
     observed : ndarray [shape=(F, N), bool]
         Reliable cells.
     hidden : Occluded or Bounded
-        What is known of the others.
-    voices : sequence of Dictionary
+        The other cells.
+    dictionaries : sequence of Dictionary
         Dictionaries; if empty, one is learned from the same cells.
-    how : Fit
+    options : FitOptions
         Options of the fits.
     window : float
-        Frames either way over which confidence is judged.
+        Frames, standard deviation of the window of `_confidence`.
     rng : Generator
         Source of random starts.
 
     Returns
     -------
     TargetModel
-        The model. Chain, guided fit, background and confidence need a Gaussian model of power and
-        exemplars; without them the free fit stands alone.
+        The model. Hidden Markov model, guided fit, background and confidence need a Gaussian model
+        of power and exemplars; without them the free fit stands alone.
     """
-    lam, free = fit_model(V, observed, hidden, voices, how, rng=rng)
-    trust, pauses = np.ones(V.shape[1]), np.zeros((V.shape[0], 1))
-    last = free
-    if voices and isinstance(hidden, Occluded):
-        trust = confidence(V, lam, observed, window=window)
-        heard = next((voice for voice in voices if voice.exemplars is not None), None)
-        if heard is not None and heard.exemplars is not None and heard.follows is not None:
-            chain = _positive(chain_model(V, observed, hidden, heard.exemplars, heard.follows, lam))
-            opinion = geometric_mean([chain, lam])[hidden.cells]
-            known = Guided(hidden, opinion, GUIDANCE)
-            guided, last = fit_model(V, observed, known, voices, how, rng=rng)
-            pauses = background(heard.exemplars, V, lam)
-            lam = geometric_mean([lam, guided, chain], SHARES)
-    lam = bend(lam, V, observed, hidden) * evidence(observed)
-    return TargetModel(_positive(lam), pauses, trust, last)
+    lam, factorization = fit_model(V, observed, hidden, dictionaries, options, rng=rng)
+    background, trust = np.zeros((V.shape[0], 1)), np.ones(V.shape[1])
+    if dictionaries and isinstance(hidden, Occluded):
+        trust = _confidence(V, lam, observed, window=window)
+        trained = next((d for d in dictionaries if d.exemplars is not None), None)
+        if trained is not None and trained.exemplars is not None and trained.follows is not None:
+            hmm = hmm_variance(V, observed, hidden, trained.exemplars, trained.follows, lam)
+            hmm = _positive(hmm)
+            pseudo = _geometric_mean([hmm, lam])[hidden.cells]
+            guide = Guided(hidden, pseudo, GUIDANCE)
+            guided, factorization = fit_model(V, observed, guide, dictionaries, options, rng=rng)
+            background = _estimate_background(trained.exemplars, V, lam)
+            lam = _geometric_mean([lam, guided, hmm], SHARES)
+    lam = _correct_smoothly(lam, V, observed, hidden) * _frame_weight(observed)
+    return TargetModel(_positive(lam), background, trust, factorization)
 
 
 def fit_model(
     V: NDArray[Any],
     observed: NDArray[np.bool_],
     hidden: Hidden,
-    voices: Sequence[Dictionary],
-    how: Fit,
+    dictionaries: Sequence[Dictionary],
+    options: FitOptions,
     *,
     rng: np.random.Generator,
 ) -> tuple[NDArray[Any], Factorization]:
-    """Fit dictionaries to reliable cells and to what else is known, and average their models.
+    """Fit dictionaries to reliable and hidden cells, and average their models.
 
     Parameters
     ----------
@@ -154,10 +145,10 @@ def fit_model(
     observed : ndarray [shape=(F, N), bool]
         Reliable cells.
     hidden : Hidden
-        What is known of the others.
-    voices : sequence of Dictionary
+        The other cells.
+    dictionaries : sequence of Dictionary
         Dictionaries of one kind; if empty, one is learned from the same cells.
-    how : Fit
+    options : FitOptions
         Options.
     rng : Generator
         Source of random starts.
@@ -167,53 +158,55 @@ def fit_model(
     V_hat : ndarray [shape=(F, N), >= 0]
         Geometric mean of the models.
     first : Factorization
-        That of the first dictionary, in single precision. Frames of which nothing is known have
-        activations interpolated from their neighbours.
+        That of the first dictionary, in single precision. Activations of wholly hidden frames are
+        interpolated between their neighbours.
     """
-    V = V.astype(np.float32)  # 24 bits hold what a spectrogram model can say, at twice the speed
-    beta = voices[0].beta if voices else 0.0
-    # Plain steps from noise: a fit that goes farther, or that starts from frames of the mix, says
-    # more of hidden cells than it knows.
-    common: dict[str, Any] = {
-        "weights": observed,
-        "bound": hidden,
-        "penalty": how.penalty,
-        "extrapolate": False,
-        "max_iter": how.max_iter,
-        "rng": rng,
-    }
-    tol = 0 if how.smooth else how.tol
-    fits = [encode(V, voice.W, beta=beta, smooth=how.smooth, tol=tol, **common) for voice in voices]
-    if not voices:
-        K = max(1, min(N_COMPONENTS, *(size // 2 for size in V.shape)))
-        fits = [fit(V, K, init="random", tol=how.tol, **common)]
-    fits = [_carry_across(model) for model in fits]
+    V = V.astype(np.float32)  # 24 bits are enough for a model of a spectrogram, at twice the speed
+    # Plain steps from noise: a fit that goes farther, or that starts from frames of the mix,
+    # overfits the reliable cells and is worse in the hidden ones.
+    if dictionaries:
+        fits = [
+            encode(
+                V,
+                dictionary.W,
+                beta=dictionary.beta,
+                weights=observed,
+                bound=hidden,
+                penalty=options.penalty,
+                smooth=options.smooth,
+                extrapolate=False,
+                max_iter=options.max_iter,
+                tol=0 if options.smooth else options.tol,
+                rng=rng,
+            )
+            for dictionary in dictionaries
+        ]
+    else:
+        learned = fit(
+            V,
+            max(1, min(N_COMPONENTS, *(size // 2 for size in V.shape))),
+            weights=observed,
+            bound=hidden,
+            penalty=options.penalty,
+            init="random",
+            extrapolate=False,
+            max_iter=options.max_iter,
+            tol=options.tol,
+            rng=rng,
+        )
+        fits = [learned]
+    fits = [_interpolate_hidden_frames(model) for model in fits]
     if not V[observed].any():
         return fits[0].V_hat, fits[0]
-    return geometric_mean([_positive(model.V_hat) for model in fits]), fits[0]
+    return _geometric_mean([_positive(model.V_hat) for model in fits]), fits[0]
 
 
-def geometric_mean(
+def _geometric_mean(
     models: Sequence[NDArray[Any]], weights: Sequence[float] | None = None
 ) -> NDArray[Any]:
-    """Average models in the logarithm.
+    """Average models [shapes=(F, N), > 0] in the logarithm; the weights, equal if None, sum to 1.
 
-    Parameters
-    ----------
-    models : sequence of ndarray [shapes equal, > 0]
-        The models.
-    weights : sequence of float, optional
-        Their weights, which sum to 1; all the same if None.
-
-    Returns
-    -------
-    ndarray
-        ``prod_i models[i]**weights[i]``; scaling all models by a power of two scales it exactly.
-
-    Examples
-    --------
-    >>> geometric_mean([np.array([1.0]), np.array([4.0])]).tolist()
-    [2.0]
+    Scaling all models by a power of two scales the mean exactly.
     """
     first, *others = models
     shares = [1 / len(models)] * len(models) if weights is None else list(weights)
@@ -223,91 +216,48 @@ def geometric_mean(
     return result
 
 
-def bend(
+def _correct_smoothly(
     lam: NDArray[Any], V: NDArray[Any], observed: NDArray[np.bool_], hidden: Hidden
 ) -> NDArray[Any]:
-    """Let the data bend the model: pitch and formants move between what atoms can say.
+    """Correct a model by the smoothed ratio of the data to it [shape=(F, N), > 0].
 
-    The ratio of data to model, smoothed over neighbouring cells, corrects the model; with what is
-    expected in hidden cells that is one more EM step, of a model that is a smooth field.
-
-    Parameters
-    ----------
-    lam : ndarray [shape=(F, N), > 0]
-        The model.
-    V : ndarray [shape=(F, N), >= 0]
-        The data; looked at in reliable cells.
-    observed : ndarray [shape=(F, N), bool]
-        Reliable cells.
-    hidden : Hidden
-        What is known of the others.
-
-    Returns
-    -------
-    ndarray [shape=(F, N), > 0]
-        The bent model.
+    Pitch and formants lie between what sums of atoms can follow. With the expected power for the
+    data in hidden cells this is EM for a model that is a smooth field.
     """
     from scipy.ndimage import gaussian_filter
 
     lam = lam.astype(np.float64)
-    for _ in range(BEND_ROUNDS):
+    for _ in range(CORRECTION_ROUNDS):
         ratio = np.divide(V, lam, out=np.ones_like(lam), where=observed)
         known = lam[hidden.cells]
         ratio[hidden.cells] = hidden.expected(known) / known
-        # A ratio of zero, in a neighbourhood without any energy, could never be undone.
-        lam *= np.maximum(gaussian_filter(ratio, BEND_SIGMA), np.finfo(np.float32).tiny)
+        # Where all ratios around are 0, a model of 0 would stay 0 in all later rounds.
+        lam *= np.maximum(gaussian_filter(ratio, CORRECTION_SIGMA), np.finfo(np.float32).tiny)
     return lam
 
 
-def evidence(observed: NDArray[np.bool_]) -> NDArray[Any]:
-    """Say how much of each frame there is to go by.
-
-    Parameters
-    ----------
-    observed : ndarray [shape=(F, N), bool]
-        Reliable cells.
-
-    Returns
-    -------
-    ndarray [shape=(N,), 0 to 1]
-        ``r/(r + 0.01)``, r being the part of the cells that is reliable, over a few frames.
-    """
+def _frame_weight(observed: NDArray[np.bool_]) -> NDArray[Any]:
+    """Weight frames by ``r/(r + HALF_WEIGHT)``, r being the part of reliable cells [shape=(N,)]."""
     from scipy.ndimage import gaussian_filter1d
 
-    r = gaussian_filter1d(observed.mean(axis=0), EVIDENCE_SIGMA)
-    return r / (r + HALF_EVIDENCE)
+    r = gaussian_filter1d(observed.mean(axis=0), WEIGHT_SIGMA)
+    return r / (r + HALF_WEIGHT)
 
 
-def confidence(
+def _confidence(
     V: NDArray[Any], lam: NDArray[Any], observed: NDArray[np.bool_], *, window: float
 ) -> NDArray[Any]:
-    """Say how well a model explains the reliable cells around each frame.
+    """Measure how well a model explains the reliable cells around each frame [shape=(N,), 0 to 1].
 
     If the model is right, ``V/lam`` is exponential with mean 1, and the Itakura-Saito divergence of
-    a cell has the mean ``E[x - log(x) - 1] = gamma``, Euler's constant. A fit lies somewhat below.
-    What lies above is misfit, as by a dictionary of another voice; at twice gamma there is no
-    confidence left.
-
-    Parameters
-    ----------
-    V : ndarray [shape=(F, N), >= 0]
-        Power; looked at in reliable cells.
-    lam : ndarray [shape=(F, N), > 0]
-        The model.
-    observed : ndarray [shape=(F, N), bool]
-        Reliable cells.
-    window : float
-        Frames either way over which the divergence is averaged.
-
-    Returns
-    -------
-    ndarray [shape=(N,), 0 to 1]
-        ``2 - divergence/gamma``, kept between 0 and 1.
+    a cell has the mean ``E[x - log(x) - 1] = gamma``, Euler's constant. That of a fit is somewhat
+    less, that of a dictionary of another voice more. Confidence is ``2 - divergence/gamma``, the
+    divergence being averaged over a Gaussian window of so many frames.
     """
     from scipy.ndimage import gaussian_filter1d
 
     d = np.zeros(V.shape)
-    data = np.maximum(V[observed], DATA_FLOOR * V.max())
+    data = np.maximum(V[observed], POWER_FLOOR * V.max())
     d[observed] = cell_divergence(data, lam[observed].astype(np.float64), 0.0)
     cells = gaussian_filter1d(observed.sum(axis=0, dtype=np.float64), window)
     total = gaussian_filter1d(d.sum(axis=0), window)
@@ -315,42 +265,32 @@ def confidence(
     return np.clip(2 - mean / np.euler_gamma, 0, 1)
 
 
-def background(exemplars: NDArray[Any], P: NDArray[Any], lam: NDArray[Any]) -> NDArray[Any]:
-    """Estimate how loud the target's recording is in pauses, which no mask ever shows.
+def _estimate_background(
+    exemplars: NDArray[Any], P: NDArray[Any], lam: NDArray[Any]
+) -> NDArray[Any]:
+    """Estimate the power of the target's recording in pauses, which a mask hides [shape=(F, 1)].
 
-    Parameters
-    ----------
-    exemplars : ndarray [shape=(F, K), >= 0]
-        Frames of the training material.
-    P : ndarray [shape=(F, N), >= 0]
-        Power of the mix.
-    lam : ndarray [shape=(F, N), > 0]
-        A model of the target, for its level against that of the training material.
-
-    Returns
-    -------
-    ndarray [shape=(F, 1)]
-        Geometric mean over the quietest tenth of the training frames, but no more than that of the
-        quietest tenth of the mix at the same frequency: what is in the target is in the mix.
+    It is the geometric mean over the quietest tenth of the exemplars, at the level of the model,
+    and at most that of the quietest tenth of the mix at the same frequency, which contains it.
     """
-    heard = np.maximum(exemplars, DATA_FLOOR**2 * exemplars.max()).astype(np.float64)
-    loudness = np.log(heard).mean(axis=0)
-    pauses = heard[:, loudness <= np.quantile(loudness, QUIETEST)]
-    level = lam.mean(dtype=np.float64) / heard.mean()
+    training = np.maximum(exemplars, POWER_FLOOR**2 * exemplars.max()).astype(np.float64)
+    loudness = np.log(training).mean(axis=0)
+    pauses = training[:, loudness <= np.quantile(loudness, QUIETEST)]
+    level = lam.mean(dtype=np.float64) / training.mean()
     loudest = P.max()
     quietest = np.sort(P, axis=1)[:, : max(1, round(QUIETEST * P.shape[1]))] / loudest
-    in_mix = np.exp(np.log(np.maximum(quietest, DATA_FLOOR**2)).mean(axis=1)) * loudest
+    in_mix = np.exp(np.log(np.maximum(quietest, POWER_FLOOR**2)).mean(axis=1)) * loudest
     return np.minimum(level * np.exp(np.log(pauses).mean(axis=1)), in_mix)[:, None]
 
 
 def _positive(V_hat: NDArray[Any]) -> NDArray[Any]:
-    """Keep a model from zero, in double precision."""
+    """Replace zeros of a model by a tiny part of its maximum, in double precision."""
     V_hat = V_hat.astype(np.float64)
     return np.maximum(V_hat, np.finfo(np.float32).tiny * V_hat.max())
 
 
-def _carry_across(model: Factorization) -> Factorization:
-    """Give wholly hidden frames the activations of their neighbours, on a straight line in log."""
+def _interpolate_hidden_frames(model: Factorization) -> Factorization:
+    """Interpolate the log activations of wholly hidden frames between their neighbours."""
     seen = np.flatnonzero(model.observed_frames)
     if seen.size in (0, model.observed_frames.size):
         return model

@@ -1,4 +1,4 @@
-"""The Markov chain over exemplars: its likelihood, its posterior, and what it finds."""
+"""The hidden Markov model over exemplars: its likelihood, its posterior, and its estimate."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from spectramend.inpainting.exemplar_hmm import (
     JUMP,
     RETURN,
     STAY,
-    chain_model,
-    frame_log_likelihood,
-    state_posterior,
+    _frame_log_likelihood,
+    _state_posterior,
+    hmm_variance,
 )
 from spectramend.inpainting.occlusion_posterior import Occluded
 
@@ -24,7 +24,7 @@ def test_likelihood_is_the_sum_over_cells(ratio: float) -> None:
     P_db = np.rint(rng.uniform(-40, 20, (30, 4)))
     W_db = np.rint(rng.uniform(-30, 10, (30, 3)))
     observed = rng.random(P_db.shape) < 0.4
-    found = frame_log_likelihood(P_db, W_db, observed, ratio)
+    found = _frame_log_likelihood(P_db, W_db, observed, ratio)
     for g, gain_db in enumerate(GAINS_DB):
         for k in range(3):
             for n in range(4):
@@ -54,29 +54,29 @@ def test_posterior_is_that_of_the_explicit_transition_matrix() -> None:
         weight[path] = chance
     weight /= weight.sum()
     marginals = [weight.sum(axis=tuple(m for m in range(N) if m != n)) for n in range(N)]
-    np.testing.assert_allclose(state_posterior(likelihood, follows), np.stack(marginals, axis=1))
+    np.testing.assert_allclose(_state_posterior(likelihood, follows), np.stack(marginals, axis=1))
 
 
-def test_a_passage_that_was_heard_is_found_under_the_mask() -> None:
+def test_a_passage_of_the_training_is_found_under_the_mask() -> None:
     rng = np.random.default_rng(0)
     # Notes of a few partials each, in a melody.
     tones = rng.random((60, 12)) ** 12 + 1e-4
     exemplars = np.repeat(tones, 3, axis=1)
     follows = np.arange(exemplars.shape[1]) > 0
-    heard = exemplars[:, 6:24] * 10**0.3
-    T = heard * rng.exponential(1.0, heard.shape)
-    interferer = np.where(rng.random(heard.shape) < 0.6, 3.0, 1e-5)
+    training = exemplars[:, 6:24] * 10**0.3
+    T = training * rng.exponential(1.0, training.shape)
+    interferer = np.where(rng.random(training.shape) < 0.6, 3.0, 1e-5)
     observed = interferer < T
     P = T + interferer
     hidden = Occluded(~observed, P[~observed], 1.0, 0.0)
-    level = np.broadcast_to(heard.mean(axis=0), heard.shape)
-    found = chain_model(P, observed, hidden, exemplars, follows, level)
-    error_db = 10 * np.log10(found / heard)[~observed]
-    blind_db = 10 * np.log10(level / heard)[~observed]
+    level = np.broadcast_to(training.mean(axis=0), training.shape)
+    found = hmm_variance(P, observed, hidden, exemplars, follows, level)
+    error_db = 10 * np.log10(found / training)[~observed]
+    blind_db = 10 * np.log10(level / training)[~observed]
     assert np.sqrt(np.mean(error_db**2)) < 0.3 * np.sqrt(np.mean(blind_db**2))
 
 
-def test_levels_do_not_matter() -> None:
+def test_scaling_the_mix_scales_the_estimate() -> None:
     rng = np.random.default_rng(0)
     exemplars, P = rng.gamma(0.5, 1.0, (40, 9)), rng.gamma(0.5, 1.0, (40, 7))
     observed, follows = rng.random(P.shape) < 0.5, np.arange(9) > 0
@@ -84,6 +84,6 @@ def test_levels_do_not_matter() -> None:
 
     def model(scale: float) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
         hidden = Occluded(~observed, scale * P[~observed], 1.0, 0.0)
-        return chain_model(scale * P, observed, hidden, exemplars, follows, scale * reference)
+        return hmm_variance(scale * P, observed, hidden, exemplars, follows, scale * reference)
 
     np.testing.assert_allclose(model(1e-12), 1e-12 * model(1.0), rtol=1e-4)

@@ -1,4 +1,4 @@
-"""What occluded cells may hold: the table equals integration over the complex plane."""
+"""Posterior moments of occluded cells: the table against integration over the complex plane."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def test_the_floor_widens_the_set(floor_db: float) -> None:
         )
 
 
-def test_a_weak_model_is_believed_and_a_strong_one_cut() -> None:
-    # Far below the mix the mask says nothing: E|T|**2 is the model's.
+def test_a_weak_model_is_its_own_posterior_and_a_strong_one_is_cut() -> None:
+    # Far below the mix the mask excludes nothing: E|T|**2 is lambda.
     assert looked_up(1e-6, 1.0, 0.0)[0] == pytest.approx(1e-6, rel=1e-3)
     # A ratio of one half bounds |T| by r/(1-r)*|X| = |X|.
     assert looked_up(1e6, 0.5, 0.0)[0] < 1
@@ -71,7 +71,7 @@ def test_em_never_raises_its_objective(ratio: float, floor: float) -> None:
     assert nmf.trace[-1] < nmf.trace[0] - 10
 
 
-def test_hidden_cells_hold_the_model_back() -> None:
+def test_hidden_cells_keep_the_model_low() -> None:
     W = np.array([[1.0, 1.0], [0.0, 1.0]])
     V = np.array([[4.0], [1.0]])
     observed = np.array([[True], [False]])

@@ -16,7 +16,7 @@ from spectramend.gaps import fill_gaps
 from spectramend.inpainting.occlusion_posterior import Occluded, hidden_cells, posterior_moments
 from spectramend.inpainting.options import InpaintKeywords, InpaintOptions
 from spectramend.inpainting.resynthesis import ITERATIONS
-from spectramend.inpainting.variance_model import bend
+from spectramend.inpainting.variance_model import _correct_smoothly
 from spectramend.nmf import Bounded, encode
 from spectramend.reconstruction.fast_griffin_lim import inconsistency
 from spectramend.reconstruction.stft_recovery import recover
@@ -170,8 +170,8 @@ def test_bending_moves_the_model_towards_the_data_and_keeps_a_true_model() -> No
     everything = np.ones_like(OBSERVED)
     nothing = hidden_cells(X, Mask(everything), VOICE)
     V = np.abs(X) ** 2 + 1e-6
-    np.testing.assert_allclose(bend(V, V, everything, nothing), V, rtol=1e-9)
-    doubled = bend(V / 2, V, everything, nothing)
+    np.testing.assert_allclose(_correct_smoothly(V, V, everything, nothing), V, rtol=1e-9)
+    doubled = _correct_smoothly(V / 2, V, everything, nothing)
     np.testing.assert_allclose(doubled, V, rtol=0.01)
 
 
