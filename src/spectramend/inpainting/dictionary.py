@@ -311,16 +311,19 @@ class Dictionary:
 
 
 def as_dictionaries(
-    dictionary: Dictionary | Sequence[Dictionary] | None, name: str = "dictionary"
+    dictionary: Dictionary | Sequence[Dictionary] | None,
+    name: str = "dictionary",
+    *,
+    one_kind: bool = True,
 ) -> tuple[Dictionary, ...]:
-    """Take one dictionary, several, or none, as a tuple of dictionaries of one kind.
+    """Take one dictionary, several, or none, as a tuple.
 
     Raises
     ------
     ParameterError
         If something else is among them, or an empty sequence is given.
     MismatchError
-        If they differ in beta or quantity.
+        If they differ in beta or quantity, unless they may.
     """
     if dictionary is None:
         return ()
@@ -331,7 +334,7 @@ def as_dictionaries(
         if not isinstance(one, Dictionary):
             raise ParameterError(f"{name} holds {one!r}: give dictionaries.")
     kinds = {(one.beta, one.quantity) for one in several}
-    if len(kinds) > 1:
+    if one_kind and len(kinds) > 1:
         raise MismatchError(
             f"{name} has {len(several)} dictionaries of {len(kinds)} kinds (beta, quantity): give "
             f"those of one kind."

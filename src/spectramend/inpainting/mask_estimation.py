@@ -1,20 +1,21 @@
-"""Masks without clean sources: which cells of a mix a target voice wins, judged by dictionaries.
+"""Estimation of an occlusion mask from a mix, with dictionaries of its voices.
 
 The magnitudes of the mix are modelled as a sum of both voices, W being the root of atoms of power,
 
     |X| ~ W_t @ H_t + W_i @ H_i,                                                     (1)
 
-with the Kullback-Leibler divergence, whatever divergence the dictionaries were trained with: it
-follows the strong cells, which tell voices apart. Each dictionary of a voice gives an estimate of
+in the Kullback-Leibler divergence, whatever divergence the dictionaries were trained with: it
+weights strong cells most, in which voices differ. Each dictionary of a voice gives an estimate of
 
     r = log(W_t @ H_t) - log(W_i @ H_i),                                             (2)
 
-and their mean is better than any of them. A cell is the target's where r exceeds a threshold.
+and their mean is better than any of them. A cell is reliable where r exceeds a threshold.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,8 +28,23 @@ from spectramend.inpainting.dictionary import Dictionary, as_dictionaries
 from spectramend.nmf import encode, learn_rest
 from spectramend.nmf.solve import RngLike
 
-KULLBACK_LEIBLER = 1.0
-FLOOR = 1e-7  # of magnitudes, in units of their mean
+KULLBACK_LEIBLER = 1.0  # beta of the divergence
+# Magnitudes over their mean are at least this. Engineering choice: 140 dB under the mean, so that
+# no cell is zero.
+MAGNITUDE_FLOOR = 1e-7
+
+
+@dataclass(frozen=True)
+class SeparationOptions:
+    """Options of the fits, all at least 1."""
+
+    n_free: int = 8  # atoms that are learned from the mix where there is no interferer
+    max_iter: int = 60  # iterations of each fit
+
+    def __post_init__(self) -> None:
+        for name, value in (("n_free", self.n_free), ("max_iter", self.max_iter)):
+            if value < 1:
+                raise ParameterError(f"{name}={value}: give at least 1.")
 
 
 def estimate_mask(
@@ -39,33 +55,30 @@ def estimate_mask(
     stft: STFT,
     sr: int,
     threshold_db: float = -2.0,
-    n_free: int = 8,
-    max_iter: int = 60,
+    options: SeparationOptions = SeparationOptions(),
     rng: RngLike = None,
 ) -> Mask:
-    """Estimate which cells of a mix a target voice wins.
+    """Estimate in which cells of a mix a target voice is louder than the rest.
 
     Parameters
     ----------
     X : array_like [shape=(F, N), complex]
         Spectrum of the mix.
     target : Dictionary or sequence of Dictionary
-        Dictionaries of the target voice. Several, of other sizes and divergences, do better
-        together than one.
+        Dictionaries of the target voice; several of different sizes and divergences do better than
+        one.
     interferer : Dictionary or sequence of Dictionary, optional
-        As many of the other voice; each is fitted together with that of the target at the same
-        place. None learns the other voice from the mix itself, which is a good deal worse.
+        As many of the other voice, fitted pairwise with those of the target. None learns the other
+        voice from the mix itself, which is much worse.
     stft : STFT
         The transform.
     sr : int
         Sample rate in Hz.
     threshold_db : float
-        A cell is reliable where the target is louder than the interferer by so much. Below 0 more
-        of the target is kept, and more of the interferer with it.
-    n_free : int, >= 1
-        Atoms that are learned from the mix where there is no interferer.
-    max_iter : int, >= 1
-        Iterations of each fit.
+        A cell is reliable where the target is louder than the interferer by so much. Lower values
+        keep more of both.
+    options : SeparationOptions
+        Options of the fits.
     rng : int, Generator or None
         Source of random starts.
 
@@ -77,7 +90,7 @@ def estimate_mask(
     Raises
     ------
     ParameterError
-        If a value cannot work, or no cell is the target's.
+        If the spectrum is silent or not finite, or the threshold is not finite.
     MismatchError
         If spectrum and dictionaries do not fit together.
 
@@ -99,56 +112,57 @@ def estimate_mask(
     [True, False]
     """
     spectrum = np.asarray(X)
-    if spectrum.ndim != 2 or spectrum.dtype.kind != "c" or not np.isfinite(spectrum).all():
-        raise ParameterError(
-            f"X has shape {spectrum.shape} and dtype {spectrum.dtype}: give a finite complex "
-            f"spectrum (F, N)."
-        )
-    if not spectrum.any():
-        raise ParameterError("X is silent: there is no voice in it.")
-    if spectrum.shape[0] != stft.n_bins:
-        raise MismatchError(
-            f"X has {spectrum.shape[0]} frequencies, n_fft={stft.n_fft} gives {stft.n_bins}."
-        )
-    for name, value, least in (("n_free", n_free, 1), ("max_iter", max_iter, 1)):
-        if value < least:
-            raise ParameterError(f"{name}={value}: give at least {least}.")
-    if not np.isfinite(threshold_db):
-        raise ParameterError(f"threshold_db={threshold_db}: give a number of decibels.")
+    _check(spectrum, stft, threshold_db)
     generator = np.random.default_rng(rng)
     A = _magnitudes(spectrum)
-    targets = _atoms("target", target, stft, sr)
+    W_target = _atoms("target", target, stft, sr)
     if interferer is None:
-        others = [_learn_rest(A, W, n_free, max_iter, generator) for W in targets]
+        W_interferer = [_learn_interferer(A, W, options, generator) for W in W_target]
     else:
-        others = _atoms("interferer", interferer, stft, sr)
-    if len(others) != len(targets):
+        W_interferer = _atoms("interferer", interferer, stft, sr)
+    if len(W_interferer) != len(W_target):
         raise ParameterError(
-            f"target has {len(targets)} dictionaries, interferer {len(others)}: give as many."
+            f"target has {len(W_target)} dictionaries, interferer {len(W_interferer)}: give as "
+            f"many."
         )
     log_ratios = [
-        _log_ratio(A, W_t, W_i, max_iter, generator)
-        for W_t, W_i in zip(targets, others, strict=True)
+        _log_ratio(A, W_t, W_i, options.max_iter, generator)
+        for W_t, W_i in zip(W_target, W_interferer, strict=True)
     ]
     ratio = 10 ** (threshold_db / 20)
     observed = np.mean(log_ratios, axis=0) > np.log(ratio)
     return Mask(observed, "occluded", ratio=ratio, stft=stft, sr=sr)
 
 
+def _check(X: NDArray[Any], stft: STFT, threshold_db: float) -> None:
+    """Refuse a spectrum (F, N) or threshold that cannot work."""
+    if X.ndim != 2 or X.dtype.kind != "c" or not np.isfinite(X).all():
+        raise ParameterError(
+            f"X has shape {X.shape} and dtype {X.dtype}: give a finite complex spectrum (F, N)."
+        )
+    if not X.any():
+        raise ParameterError("X is silent: there is no voice in it.")
+    if X.shape[0] != stft.n_bins:
+        raise MismatchError(
+            f"X has {X.shape[0]} frequencies, n_fft={stft.n_fft} gives {stft.n_bins}."
+        )
+    if not np.isfinite(threshold_db):
+        raise ParameterError(f"threshold_db={threshold_db}: give a number of decibels.")
+
+
 def _magnitudes(X: NDArray[Any]) -> NDArray[Any]:
-    """Take magnitudes in units of their mean, none of them 0 [shape=(F, N)]."""
+    """Take magnitudes about in units of their mean, all positive [shape=(F, N), float32]."""
     A = np.abs(X)
-    # A power of two keeps every digit, so that scaling the mix changes nothing.
+    # Division by a power of two is exact, so that scaling the mix changes nothing.
     A = A / 2.0 ** np.round(np.log2(A.mean()))
-    # 24 bits of mantissa hold what a spectrogram model can say, at twice the speed.
-    return np.maximum(A, FLOOR).astype(np.float32)
+    return np.maximum(A, MAGNITUDE_FLOOR).astype(np.float32)
 
 
 def _atoms(
     role: str, dictionaries: Dictionary | Sequence[Dictionary], stft: STFT, sr: int
 ) -> list[NDArray[Any]]:
-    """Take the atoms of dictionaries that fit the recording, as magnitudes [shape=(F, K)]."""
-    several = as_dictionaries(dictionaries, role)
+    """Take the atoms of dictionaries that fit the recording, as magnitudes [shapes=(F, K)]."""
+    several = as_dictionaries(dictionaries, role, one_kind=False)
     try:
         for dictionary in several:
             dictionary.check_fits(stft=stft, sr=sr)
@@ -157,14 +171,15 @@ def _atoms(
     return [np.sqrt(d.W) if d.quantity == "power" else d.W for d in several]
 
 
-def _learn_rest(
-    A: NDArray[Any], W_t: NDArray[Any], K: int, max_iter: int, rng: np.random.Generator
+def _learn_interferer(
+    A: NDArray[Any], W_t: NDArray[Any], options: SeparationOptions, rng: np.random.Generator
 ) -> NDArray[Any]:
-    """Learn K atoms for what a dictionary leaves of the magnitudes of a mix [shape=(F, K)]."""
-    # Frames of the mix, each with some of the mean, so that no atom begins with a zero.
-    start = A[:, rng.integers(A.shape[1], size=K)] + 0.1 * A.mean(axis=1, keepdims=True)
+    """Learn the atoms of (1) that the target does not have [shape=(F, n_free)]."""
+    # Frames of the mix, each with a part of the mean, so that no atom begins with a zero.
+    start = A[:, rng.integers(A.shape[1], size=options.n_free)]
+    start = start + 0.1 * A.mean(axis=1, keepdims=True)
     H = encode(A, np.hstack([W_t, start]), beta=KULLBACK_LEIBLER, max_iter=1, tol=0, rng=rng).H
-    return learn_rest(A, W_t, start, H, beta=KULLBACK_LEIBLER, max_iter=max_iter)[0]
+    return learn_rest(A, W_t, start, H, beta=KULLBACK_LEIBLER, max_iter=options.max_iter)[0]
 
 
 def _log_ratio(
@@ -174,9 +189,9 @@ def _log_ratio(
     max_iter: int,
     rng: np.random.Generator,
 ) -> NDArray[Any]:
-    """Fit both voices to the magnitudes of a mix, and compare their parts [shape=(F, N)]."""
+    """Fit (1) and evaluate (2) [shape=(F, N)]."""
     nmf = encode(A, np.hstack([W_t, W_i]), beta=KULLBACK_LEIBLER, max_iter=max_iter, tol=0, rng=rng)
     K = W_t.shape[1]
-    floor = np.finfo(A.dtype).tiny  # where neither voice has anything
-    of_target = np.log(W_t @ nmf.H[:K] + floor)
-    return of_target - np.log(W_i @ nmf.H[K:] + floor)
+    tiny = np.finfo(A.dtype).tiny  # keeps logarithms finite where both voices are silent
+    log_target = np.log(W_t @ nmf.H[:K] + tiny)
+    return log_target - np.log(W_i @ nmf.H[K:] + tiny)

@@ -1,4 +1,4 @@
-"""Masks without clean sources: who wins a cell, with one dictionary, two, and several."""
+"""Estimated masks: which voice is louder, with dictionaries of one voice, of both, and several."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from spectramend import Dictionary, Mask, audio
 from spectramend.core.stft import STFT
 from spectramend.errors import MismatchError, ParameterError
 from spectramend.evaluation.metrics import si_sdr
-from spectramend.inpainting.mask_estimation import estimate_mask
+from spectramend.inpainting.mask_estimation import SeparationOptions, estimate_mask
 
 SR = 16000
 SMALL = STFT(n_fft=16, hop_length=4)
@@ -26,7 +26,14 @@ def voice(W: Any, *, stft: STFT = SMALL, sr: int = 8000, **options: Any) -> Dict
 
 def estimate(X: Any, target: Any, interferer: Any = None, **options: Any) -> Mask:
     settings: dict[str, Any] = {"stft": SMALL, "sr": 8000, "rng": 0, **options}
-    return estimate_mask(np.asarray(X, complex), target=target, interferer=interferer, **settings)
+    fit = {name: settings.pop(name) for name in ("n_free", "max_iter") if name in settings}
+    return estimate_mask(
+        np.asarray(X, complex),
+        target=target,
+        interferer=interferer,
+        options=SeparationOptions(**fit),
+        **settings,
+    )
 
 
 @pytest.fixture
@@ -41,7 +48,7 @@ def two_voices(rng: np.random.Generator) -> tuple[NDArray[Any], NDArray[Any], ND
     return W_t, W_i, T + N, T / N
 
 
-def test_cells_of_an_exact_model_are_told_apart(rng: np.random.Generator) -> None:
+def test_cells_of_an_exact_model_are_separated(rng: np.random.Generator) -> None:
     W_t, W_i, A, ratio = two_voices(rng)
     phases = np.exp(2j * np.pi * rng.random(A.shape))
     for threshold_db in (-6.0, 0.0, 10.0):
@@ -55,7 +62,7 @@ def test_cells_of_an_exact_model_are_told_apart(rng: np.random.Generator) -> Non
         assert mask.ratio == pytest.approx(10 ** (threshold_db / 20))
 
 
-def test_atoms_of_power_and_of_magnitude_say_the_same(rng: np.random.Generator) -> None:
+def test_atoms_of_power_and_of_magnitude_give_the_same_mask(rng: np.random.Generator) -> None:
     W_t, W_i, A, _ = two_voices(rng)
     of_power = estimate(A, voice(W_t**2), voice(W_i**2))
     of_magnitude = estimate(A, voice(W_t, quantity="magnitude"), voice(W_i, quantity="magnitude"))
@@ -63,7 +70,7 @@ def test_atoms_of_power_and_of_magnitude_say_the_same(rng: np.random.Generator) 
 
 
 def test_several_dictionaries_are_averaged_in_log() -> None:
-    # The first voice is flat, the second, half as loud, rises. The swapped pair says the opposite.
+    # The first voice is flat, the second, half as loud, rises. The swapped pair gives the opposite.
     flat, rising = np.ones((F, 1)), np.where(np.arange(F) < F // 2, 1.0, 3.0)[:, None]
     X = (flat + 0.5 * rising) @ np.ones((1, 5))
     a, b = voice(flat**2), voice(rising**2)
@@ -73,7 +80,7 @@ def test_several_dictionaries_are_averaged_in_log() -> None:
     np.testing.assert_array_equal(alone, expected)
     assert estimate(X, [a, b], [b, a], threshold_db=-1.0, **options).observed.all()
     assert not estimate(X, [a, b], [b, a], threshold_db=1.0, **options).observed.any()
-    # log(2) and -log(1.5), twice for it and once against, leave a third of each.
+    # log(2) and -log(1.5), twice with one sign and once with the other, leave a third of each.
     third = 20 * np.log10([2.0, 1 / 1.5]) / 3
     for threshold_db, wins in zip(third - 0.2, (expected, np.ones_like(expected)), strict=True):
         mask = estimate(X, [a, b, a], [b, a, b], threshold_db=threshold_db, **options)
@@ -106,7 +113,7 @@ def test_the_other_voice_is_learned_where_it_is_not_given(rng: np.random.Generat
     assert (mask.observed == (T > N))[sure].mean() > 0.9
 
 
-def test_silence_in_a_mix_does_no_harm(rng: np.random.Generator) -> None:
+def test_silent_frames_do_not_spoil_the_others(rng: np.random.Generator) -> None:
     W_t, W_i, A, _ = two_voices(rng)
     A[:, 10:15] = 0
     for interferer in (voice(W_i**2), None):
@@ -116,7 +123,7 @@ def test_silence_in_a_mix_does_no_harm(rng: np.random.Generator) -> None:
 
 
 @pytest.mark.parametrize(("knows_both", "gain_db"), [(True, 7.0), (False, 2.0)])
-def test_speech_comes_out_of_a_mix(knows_both: bool, gain_db: float) -> None:
+def test_speech_is_separated_from_speech(knows_both: bool, gain_db: float) -> None:
     stft = STFT()
     target, other, clean = (
         audio.read(VOICES / f"{name}.flac").samples
