@@ -16,8 +16,8 @@ def covariance(u: tuple[Array, Array], v: tuple[Array, Array], A: float, B: floa
     for i, (p, q) in enumerate(zip(*u, strict=True)):
         for j, (r, s) in enumerate(zip(*v, strict=True)):
             loud_p, loud_r = np.sqrt(np.sum(p**2)), np.sqrt(np.sum(r**2))
-            apart = A * np.sum((p / loud_p - r / loud_r) ** 2) + B * np.sum((q - s) ** 2)
-            K[i, j] = np.sqrt(loud_p * loud_r) * np.exp(-apart / 2)
+            exponent = A * np.sum((p / loud_p - r / loud_r) ** 2) + B * np.sum((q - s) ** 2)
+            K[i, j] = np.sqrt(loud_p * loud_r) * np.exp(-exponent / 2)
     return K
 
 
@@ -27,9 +27,9 @@ def posterior_mean(K: Array, k: Array, Y: Array, noise: float) -> Array:
 
 
 def left_out(K: Array, Y: Array, noise: float, blocks: list[Array]) -> Array:
-    """Mean of every block, told by the other blocks."""
-    told = np.zeros_like(Y)
+    """Mean of every block, predicted from the other blocks."""
+    mean = np.zeros_like(Y)
     for B in blocks:
         others = np.setdiff1d(np.arange(len(K)), B)
-        told[B] = posterior_mean(K[np.ix_(others, others)], K[np.ix_(B, others)], Y[others], noise)
-    return told
+        mean[B] = posterior_mean(K[np.ix_(others, others)], K[np.ix_(B, others)], Y[others], noise)
+    return mean

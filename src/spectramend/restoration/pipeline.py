@@ -41,8 +41,13 @@ from spectramend.restoration.damage import (
 )
 from spectramend.restoration.gap_jobs import fill_missing, near
 from spectramend.restoration.types import Job, RegionOptions
-from spectramend.spectral_repair.event_removal import Place, pieces, remove_event, sees
-from spectramend.spectral_repair.subband_interpolation import fill_band, frames_for_band
+from spectramend.spectral_repair.event_removal import (
+    EventMask,
+    frames_containing,
+    overlapping_pieces,
+    remove_event,
+)
+from spectramend.spectral_repair.subband_interpolation import fill_band, stft_for_band
 
 
 class _Task(NamedTuple):
@@ -204,7 +209,7 @@ def _mend_band(
     span = union(group)
     sides = [d.region.band(sr=channel.sr) for d in group]
     narrowest = min(high - low for low, high in sides)
-    stft = options.stft or frames_for_band(channel.sr, span[1] - span[0], narrowest)
+    stft = options.stft or stft_for_band(channel.sr, span[1] - span[0], narrowest)
     first, last = channel.around(span, context)
     _check_length(last - first, stft, group)
     x = channel.samples(first, last)
@@ -260,7 +265,7 @@ def _mend_event(
     heard = _heard(options, stft, channel.sr)
     y = x.copy()
     y[span[0] - first : span[1] - first] = 0
-    for piece, weight in pieces(span, channel.sr, stft):
+    for piece, weight in overlapping_pieces(span, channel.sr, stft):
         before, after = x[: span[0] - first], x[span[1] - first :]
         part = np.concatenate([before, x[piece[0] - first : piece[1] - first], after])
         place = _place(channel, group, piece, others, (first, span, part.size), stft)
@@ -285,7 +290,7 @@ def _place(
     others: list[Span],
     segment: tuple[int, Span, int],
     stft: STFT,
-) -> Place:
+) -> EventMask:
     """Find the cells of a piece of an event, in a segment where its contexts are next to it."""
     first, span, size = segment
     shift = piece[0] - span[0]  # what was left out before the piece
@@ -296,16 +301,16 @@ def _place(
         bins = slice(int(low * stft.n_fft / channel.sr), int(high * stft.n_fft / channel.sr) + 1)
         inside = max(d.span[0], piece[0]), min(d.span[1], piece[1])
         if inside[0] < inside[1]:
-            cells[bins, sees(inside, first + shift, stft, n_frames)] = True
+            cells[bins, frames_containing(inside, first + shift, stft, n_frames)] = True
     intact = np.ones(n_frames, bool)
-    intact[sees(piece, first + shift, stft, n_frames)] = False
+    intact[frames_containing(piece, first + shift, stft, n_frames)] = False
     cut = shift + span[1] - piece[1]
     for other in others:
         if other[1] <= span[0]:
-            intact[sees(other, first, stft, n_frames)] = False
+            intact[frames_containing(other, first, stft, n_frames)] = False
         elif other[0] >= span[1]:
-            intact[sees(other, first + cut, stft, n_frames)] = False
-    return Place(cells, intact)
+            intact[frames_containing(other, first + cut, stft, n_frames)] = False
+    return EventMask(cells, intact)
 
 
 def _heard(options: RegionOptions, stft: STFT, sr: int) -> NDArray[Any] | None:

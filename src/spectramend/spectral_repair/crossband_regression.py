@@ -1,24 +1,25 @@
-"""What a band holds, told from the other bands.
+"""Gaussian-process regression of the cells of a band on the other bands.
 
-A voice or an instrument excites all bands at once: the partials beside a band say how the partials
-in it move, and the pulses of a voice stand in every band at the same instants. Gaussian-process
-regression learns this from where all bands are known. A frame is seen through the other bands
-about its centre, as a patch p of their partly whitened waveform, and a patch q of their envelope
-less its mean, in units of its norm; cells of a band have, up to a factor, the covariance
+A voice or an instrument excites all bands at once: the partials beside a band move with those in
+it, and the pulses of a voice are at the same instants in every band. Gaussian-process regression
+learns this from frames of which all bands are known. The features of a frame are taken from the
+other bands about its centre: a patch p of their partly whitened waveform, and a patch q of their
+envelope less its mean, in units of its norm. Cells of a band have, up to a factor, the covariance
 
     k(u, v) = sqrt(|p_u| |p_v|) * exp(-A/2 * |p_u/|p_u| - p_v/|p_v||**2 - B/2 * |q_u - q_v|**2). (1)
 
-Waveforms tell phases; envelopes still tell pulses where the other bands hold but noise. With the
+Waveforms determine phases; envelopes show pulses even where the other bands are noise. With the
 known frames U, their cells Y and the inverse ``G = inv(k(U, U) + s*I)`` the mean at a frame v is
 
     z(v) = k(v, U) @ G @ Y.                                                                   (2)
 
-How far to believe it is measured, not assumed. What frames B would have been told by all others
-needs no second inverse,
+Its accuracy is measured by cross-validation. The prediction of a block B of known frames from all
+other frames needs no second inverse,
 
-    Y_B - told_B = inv(G_BB) @ (G @ Y)_B,                                                     (3)
+    Y_B - prediction_B = inv(G_BB) @ (G @ Y)_B,                                               (3)
 
-and the factor that fits Y best, between 0 and 1, scales what bins about it are told.
+and the factor of these predictions, between 0 and 1, that fits Y best in the bins around one scales
+the mean of that bin.
 
 References: C. E. Rasmussen and C. K. I. Williams, Gaussian Processes for Machine Learning, 2006,
 eq. 2.23, and 5.12, which is (3) for blocks of one.
@@ -31,54 +32,56 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-RATE = 16000.0  # Hz, of patches of the waveform: the other bands are seen up to half of it
-ENVELOPE_RATE = 4000.0  # Hz
-PATCH_S = 0.01
-MARGIN = 20.0  # Hz beside the band that are not looked at
-WHITENING = 0.5  # the power of amplitudes that is divided out of the waveform
-SMOOTHING = 60.0  # Hz to either side, of the spectrum that whitens
-FLOOR = 1e-5  # of that spectrum, relative to its maximum
-WAVE, ENVELOPE = 4.0, 5.0  # A and B of (1)
-NOISE = 0.3  # s of (2), in units of the mean variance
-MOST = 1200  # known frames, at most
-BLOCK_S = 0.25  # length of the blocks of (3)
-NEIGHBOURS = 2  # bins to either side with which a bin shares its factor
-TINY = np.finfo(np.float64).tiny
+# Chosen on the scenes of `spectramend experiment occlusion --damage missing`:
+WAVE_RATE = 16000.0  # Hz, of patches of the waveform: features reach up to half of it
+ENVELOPE_RATE = 4000.0  # Hz, of patches of the envelope
+PATCH_S = 0.01  # s, length of a patch
+WHITENING = 0.5  # exponent of the amplitude spectrum by which the waveform is divided
+WHITENING_HZ = 60.0  # Hz to either side, smoothing of the spectrum that whitens
+WAVE_PRECISION = 4.0  # A of (1)
+ENVELOPE_PRECISION = 5.0  # B of (1)
+NOISE = 0.3  # s of (2), in units of the mean variance of known frames
+SHARED_BINS = 2  # bins to either side with which a bin shares its factor
+# Engineering choices:
+MARGIN_HZ = 20.0  # Hz beside the band that are no features, for a band has no sharp edges
+POWER_FLOOR = 1e-5  # of the spectrum that whitens, over its maximum: quieter is inaudible
+MAX_FRAMES = 1200  # known frames at most: the time is cubic in them
+BLOCK_S = 0.25  # s, length of the blocks of (3), longer than a sound stays alike
+TINY = np.finfo(np.float64).tiny  # keeps quotients of silence finite
 
 
-class View(NamedTuple):
-    """Frames as the other bands show them: p [shape=(N, l)] and q [shape=(N, m)] of (1)."""
+class Features(NamedTuple):
+    """Features of frames: p [shape=(N, l)] and q [shape=(N, m)] of (1)."""
 
     wave: NDArray[np.float64]
     envelope: NDArray[np.float64]
 
-    def take(self, frames: NDArray[np.intp] | slice) -> View:
+    def take(self, frames: NDArray[np.intp] | slice) -> Features:
         """Take some of the frames."""
-        return View(self.wave[frames], self.envelope[frames])
+        return Features(self.wave[frames], self.envelope[frames])
 
 
-class Told(NamedTuple):
-    """Cells of a band: their mean and power, and the part of the power that was told.
-
-    Shapes are (F, n), (F, n) and (F,).
-    """
+class Prediction(NamedTuple):
+    """Mean and power of cells [shapes=(F, n)], and the part of power explained [shape=(F,)]."""
 
     mean: NDArray[np.complex128]
     power: NDArray[np.float64]
-    share: NDArray[np.float64]
+    explained: NDArray[np.float64]
 
-    def take(self, bins: slice) -> Told:
+    def take(self, bins: slice) -> Prediction:
         """Take some of the bins."""
-        return Told(self.mean[bins], self.power[bins], self.share[bins])
+        return Prediction(self.mean[bins], self.power[bins], self.explained[bins])
 
 
-def view(x: NDArray[Any], centers: NDArray[Any], low: float, high: float, *, sr: int) -> View:
-    """See frames through the other bands.
+def crossband_features(
+    x: NDArray[Any], centers: NDArray[Any], low: float, high: float, *, sr: int
+) -> Features:
+    """Take the features of frames from the bands beside one.
 
     Parameters
     ----------
     x : ndarray [shape=(n,)]
-        The signal, finite. What is in the band is never looked at.
+        The signal, finite. The band itself is never looked at.
     centers : ndarray [shape=(N,)]
         Samples at which the frames are centred.
     low, high : float
@@ -88,14 +91,14 @@ def view(x: NDArray[Any], centers: NDArray[Any], low: float, high: float, *, sr:
 
     Returns
     -------
-    View
-        All frames.
+    Features
+        Features of all frames.
 
     Examples
     --------
     >>> x = np.random.default_rng(0).standard_normal(8000)
-    >>> seen = view(x, np.arange(0, 8000, 100), 500, 900, sr=8000)
-    >>> seen.wave.shape, seen.envelope.shape
+    >>> features = crossband_features(x, np.arange(0, 8000, 100), 500, 900, sr=8000)
+    >>> features.wave.shape, features.envelope.shape
     ((80, 80), (80, 40))
     """
     import scipy.fft
@@ -103,61 +106,46 @@ def view(x: NDArray[Any], centers: NDArray[Any], low: float, high: float, *, sr:
 
     n = scipy.fft.next_fast_len(x.size, real=True)
     bin_hz = sr / n
-    length = 2 * round(n * min(1.0, RATE / sr) / 2)
+    length = 2 * round(n * min(1.0, WAVE_RATE / sr) / 2)
     X = scipy.fft.rfft(x, n)[: length // 2 + 1]
     f = np.arange(X.size) * bin_hz
-    X[(f > low - MARGIN) & (f < high + MARGIN)] = 0
-    power = uniform_filter1d(np.abs(X) ** 2, 2 * int(SMOOTHING / bin_hz) + 1, mode="constant")
+    X[(f > low - MARGIN_HZ) & (f < high + MARGIN_HZ)] = 0
+    power = uniform_filter1d(np.abs(X) ** 2, 2 * int(WHITENING_HZ / bin_hz) + 1, mode="constant")
     loudest = power.max() + TINY
-    power = np.maximum(power, 0) + FLOOR * loudest
+    power = np.maximum(power, 0) + POWER_FLOOR * loudest
     wave = scipy.fft.irfft(X * power ** (-WHITENING / 2), length)
-    return View(
+    return Features(
         _patches(wave, centers * (length / n), length * bin_hz),
         _fluctuations(X / np.sqrt(power), centers, n, sr),
     )
 
 
-def covariance(u: View, v: View) -> NDArray[np.float64]:
-    """Evaluate (1).
+def predict_band(
+    features: Features,
+    Z: NDArray[Any],
+    known: NDArray[np.bool_],
+    wanted: slice,
+    frames_per_s: float,
+) -> Prediction:
+    """Predict cells of frames from their features, by (2) and (3).
 
     Parameters
     ----------
-    u, v : View
-        N and M frames.
-
-    Returns
-    -------
-    ndarray [shape=(N, M)]
-        Covariances.
-    """
-    loud_u, loud_v = (np.linalg.norm(w.wave, axis=1) for w in (u, v))
-    p_u, p_v = u.wave / (loud_u[:, None] + TINY), v.wave / (loud_v[:, None] + TINY)
-    exponent = WAVE * _distance(p_u, p_v) + ENVELOPE * _distance(u.envelope, v.envelope)
-    return np.sqrt(loud_u)[:, None] * np.sqrt(loud_v) * np.exp(-exponent / 2)
-
-
-def tell(
-    seen: View, Z: NDArray[Any], known: NDArray[np.bool_], asked: slice, frames_per_s: float
-) -> Told:
-    """Tell cells of frames from their views, by (2) and (3).
-
-    Parameters
-    ----------
-    seen : View
-        N frames.
+    features : Features
+        Features of N frames.
     Z : ndarray [shape=(F, N), complex]
         The band's cells; only those of known frames are looked at.
     known : ndarray [shape=(N,), bool]
         Which frames are known.
-    asked : slice
-        The frames to tell.
+    wanted : slice
+        The frames to predict.
     frames_per_s : float
-        How many frames are in a second.
+        Frames in a second.
 
     Returns
     -------
-    Told
-        The frames that were asked for; nothing is told from silence.
+    Prediction
+        The frames that are wanted; 0 where the other bands are silent.
 
     Examples
     --------
@@ -165,36 +153,43 @@ def tell(
 
     >>> t = np.arange(400) / 400
     >>> phase = 2 * np.pi * (9 * t + 3 * np.sin(2 * np.pi * t))
-    >>> seen = View(np.stack([np.cos(phase), np.sin(phase)], axis=1), np.zeros((400, 1)))
+    >>> other = Features(np.stack([np.cos(phase), np.sin(phase)], axis=1), np.zeros((400, 1)))
     >>> Z = np.exp(3j * phase)[None]
-    >>> told = tell(seen, Z, abs(t - 0.5) > 0.1, slice(180, 220), 400)
-    >>> bool(np.abs(told.mean - Z[:, 180:220]).max() < 0.05)
+    >>> found = predict_band(other, Z, abs(t - 0.5) > 0.1, slice(180, 220), 400)
+    >>> bool(np.abs(found.mean - Z[:, 180:220]).max() < 0.05)
     True
     """
     U = np.flatnonzero(known)
-    U = U[np.linspace(0, U.size, min(U.size, MOST), endpoint=False).astype(int)]
-    F, n = Z.shape[0], asked.stop - asked.start
-    loud = np.linalg.norm(seen.wave, axis=1)
-    noise = NOISE * loud[U].mean() if U.size else 0.0
+    U = U[np.linspace(0, U.size, min(U.size, MAX_FRAMES), endpoint=False).astype(int)]
+    F, n = Z.shape[0], wanted.stop - wanted.start
+    loudness = np.linalg.norm(features.wave, axis=1)
+    noise = NOISE * loudness[U].mean() if U.size else 0.0
     if not noise > 0:
-        return Told(np.zeros((F, n), complex), np.zeros((F, n)), np.zeros(F))
+        return Prediction(np.zeros((F, n), complex), np.zeros((F, n)), np.zeros(F))
     Y = np.ascontiguousarray(Z[:, U].T, np.complex128)
-    G = _inverse(covariance(seen.take(U), seen.take(U)) + noise * np.eye(U.size))
+    G = _inverse(_covariance(features.take(U), features.take(U)) + noise * np.eye(U.size))
     weights = (G @ Y.view(np.float64)).view(np.complex128)
     block = max(1, round(BLOCK_S * frames_per_s * U.size / np.count_nonzero(known)))
-    scale, share = _reliability(Y, Y - _left_out(G, weights, block))
-    mean = np.concatenate(
-        [
-            (covariance(seen.take(slice(i, min(i + MOST, asked.stop))), seen.take(U)) @ weights)
-            for i in range(asked.start, asked.stop, MOST)
-        ]
-    )
+    scale, explained = _calibration(Y, Y - _left_out_errors(G, weights, block))
+    starts = range(wanted.start, wanted.stop, MAX_FRAMES)
+    parts = [features.take(slice(i, min(i + MAX_FRAMES, wanted.stop))) for i in starts]
+    mean = np.concatenate([_covariance(part, features.take(U)) @ weights for part in parts])
     power = np.mean(np.abs(Y) ** 2, axis=0)[:, None]
-    return Told((scale * mean).T, power * (loud[asked] + noise) / (loud[U].mean() + noise), share)
+    power = power * (loudness[wanted] + noise) / (loudness[U].mean() + noise)
+    return Prediction((scale * mean).T, power, explained)
+
+
+def _covariance(u: Features, v: Features) -> NDArray[np.float64]:
+    """Evaluate (1) for N and M frames [shape=(N, M)]."""
+    loud_u, loud_v = (np.linalg.norm(w.wave, axis=1) for w in (u, v))
+    p_u, p_v = u.wave / (loud_u[:, None] + TINY), v.wave / (loud_v[:, None] + TINY)
+    exponent = WAVE_PRECISION * _square_distance(p_u, p_v)
+    exponent = exponent + ENVELOPE_PRECISION * _square_distance(u.envelope, v.envelope)
+    return np.sqrt(loud_u)[:, None] * np.sqrt(loud_v) * np.exp(-exponent / 2)
 
 
 def _patches(w: NDArray[Any], centers: NDArray[Any], rate: float) -> NDArray[np.float64]:
-    """Cut windowed patches about points of a signal."""
+    """Cut windowed patches about points of a signal [shape=(N, l)]."""
     half = max(1, round(PATCH_S * rate / 2))
     first = np.clip(np.round(centers).astype(int), 0, w.size)
     padded = np.pad(w, half)
@@ -202,13 +197,13 @@ def _patches(w: NDArray[Any], centers: NDArray[Any], rate: float) -> NDArray[np.
     return np.lib.stride_tricks.sliding_window_view(padded, 2 * half)[first] * window
 
 
-def _fluctuations(W: NDArray[Any], centers: NDArray[Any], n: int, sr: int) -> NDArray[np.float64]:
-    """Cut patches of the envelope of a spectrum, less their mean, in units of their norm."""
+def _fluctuations(X: NDArray[Any], centers: NDArray[Any], n: int, sr: int) -> NDArray[np.float64]:
+    """Cut patches of the envelope, less their mean, in units of their norm [shape=(N, m)]."""
     import scipy.fft
 
-    length = 2 * round(n * min(1.0, RATE / sr) / 2)
+    length = 2 * round(n * min(1.0, WAVE_RATE / sr) / 2)
     analytic = np.zeros(length, complex)
-    analytic[: W.size] = W
+    analytic[: X.size] = X
     E = scipy.fft.rfft(np.abs(scipy.fft.ifft(analytic)))
     shorter = min(length, 2 * round(n * ENVELOPE_RATE / sr / 2))
     E = E[: shorter // 2 + 1]
@@ -220,8 +215,8 @@ def _fluctuations(W: NDArray[Any], centers: NDArray[Any], n: int, sr: int) -> ND
     return fluctuation / (norm + 1e-9 * norm.max() + TINY)
 
 
-def _distance(u: NDArray[Any], v: NDArray[Any]) -> NDArray[np.float64]:
-    """Square the distances between the rows of two matrices."""
+def _square_distance(u: NDArray[Any], v: NDArray[Any]) -> NDArray[np.float64]:
+    """Evaluate squared distances between the rows of two matrices [shape=(N, M)]."""
     squares = np.sum(u**2, axis=1)[:, None] + np.sum(v**2, axis=1)
     return np.maximum(squares - 2 * (u @ v.T), 0)
 
@@ -233,8 +228,8 @@ def _inverse(K: NDArray[Any]) -> NDArray[np.float64]:
     return cho_solve(cho_factor(K, check_finite=False), np.eye(len(K)), check_finite=False)
 
 
-def _left_out(G: NDArray[Any], weights: NDArray[Any], block: int) -> NDArray[np.complex128]:
-    """Give the errors (3) of frames that are left out by blocks."""
+def _left_out_errors(G: NDArray[Any], weights: NDArray[Any], block: int) -> NDArray[np.complex128]:
+    """Evaluate (3) for blocks of so many frames [shape=(U, F)]."""
     error = np.empty_like(weights)
     for B in np.array_split(np.arange(len(G)), max(2, round(len(G) / block))):
         right = np.ascontiguousarray(weights[B]).view(np.float64)
@@ -242,14 +237,14 @@ def _left_out(G: NDArray[Any], weights: NDArray[Any], block: int) -> NDArray[np.
     return error
 
 
-def _reliability(
-    Y: NDArray[Any], told: NDArray[Any]
+def _calibration(
+    Y: NDArray[Any], predicted: NDArray[Any]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Fit factors [shape=(F,)] of what was told, and give the parts of power that they explain."""
-    around = np.ones(2 * NEIGHBOURS + 1)
-    inside = slice(NEIGHBOURS, NEIGHBOURS + Y.shape[1])
-    common = np.convolve(np.sum((told.conj() * Y).real, axis=0), around)[inside]
-    power = np.convolve(np.sum(np.abs(told) ** 2, axis=0), around)[inside]
+    """Fit the factors of predictions, and measure the part of power they explain [shapes=(F,)]."""
+    around = np.ones(2 * SHARED_BINS + 1)
+    inside = slice(SHARED_BINS, SHARED_BINS + Y.shape[1])
+    common = np.convolve(np.sum((predicted.conj() * Y).real, axis=0), around)[inside]
+    power = np.convolve(np.sum(np.abs(predicted) ** 2, axis=0), around)[inside]
     scale = np.clip(common / (power + TINY), 0, 1)
-    error = np.sum(np.abs(Y - scale * told) ** 2, axis=0)
+    error = np.sum(np.abs(Y - scale * predicted) ** 2, axis=0)
     return scale, np.maximum(0, 1 - error / (np.sum(np.abs(Y) ** 2, axis=0) + TINY))

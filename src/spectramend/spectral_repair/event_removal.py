@@ -1,20 +1,19 @@
-"""A sound under an event: something unknown was added for a while, in a band.
+"""Removal of an interfering event: an unknown sound that was added for a while, in a band.
 
-Nothing says which cells the target wins. What is known is where the event was (`Place`), and how
-the target sounds before and after. With magnitudes A of the recording, semi-supervised NMF
+No mask says which cells the target wins. Known are the cells of the event (`EventMask`), and the
+target before and after it. With magnitudes A of the recording, semi-supervised NMF
 
     A ~ W_T @ H_T + W_N @ H_N                                                       (1)
 
-explains them by exemplars W_T, frames of the target from where the event was not, and a few free
-atoms W_N that live in the band of the event and nowhere else. What the frame shows beside the band
-says which exemplars belong in it; with frames stacked, so does their order in time. The share of
-the target in the power of a cell,
+has exemplars W_T, frames of the target without the event, and a few free atoms W_N that are zero
+outside the band of the event. The part of a frame outside the band says which exemplars belong in
+it; with frames stacked, so does their order in time. The Wiener gain of the target
 
     G = lam_T / (lam_T + lam_N),    lam = (W @ H)**2,                               (2)
 
 is averaged over two models, one of single frames and few free atoms, one of stacked frames and
-more. Then ``G*X`` is the mean of the target, ``G*(1 - G)*|X|**2`` its variance, and the signal is
-the one that agrees best with both in all cells (`consistent_wiener.consistent_mean`).
+more. ``G*X`` is the mean of the target, ``G*(1 - G)*|X|**2`` its variance, and the result is the
+signal that fits both best in all cells (`consistent_wiener.consistent_mean`).
 
 References: exemplars and stacked frames, J. F. Gemmeke, T. Virtanen and A. Hurmalainen, IEEE
 Trans. ASLP 19(7), 2011; free atoms, P. Smaragdis, B. Raj and M. Shashanka, ICA 2007; (2) with
@@ -26,7 +25,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,26 +34,38 @@ from spectramend.core.stft import STFT
 from spectramend.nmf import learn_rest
 from spectramend.reconstruction.consistent_wiener import consistent_mean
 
-KULLBACK_LEIBLER = 1.0
-MODELS = ((1, 4), (5, 8))  # frames stacked, and free atoms
-MAX_ITER = 30
-PIECE_S = 10.0  # of an event that is solved at once, at least 16 frames; bounds memory
-MARGIN_BINS = 8  # an event reaches beyond the band that was drawn, at least by its window's lobes
-RELIABLE_VARIANCE = 0.03  # of the power of a cell: the least that is uncertain
-SILENCE = 1e-200  # power of cells, where the loudest sample is about 1
-FLOOR = 1e-5  # of magnitudes, in units of their mean
+
+class Mixture(NamedTuple):
+    """A model (1) by its number of frames in a stack and of free atoms."""
+
+    stacked: int
+    n_free: int
+
+
+KULLBACK_LEIBLER = 1.0  # beta of the divergence
+# Chosen on every third scene of `spectramend experiment occlusion`:
+MIXTURES = (Mixture(stacked=1, n_free=4), Mixture(stacked=5, n_free=8))
+MARGIN_BINS = 8  # bins by which an event reaches beyond its band, at least the lobes of the window
+# Engineering choices:
+MAX_ITER = 30  # iterations of each fit, which bound the time
+SIGNAL_ITER = 15  # iterations of conjugate gradients
+RELIABLE_VARIANCE = 0.03  # variance of a cell over its power, at least: what is not event may move
+VARIANCE_FLOOR = 1e-9  # variance over the power of the loudest cell, at least: bounds the condition
+SILENCE = 1e-200  # power of a cell, the loudest sample being about 1: no precision overflows
+MAGNITUDE_FLOOR = 1e-5  # magnitude over the mean, at least: no cell is zero
+PIECE_S = 10.0  # s, length of the pieces of a long event, at least 16 frames: bounds memory
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where an event is in a spectrum, and where it is not.
+class EventMask:
+    """Cells of an event, and frames without damage.
 
     Parameters
     ----------
     cells : ndarray [shape=(F, N), bool]
-        Its band, in the frames that see it.
+        Its band, in the frames that contain samples of it.
     intact : ndarray [shape=(N,), bool]
-        Frames that see nothing of it, nor other damage.
+        Frames that contain no sample of it, nor of other damage.
     """
 
     cells: NDArray[np.bool_]
@@ -62,9 +73,9 @@ class Place:
 
     @property
     def frames(self) -> slice:
-        """The frames from the first that sees it to the last."""
-        seen = np.flatnonzero(self.cells.any(axis=0))
-        return slice(int(seen[0]), int(seen[-1]) + 1)
+        """From the first to the last frame of the event."""
+        inside = np.flatnonzero(self.cells.any(axis=0))
+        return slice(int(inside[0]), int(inside[-1]) + 1)
 
     def widened(self) -> NDArray[np.bool_]:
         """Widen the band by the margin [shape=(F, frames)]."""
@@ -76,7 +87,7 @@ class Place:
 
 def remove_event(
     x: NDArray[Any],
-    place: Place,
+    event: EventMask,
     *,
     stft: STFT,
     exemplars: NDArray[Any] | None = None,
@@ -88,94 +99,94 @@ def remove_event(
     ----------
     x : ndarray [shape=(n,)]
         The event with some of the recording on either side, finite.
-    place : Place
-        Where the event is.
+    event : EventMask
+        Cells of the event.
     stft : STFT
-        The transform that `place` refers to.
+        The transform of `event`.
     exemplars : ndarray [shape=(F, K), >= 0], optional
-        Power of the target in further frames, such as a dictionary's.
+        Further frames of the target as power, such as a dictionary's.
     rng : Generator
         Source of random starts.
 
     Returns
     -------
     ndarray [shape=(n,)]
-        The signal; meant to be used where the event was.
+        The signal. Outside the event it may differ a little from `x`.
     """
-    # Without its exponent, which changes no digit, no power overflows or vanishes.
+    # A power of two as unit is exact, and no power overflows or vanishes.
     exponent = int(np.frexp(np.abs(x).max())[1])
     x = np.ldexp(np.asarray(x, np.float64), -exponent)
     if exemplars is not None:
         exemplars = np.ldexp(np.asarray(exemplars, np.float64), -2 * exponent)
     X = stft.forward(x)
     G = np.ones(X.shape)
-    frames = place.frames
-    G[:, frames] = target_share(np.abs(X), place, exemplars=exemplars, rng=rng)
+    frames = event.frames
+    G[:, frames] = target_gain(np.abs(X), event, exemplars=exemplars, rng=rng)
 
-    # The rest of the signal stays as it is: solve for the event and a frame on either side.
+    # Solve for the event and a frame on either side; the rest of the signal stays as it is.
     reach = -(-stft.n_fft // stft.hop_length)
     first = max(0, frames.start - reach)
     stop = min(X.shape[1], frames.stop + reach)
     start = first * stft.hop_length
     end = min(x.size, max(start + stft.n_fft, (stop - 1) * stft.hop_length))
     part = stft.forward(x[start:end])
-    share = np.ones(part.shape)
+    gain = np.ones(part.shape)
     width = min(stop - first, part.shape[1])
-    share[:, :width] = G[:, first : first + width]
+    gain[:, :width] = G[:, first : first + width]
     P = np.abs(part) ** 2
     if not P.max() > SILENCE:
         return np.ldexp(x, exponent)
-    variance = np.maximum(share * (1 - share), RELIABLE_VARIANCE) * P
-    variance = np.maximum(variance, 1e-9 * P.max())
+    variance = np.maximum(gain * (1 - gain), RELIABLE_VARIANCE) * P
+    variance = np.maximum(variance, VARIANCE_FLOOR * P.max())
     y = x.copy()
     y[start:end] = consistent_mean(
-        share * part, variance, stft=stft, length=end - start, max_iter=15
+        gain * part, variance, stft=stft, length=end - start, max_iter=SIGNAL_ITER
     )
     return np.ldexp(y, exponent)
 
 
-def target_share(
+def target_gain(
     A: NDArray[Any],
-    place: Place,
+    event: EventMask,
     *,
     exemplars: NDArray[Any] | None = None,
     rng: np.random.Generator,
 ) -> NDArray[np.float64]:
-    """Estimate which part of the power is the target's.
+    """Estimate the Wiener gain of the target in the frames of an event.
 
     Parameters
     ----------
     A : ndarray [shape=(F, N), >= 0]
         Magnitudes.
-    place : Place
-        Where the event is.
+    event : EventMask
+        Cells of the event.
     exemplars : ndarray [shape=(F, K), >= 0], optional
-        Power of the target in further frames.
+        Further frames of the target as power.
     rng : Generator
         Source of random starts.
 
     Returns
     -------
     ndarray [shape=(F, frames), 0 to 1]
-        G of (2) for the frames that see the event.
+        G of (2).
     """
-    # A power of two keeps every digit, so that scaling the recording changes nothing.
-    scale = 2.0 ** np.round(np.log2(max(A.mean(), np.finfo(np.float64).tiny)))
-    A = np.maximum(A / scale, FLOOR).astype(np.float32)
-    heard = None if exemplars is None else np.maximum(np.sqrt(exemplars / scale**2), FLOOR)
-    shares = []
-    for stacked, n_free in MODELS:
-        W_T, level = _exemplars(A, place.intact, stacked)
-        if heard is not None and stacked == 1:
-            W_T = np.hstack([W_T, heard.astype(np.float32)])
+    # Division by a power of two is exact, so that scaling the recording changes nothing.
+    unit = 2.0 ** np.round(np.log2(max(A.mean(), np.finfo(np.float64).tiny)))
+    A = np.maximum(A / unit, MAGNITUDE_FLOOR).astype(np.float32)
+    gains = []
+    for mixture in MIXTURES:
+        W_T, level = _exemplars(A, event.intact, mixture.stacked)
+        if exemplars is not None and mixture.stacked == 1:
+            further = np.maximum(np.sqrt(exemplars / unit**2), MAGNITUDE_FLOOR)
+            W_T = np.hstack([W_T, further.astype(np.float32)])
         if W_T.shape[1]:
-            shares.append(_share(A, place, W_T / W_T.sum(axis=0), level, stacked, n_free, rng))
-    if not shares:
-        shares = [_share_by_surroundings(A[:, place.frames].astype(np.float64), place)]
-    return np.where(place.widened(), np.mean(shares, axis=0), 1.0)
+            gains.append(_fitted_gain(A, event, W_T / W_T.sum(axis=0), level, mixture, rng))
+    if not gains:
+        gains = [_gain_by_interpolation(A[:, event.frames].astype(np.float64), event)]
+    return np.where(event.widened(), np.mean(gains, axis=0), 1.0)
 
 
-def pieces(
+def overlapping_pieces(
     span: tuple[int, int], sr: int, stft: STFT
 ) -> Iterator[tuple[tuple[int, int], NDArray[np.float64]]]:
     """Cut the span of a long event into pieces that overlap.
@@ -194,14 +205,14 @@ def pieces(
     piece : tuple of int
         Its first sample and the one after the last.
     weight : ndarray [shape=(n,)]
-        How much each sample counts; the sum over pieces is 1.
+        Weight of its samples; the sum over pieces is 1.
     """
-    piece = max(PIECE_S * sr, 16 * stft.n_fft)
-    count = max(1, round((span[1] - span[0]) / piece))
+    length = max(PIECE_S * sr, 16 * stft.n_fft)
+    count = max(1, round((span[1] - span[0]) / length))
     edges = np.linspace(*span, count + 1).round().astype(int).tolist()
     ramp = (np.arange(stft.n_fft) + 0.5) / stft.n_fft
     for i, (left, right) in enumerate(pairwise(edges)):
-        # A frame and a half on either side, of which the half next to the edge is a cross-fade.
+        # A frame and a half on either side, of which a frame next to the edge is a cross-fade.
         half = stft.n_fft // 2
         start = left - (stft.n_fft + half if i else 0)
         stop = right + (2 * stft.n_fft - half if i < count - 1 else 0)
@@ -215,8 +226,8 @@ def pieces(
         yield (start, stop), weight
 
 
-def sees(span: tuple[int, int], first: int, stft: STFT, n_frames: int) -> slice:
-    """Find the frames that see a span of samples.
+def frames_containing(span: tuple[int, int], first: int, stft: STFT, n_frames: int) -> slice:
+    """Find the frames that contain samples of a span.
 
     Parameters
     ----------
@@ -225,14 +236,14 @@ def sees(span: tuple[int, int], first: int, stft: STFT, n_frames: int) -> slice:
     first : int
         The first sample of the segment that was transformed.
     stft : STFT
-        The transform.
+        The transform, centred.
     n_frames : int
         Its frames.
 
     Returns
     -------
     slice
-        The frames, none if no one sees them.
+        The frames, maybe none.
     """
     pad = stft.n_fft // 2
     start = max(0, -(-(span[0] - first - pad + 1) // stft.hop_length))
@@ -243,35 +254,35 @@ def sees(span: tuple[int, int], first: int, stft: STFT, n_frames: int) -> slice:
 def _exemplars(
     A: NDArray[Any], intact: NDArray[np.bool_], stacked: int
 ) -> tuple[NDArray[Any], float]:
-    """Take stacks of intact frames [shape=(stacked*F, K)], and the level of a typical one."""
+    """Take stacks of intact frames [shape=(stacked*F, K)], and the median of their sums."""
     reach = stacked // 2
     whole = np.lib.stride_tricks.sliding_window_view(np.pad(intact, reach), stacked).all(axis=1)
     W = _stack(A, stacked)[:, whole]
     return W, float(np.median(W.sum(axis=0))) if W.size else 0.0
 
 
-def _share(
+def _fitted_gain(
     A: NDArray[Any],
-    place: Place,
+    event: EventMask,
     W_T: NDArray[Any],
     level: float,
-    stacked: int,
-    n_free: int,
+    mixture: Mixture,
     rng: np.random.Generator,
 ) -> NDArray[np.float64]:
-    """Fit (1) to stacks of frames, and compare the parts: G of (2) [shape=(F, frames)]."""
-    V = _stack(A, stacked)[:, place.frames]
+    """Fit (1) to stacks of frames, and evaluate (2) [shape=(F, frames)]."""
+    stacked, n_free = mixture
+    V = _stack(A, stacked)[:, event.frames]
     N = V.shape[1]
-    in_band = np.tile(place.widened().any(axis=1).astype(np.float32), stacked)[:, None]
-    event = V * in_band
+    in_band = np.tile(event.widened().any(axis=1).astype(np.float32), stacked)[:, None]
+    V_band = V * in_band
     # Frames of the event, each with some of the mean, so that no atom begins with a zero.
-    start = event[:, np.linspace(0, N - 1, n_free).astype(int)] + event.mean(axis=1, keepdims=True)
+    start = V_band[:, np.linspace(0, N - 1, n_free).astype(int)]
+    start = start + V_band.mean(axis=1, keepdims=True)
     start *= np.exp(0.3 * rng.standard_normal(start.shape, np.float32))
     K = W_T.shape[1]
-    total = V.sum(axis=0)
-    # Exemplars begin no louder than the target was heard; the rest is the event's.
-    H_T = np.tile(np.minimum(total, level or np.inf) / K, (K, 1))
-    H_N = np.tile(event.sum(axis=0) / n_free, (n_free, 1))
+    # The target starts no louder than in the intact frames; the event with all of its band.
+    H_T = np.tile(np.minimum(V.sum(axis=0), level or np.inf) / K, (K, 1))
+    H_N = np.tile(V_band.sum(axis=0) / n_free, (n_free, 1))
     W_N, H = learn_rest(
         V,
         W_T,
@@ -285,19 +296,18 @@ def _share(
     return lam_T / (lam_T + lam_N)
 
 
-def _share_by_surroundings(A: NDArray[np.float64], place: Place) -> NDArray[np.float64]:
-    """Compare with what is above and below the band, where no frame is intact [shape=(F, frames)].
+def _gain_by_interpolation(A: NDArray[np.float64], event: EventMask) -> NDArray[np.float64]:
+    """Interpolate levels across the band, for where no frame is intact [shape=(F, frames)].
 
-    Levels between the edges of the band lie on a straight line, in the logarithm; what is louder is
-    the event's.
+    The target's level in the band is taken to be linear in the logarithm between its edges.
     """
-    share = np.ones(A.shape)
-    for n, hidden in enumerate(place.widened().T):
+    gain = np.ones(A.shape)
+    for n, hidden in enumerate(event.widened().T):
         known = np.flatnonzero(~hidden)
         if known.size:
             level = np.interp(np.arange(len(A)), known, np.log(A[known, n]))
-            share[:, n] = np.minimum(1, np.exp(level) / A[:, n]) ** 2
-    return share
+            gain[:, n] = np.minimum(1, np.exp(level) / A[:, n]) ** 2
+    return gain
 
 
 def _stack(A: NDArray[Any], stacked: int) -> NDArray[Any]:
@@ -308,7 +318,7 @@ def _stack(A: NDArray[Any], stacked: int) -> NDArray[Any]:
 
 
 def _unstack(V_hat: NDArray[Any], stacked: int) -> NDArray[np.float64]:
-    """Average what stacks say of each frame [shape=(F, N)]."""
+    """Average the models of each frame in all stacks that contain it [shape=(F, N)]."""
     reach, N = stacked // 2, V_hat.shape[1]
     parts = np.split(V_hat.astype(np.float64), stacked)
     total, count = np.zeros(parts[0].shape), np.zeros(N)

@@ -1,4 +1,4 @@
-"""Missing cells of a band, predicted from both sides and told from the other bands.
+"""Missing cells of a band, predicted along time from both sides and across the other bands.
 
 Along time a bin of the transform is a narrow-band complex signal, and a tone in it a rotating
 phasor, which a few coefficients predict. With the models of both sides, a_L forwards in time and
@@ -6,18 +6,18 @@ a_R backwards, and their residual powers e_L and e_R, missing cells z cost
 
     sum_t  w(t) * |(a_L * z)(t)|**2 / e_L  +  (1 - w(t)) * |(a_R * z)(t)|**2 / e_R,           (1)
 
-the weight w falling from 1 to 0 across the hole: each side is believed near itself. What cannot be
-predicted fades to zero, its mean. All bins are solved at once.
+the weight w falling from 1 to 0 across the hole, as predictions are best near their own side. What
+cannot be predicted fades to zero, its mean. All bins are solved at once.
 
-Prediction reaches some hundredths of a second into a voice. Farther from the edges only the other
-bands know what sounds, which go on through the hole;
-`spectramend.spectral_repair.crossband_regression` gives the mean m of what they tell,
-the power P of the bin, and the part g of it that they explain. From there on (1) is the cost of
-``z - s*m`` instead, the share s rising from 0 at the edges to 1, and
+Such prediction reaches some hundredths of a second into a voice. Farther from the edges only the
+other bands, which go on through the hole, determine the cells: `crossband_regression` predicts
+their mean m, the power P of the bin, and the part g of it that is explained. From there on (1) is
+the cost of ``z - s*m`` instead, the factor s rising from 0 at the edges to 1, and
 
     RHO * sum_t  g / (1 - g) * |z(t) - m(t)|**2 / P(t)                                        (2)
 
-is added: where bands tell nothing, (1) remains, and where sides predict nothing, m does.
+is added: where the other bands explain nothing, (1) remains, and where both sides predict nothing,
+m does.
 
 References: autoregressive interpolation, A. J. E. M. Janssen, R. N. J. Veldhuis and L. B. Vries,
 IEEE Trans. ASSP 34(2), 1986; models of both sides, W. Etter, IEEE Trans. Signal Processing 44(5),
@@ -32,20 +32,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectramend.core.stft import STFT, frame_length
-from spectramend.spectral_repair.crossband_regression import Told, tell, view
+from spectramend.spectral_repair.crossband_regression import (
+    Prediction,
+    crossband_features,
+    predict_band,
+)
 
-FRAME_S = 0.008  # of the transform, unless one is given
-LEAST_BINS = 2  # of a band
-ORDER_S = 0.032  # how far back a model looks
-MEMORY_S = 0.1  # of which the model is estimated; what is farther away counts ever less
-RIDGE = 1e-2  # added to the diagonal of the covariance, in units of its mean
-RHO = 3.0  # weight of (2); above 1, as models claim to know more than they do
-REACH_S = 0.05  # from the edges, where s of (2) has risen to 1 - 1/e
-MAX_SHARE = 0.99  # g of (2)
-BINS = 16  # solved at once, to bound memory
+# Chosen on the scenes of `spectramend experiment occlusion --damage missing`:
+BIN_FRAME_S = 0.008  # s, length of a frame of the transform, unless one is given
+ORDER_S = 0.032  # s, order of a model
+MEMORY_S = 0.1  # s, age at which a frame has the weight 1/e in the estimation of a model
+RHO = 3.0  # weight of (2); above 1, as models are less accurate than their residual powers
+REACH_S = 0.05  # s from the edges, where s of (2) has risen to 1 - 1/e
+# Engineering choices:
+MIN_BINS = 2  # bins in a band, as the neighbours of fewer bins would be changed with them
+RIDGE = 1e-2  # added to the diagonal of the covariance, over its mean, so that it has an inverse
+MAX_EXPLAINED = 0.99  # g of (2) at most, so that (2) is finite
+BINS_AT_ONCE = 16  # bins that are solved at once, to bound memory
 
 
-class Model(NamedTuple):
+class Predictor(NamedTuple):
     """Prediction filters [shape=(F, order + 1)] and residual powers [shape=(F,)]."""
 
     a: NDArray[np.complex128]
@@ -67,7 +73,7 @@ def fill_band(
     Parameters
     ----------
     x : ndarray [shape=(n,)]
-        The hole with its context, finite. What is in the hole is never looked at.
+        The hole with its context, finite. The band is never looked at in the hole.
     start, stop : int
         Samples of the hole, half-open.
     low, high : float
@@ -75,12 +81,12 @@ def fill_band(
     sr : int
         Sample rate in Hz.
     stft : STFT, optional
-        The transform; see `frames_for_band` if None.
+        The transform; that of `stft_for_band` if None.
 
     Returns
     -------
     ndarray [shape=(n,)]
-        The signal; meant to be used in the hole.
+        The signal. Outside the hole it may differ a little from `x`.
 
     Examples
     --------
@@ -90,34 +96,33 @@ def fill_band(
     >>> bool(np.abs(y - x)[4000:4160].max() < 0.05)
     True
     """
-    stft = stft or frames_for_band(sr, stop - start, high - low)
+    stft = stft or stft_for_band(sr, stop - start, high - low)
     Z = stft.forward(np.asarray(x, np.float64))
     pad = stft.n_fft // 2
-    center = np.arange(Z.shape[1]) * stft.hop_length
-    lost = (center + pad > start) & (center - pad < stop)
+    centers = np.arange(Z.shape[1]) * stft.hop_length
+    lost = (centers + pad > start) & (centers - pad < stop)
     first, end = int(np.argmax(lost)), Z.shape[1] - int(np.argmax(lost[::-1]))
-    bins = slice(int(low * stft.n_fft / sr), int(high * stft.n_fft / sr) + 2)
     frames_per_s = sr / stft.hop_length
     order = max(2, round(ORDER_S * frames_per_s))
-    band = Z[bins]
-    seen = view(x, center, low, high, sr=sr)
-    told = tell(seen, band, ~lost, slice(first, end), frames_per_s)
-    for b in range(0, band.shape[0], BINS):
-        some = slice(b, b + BINS)
-        band[some] = fill_frames(
-            band[some],
+    band = Z[int(low * stft.n_fft / sr) : int(high * stft.n_fft / sr) + 2]
+    features = crossband_features(x, centers, low, high, sr=sr)
+    prediction = predict_band(features, band, ~lost, slice(first, end), frames_per_s)
+    for b in range(0, band.shape[0], BINS_AT_ONCE):
+        bins = slice(b, b + BINS_AT_ONCE)
+        band[bins] = _fill_frames(
+            band[bins],
             first,
             end,
             order,
             MEMORY_S * frames_per_s,
-            told=told.take(some),
+            prediction=prediction.take(bins),
             reach=REACH_S * frames_per_s,
         )
     return stft.inverse(Z, length=x.size)
 
 
-def frames_for_band(sr: int, samples: int, width_hz: float) -> STFT:
-    """Choose the transform of which bins are predicted.
+def stft_for_band(sr: int, samples: int, width_hz: float) -> STFT:
+    """Choose the transform whose bins are predicted.
 
     Parameters
     ----------
@@ -131,70 +136,48 @@ def frames_for_band(sr: int, samples: int, width_hz: float) -> STFT:
     Returns
     -------
     STFT
-        Frames of about 8 ms, so short that hardly any frame is lost at the edges; longer where the
-        band is narrower than two bins, whose neighbours would go with it, and the hole is long.
+        A frame is about 8 ms, so that few frames at the edges are lost; longer where the band is
+        narrower than two bins and the hole is long.
 
     Examples
     --------
-    >>> [frames_for_band(sr, sr, 1000.0).n_fft for sr in (8000, 16000, 44100)]
+    >>> [stft_for_band(sr, sr, 1000.0).n_fft for sr in (8000, 16000, 44100)]
     [64, 128, 256]
-    >>> frames_for_band(16000, 160000, 2.0).n_fft
+    >>> stft_for_band(16000, 160000, 2.0).n_fft
     16384
     """
-    n_fft = frame_length(FRAME_S, sr)
-    while width_hz * n_fft / sr < LEAST_BINS and 8 * n_fft <= samples:
+    n_fft = frame_length(BIN_FRAME_S, sr)
+    while width_hz * n_fft / sr < MIN_BINS and 8 * n_fft <= samples:
         n_fft *= 2
     return STFT(n_fft, n_fft // 4)
 
 
-def fill_frames(
+def _fill_frames(
     Z: NDArray[Any],
     first: int,
     stop: int,
     order: int,
     memory: float,
     *,
-    told: Told | None = None,
+    prediction: Prediction | None = None,
     reach: float = 1.0,
 ) -> NDArray[np.complex128]:
-    """Fill missing frames by (1) and (2).
+    """Fill the missing frames from `first` to `stop` of bins (F, N), by (1) and (2).
 
-    Parameters
-    ----------
-    Z : ndarray [shape=(F, N), complex]
-        Bins; the missing frames are never looked at.
-    first, stop : int
-        The missing frames, half-open.
-    order : int
-        Order of the models, where there are frames enough.
-    memory : float
-        Frames after which what is known counts 1/e.
-    told : Told, optional
-        What other bands tell about the missing frames.
-    reach : float
-        Frames after which prediction leaves the field to them.
-
-    Returns
-    -------
-    ndarray [shape=(F, N)]
-        Bins with all frames; zero where no side has a few frames and nothing is told.
-
-    Examples
-    --------
-    >>> Z = np.exp(0.3j * np.arange(60))[None]
-    >>> bool(np.abs(fill_frames(Z, 28, 32, order=2, memory=20) - Z).max() < 0.05)
-    True
+    Models have this order where there are frames enough; a frame has the weight 1/e after so many
+    frames of memory; s of (2) is ``1 - 1/e`` so many frames of reach from the edges. Without any
+    model or prediction the frames are zero. Missing frames are never looked at.
     """
     n = stop - first
     bands, right = _both_sides(Z, first, stop, order, memory)
-    base: Any = 0
-    if told is not None:
-        g = np.clip(told.share, 0, MAX_SHARE)[:, None]
-        weight = RHO * g / (1 - g) / (told.power + np.finfo(np.float64).tiny)
+    base: Any = 0  # s*m
+    if prediction is not None:
+        g = np.clip(prediction.explained, 0, MAX_EXPLAINED)[:, None]
+        weight = RHO * g / (1 - g) / (prediction.power + np.finfo(np.float64).tiny)
         edge = np.minimum(np.arange(n), np.arange(n)[::-1]) + 0.5
-        base = (1 - np.exp(-edge / reach)) * told.mean
+        base = (1 - np.exp(-edge / reach)) * prediction.mean
         bands[:, 0] += weight
-        right += weight * (told.mean - base)
+        right += weight * (prediction.mean - base)
     filled = Z.astype(complex)
     filled[:, first:stop] = base + _solve_banded(bands, right)
     return filled
@@ -207,7 +190,7 @@ def _both_sides(
     n = stop - first
     bands = np.zeros((Z.shape[0], order + 1, n), complex)
     right = np.zeros((Z.shape[0], n), complex)
-    # Backwards in time and conjugated, a phasor rotates as it did.
+    # Backwards in time and conjugated, a phasor rotates as before.
     sides = (Z[:, :first], Z[:, stop:][:, ::-1].conj())
     for backwards, known in enumerate(sides):
         p = min(order, (known.shape[1] - 1) // 3)
@@ -216,7 +199,7 @@ def _both_sides(
         ahead = sides[1 - backwards][:, ::-1].conj()[:, :p]
         A, b = _normal_equations(_predictor(known, p, memory), known[:, -p:], ahead, n)
         if backwards:
-            # Frames are turned round and conjugated; the matrix is Hermitian.
+            # Back to the order in time; the matrix is Hermitian.
             A = np.stack([np.roll(row[:, ::-1], -d, axis=1) for d, row in enumerate(A)])
             b = b[:, ::-1].conj()
         bands[:, : p + 1] += A.swapaxes(0, 1)
@@ -224,8 +207,8 @@ def _both_sides(
     return bands, right
 
 
-def _predictor(known: NDArray[Any], p: int, memory: float) -> Model:
-    """Estimate models by least squares, forwards and backwards; later frames count more."""
+def _predictor(known: NDArray[Any], p: int, memory: float) -> Predictor:
+    """Fit filters of order p in both directions of time, with weights that grow to the end."""
     N = known.shape[1]
     weight = np.exp(-np.arange(N)[::-1] / memory)
     G: Any = 0
@@ -234,7 +217,7 @@ def _predictor(known: NDArray[Any], p: int, memory: float) -> Model:
     for z, w in ((known, weight), (known[:, ::-1].conj(), weight[::-1])):
         frames = np.lib.stride_tricks.sliding_window_view(z, p + 1, axis=1)
         past, now = frames[..., -2::-1], frames[..., -1]
-        # The weight of an equation is that of its farthest frame.
+        # The weight of an equation is the least of its frames.
         w = np.minimum(w[p:], w[: N - p])
         weighted = past.conj() * w[:, None]
         G = G + np.einsum("fmi,fmj->fij", weighted, past)
@@ -247,13 +230,13 @@ def _predictor(known: NDArray[Any], p: int, memory: float) -> Model:
     # Residual energy of a ridge solution, over the sum of the weights.
     power = power / (2 * w.sum())
     e = power - np.einsum("fi,fi->f", a.conj(), c).real / (2 * w.sum())
-    return Model(
+    return Predictor(
         np.concatenate([np.ones((len(a), 1)), -a], axis=1), np.maximum(e, 1e-9 * power + tiny)
     )
 
 
 def _normal_equations(
-    model: Model, behind: NDArray[Any], ahead: NDArray[Any], n: int
+    model: Predictor, behind: NDArray[Any], ahead: NDArray[Any], n: int
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Set up one sum of (1) for n missing frames.
 

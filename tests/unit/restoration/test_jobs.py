@@ -399,7 +399,7 @@ def test_long_events_are_solved_in_pieces(monkeypatch: pytest.MonkeyPatch, band:
 def test_weights_of_pieces_sum_to_1(n_fft: int) -> None:
     span = (100, 12 * SR * 4 + 7)
     total = np.zeros(span[1])
-    found = list(events.pieces(span, SR, STFT(n_fft, 8)))
+    found = list(events.overlapping_pieces(span, SR, STFT(n_fft, 8)))
     for (start, stop), weight in found:
         total[start:stop] += weight
     assert len(found) == 5

@@ -1,4 +1,4 @@
-"""Events taken from sounds: shares of the power, stacks of frames, and what is left alone."""
+"""Removal of events: the gain of the target, stacks of frames, and what stays as it is."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from spectramend.core.stft import STFT
 from spectramend.spectral_repair.event_removal import (
-    Place,
+    EventMask,
     _stack,
     _unstack,
     remove_event,
-    target_share,
+    target_gain,
 )
 
 SR = 8000
@@ -27,12 +27,12 @@ def tone(n: int = 5 * SR // 2) -> NDArray[Any]:
     return np.asarray(sum(np.sin(2 * np.pi * 210 * k * t + k) / k for k in range(1, 9)))
 
 
-def place_of(x: NDArray[Any], low: int = 60, high: int = 120) -> Place:
+def event_of(x: NDArray[Any], low: int = 60, high: int = 120) -> EventMask:
     cells = np.zeros((STFT_.n_bins, STFT_.n_frames(x.size)), bool)
     cells[low:high, SR // 128 : 3 * SR // 256] = True
     intact = np.ones(cells.shape[1], bool)
     intact[SR // 128 - 4 : 3 * SR // 256 + 4] = False
-    return Place(cells, intact)
+    return EventMask(cells, intact)
 
 
 def noisy(x: NDArray[Any], scale: float = 1.0) -> NDArray[Any]:
@@ -46,20 +46,20 @@ def noisy(x: NDArray[Any], scale: float = 1.0) -> NDArray[Any]:
     return x + scale * noise
 
 
-def left_db(x: NDArray[Any], y: NDArray[Any], mix: NDArray[Any]) -> float:
+def residual_db(x: NDArray[Any], y: NDArray[Any], mix: NDArray[Any]) -> float:
     return float(10 * np.log10(np.sum((y - x) ** 2) / np.sum((mix - x) ** 2)))
 
 
-def test_a_noise_over_a_steady_tone_goes() -> None:
+def test_noise_over_a_steady_tone_is_removed() -> None:
     x = tone()
     mix = noisy(x)
-    y = remove_event(mix, place_of(x), stft=STFT_, rng=np.random.default_rng(0))
-    assert left_db(x, y, mix) < -8
+    y = remove_event(mix, event_of(x), stft=STFT_, rng=np.random.default_rng(0))
+    assert residual_db(x, y, mix) < -8
 
 
-def test_frames_that_see_nothing_of_the_event_stay() -> None:
+def test_samples_far_from_the_event_stay() -> None:
     x = noisy(tone())
-    y = remove_event(x, place_of(x), stft=STFT_, rng=np.random.default_rng(0))
+    y = remove_event(x, event_of(x), stft=STFT_, rng=np.random.default_rng(0))
     reach = 2 * STFT_.n_fft
     for side in (slice(0, SR - reach), slice(3 * SR // 2 + reach, None)):
         np.testing.assert_array_equal(y[side], x[side])
@@ -72,7 +72,7 @@ def test_scale_changes_nothing(exponent: int) -> None:
     y, scaled = (
         remove_event(
             np.ldexp(x, e),
-            place_of(x),
+            event_of(x),
             stft=STFT_,
             exemplars=np.ldexp(exemplars, 2 * e) if abs(e) < 500 else None,
             rng=np.random.default_rng(0),
@@ -88,75 +88,75 @@ def test_silence_stays_silence() -> None:
     x = tone()
     x[SR - 1024 : 3 * SR // 2 + 1024] = 0
     for z in (x, np.zeros(x.size)):
-        y = remove_event(z, place_of(x), stft=STFT_, rng=np.random.default_rng(0))
+        y = remove_event(z, event_of(x), stft=STFT_, rng=np.random.default_rng(0))
         np.testing.assert_array_equal(y, z)
 
 
-def test_shares_are_shares_and_1_beside_the_band() -> None:
+def test_gains_are_between_0_and_1_and_1_outside_the_band() -> None:
     x = noisy(tone())
-    place = place_of(x)
+    event = event_of(x)
     A = np.abs(STFT_.forward(x))
-    share = target_share(A, place, rng=np.random.default_rng(0))
-    assert share.shape == (STFT_.n_bins, place.frames.stop - place.frames.start)
-    assert ((share >= 0) & (share <= 1)).all()
-    assert (share[~place.widened()] == 1).all()
+    gain = target_gain(A, event, rng=np.random.default_rng(0))
+    assert gain.shape == (STFT_.n_bins, event.frames.stop - event.frames.start)
+    assert ((gain >= 0) & (gain <= 1)).all()
+    assert (gain[~event.widened()] == 1).all()
     # Partials at 1050, 1260, 1470 and 1680 Hz are the target's, what lies between them is not.
     partials = [round(210 * k * 512 / SR) for k in (5, 6, 7)]
     between = [round(210 * (k + 0.5) * 512 / SR) for k in (5, 6, 7)]
     middle = slice(8, -8)
-    assert share[partials, middle].mean() > share[between, middle].mean() + 0.3
+    assert gain[partials, middle].mean() > gain[between, middle].mean() + 0.3
 
 
 def test_exemplars_help_where_nothing_is_intact() -> None:
     x = tone()
     mix = noisy(x, 3)
-    place = place_of(x)
-    place = Place(place.cells, np.zeros_like(place.intact))
-    heard = np.abs(STFT_.forward(x)[:, 20:23]) ** 2
+    event = event_of(x)
+    event = EventMask(event.cells, np.zeros_like(event.intact))
+    exemplars = np.abs(STFT_.forward(x)[:, 20:23]) ** 2
     options: dict[str, Any] = {"stft": STFT_, "rng": np.random.default_rng(0)}
-    told = left_db(x, remove_event(mix, place, exemplars=heard, **options), mix)
-    assert told < min(-8, left_db(x, remove_event(mix, place, **options), mix) - 3)
+    with_exemplars = residual_db(x, remove_event(mix, event, exemplars=exemplars, **options), mix)
+    assert with_exemplars < min(-8, residual_db(x, remove_event(mix, event, **options), mix) - 3)
 
 
-def test_levels_beside_the_band_tell_where_nothing_is_intact() -> None:
+def test_levels_are_interpolated_across_the_band_where_nothing_is_intact() -> None:
     rng = np.random.default_rng(0)
     A = np.exp(0.01 * np.arange(257))[:, None] * np.ones((1, 40))
     cells = np.zeros(A.shape, bool)
     cells[100:120, 10:20] = True
-    place = Place(cells, np.zeros(40, bool))
+    event = EventMask(cells, np.zeros(40, bool))
     loud = A.copy()
     loud[100:120] *= 4
-    share = target_share(loud, place, rng=rng)
-    np.testing.assert_allclose(share[100:120], 1 / 16, rtol=1e-3)
-    np.testing.assert_allclose(target_share(A, place, rng=rng), 1, rtol=1e-5)
+    gain = target_gain(loud, event, rng=rng)
+    np.testing.assert_allclose(gain[100:120], 1 / 16, rtol=1e-3)
+    np.testing.assert_allclose(target_gain(A, event, rng=rng), 1, rtol=1e-5)
 
 
-def test_shares_compare_powers_in_the_band_of_each_frame() -> None:
-    # The event adds 2 to magnitudes of 1, so that the share is 1 of 1 + 4.
+def test_gains_compare_powers_in_the_band_of_each_frame() -> None:
+    # The event adds 2 to magnitudes of 1, so that the gain is 1 of 1 + 4.
     A = np.ones((257, 60))
     cells = np.zeros(A.shape, bool)
     cells[60:100, 20:40] = True
     cells[160:200, 30:40] = True
     A[cells] = 3
-    place = Place(cells, np.logical_not(cells.any(axis=0)))
-    share = target_share(A, place, rng=np.random.default_rng(0))
-    hidden = cells[:, place.frames]
-    assert share[hidden].mean() == pytest.approx(0.2, abs=0.04)
-    assert (share[~place.widened()] == 1).all()
+    event = EventMask(cells, np.logical_not(cells.any(axis=0)))
+    gain = target_gain(A, event, rng=np.random.default_rng(0))
+    hidden = cells[:, event.frames]
+    assert gain[hidden].mean() == pytest.approx(0.2, abs=0.04)
+    assert (gain[~event.widened()] == 1).all()
 
 
-def test_a_place_is_widened_in_frequency_only() -> None:
+def test_the_cells_of_an_event_are_widened_in_frequency_only() -> None:
     cells = np.zeros((40, 9), bool)
     cells[20, 3:5] = True
-    place = Place(cells, np.logical_not(cells.any(axis=0)))
-    assert place.frames == slice(3, 5)
-    wide = place.widened()
+    event = EventMask(cells, np.logical_not(cells.any(axis=0)))
+    assert event.frames == slice(3, 5)
+    wide = event.widened()
     assert wide.shape == (40, 2)
     assert np.flatnonzero(wide[:, 0]).tolist() == list(range(12, 29))
 
 
 @pytest.mark.parametrize("stacked", [1, 3, 5])
-def test_stacks_hold_the_neighbours_and_are_undone(stacked: int) -> None:
+def test_frames_are_stacked_on_their_neighbours_and_back(stacked: int) -> None:
     A = np.random.default_rng(0).exponential(size=(4, 11))
     V, reach = _stack(A, stacked), stacked // 2
     for n in range(11):
@@ -170,7 +170,7 @@ def test_stacks_hold_the_neighbours_and_are_undone(stacked: int) -> None:
 def test_the_seed_fixes_the_result() -> None:
     x = noisy(tone())
     one, same, other = (
-        remove_event(x, place_of(x), stft=STFT_, rng=np.random.default_rng(seed))
+        remove_event(x, event_of(x), stft=STFT_, rng=np.random.default_rng(seed))
         for seed in (1, 1, 2)
     )
     np.testing.assert_array_equal(one, same)

@@ -1,3 +1,5 @@
+"""Missing bands: frames against least squares, and the result for tones, voices and noise."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -9,12 +11,12 @@ from numpy.typing import NDArray
 from reference import subbands as reference
 from spectramend.core.stft import STFT
 from spectramend.spectral_repair import subband_interpolation as subbands
-from spectramend.spectral_repair.crossband_regression import Told
+from spectramend.spectral_repair.crossband_regression import Prediction
 from spectramend.spectral_repair.subband_interpolation import (
     RIDGE,
+    _fill_frames,
     fill_band,
-    fill_frames,
-    frames_for_band,
+    stft_for_band,
 )
 
 Array = NDArray[Any]
@@ -41,7 +43,7 @@ def decibels(truth: Array, y: Array) -> float:
 
 
 def voice(seconds: float = 3.0, seed: int = 0) -> Array:
-    """Twenty harmonics of a gliding pitch, with fixed phases, in a little noise."""
+    """Make twenty harmonics of a gliding pitch, with fixed phases, in a little noise."""
     t = np.arange(round(seconds * SR)) / SR
     turns = 150 * t + 4 * np.sin(2 * np.pi * 1.3 * t + seed)
     x = sum(np.cos(2 * np.pi * k * turns + k * k) / k**0.5 for k in range(1, 21))
@@ -55,23 +57,23 @@ def rotating(F: int, N: int, seed: int = 0) -> Array:
     return tones + 0.2 * noise
 
 
-def told_for(F: int, n: int) -> Told:
+def random_prediction(F: int, n: int) -> Prediction:
     rng = np.random.default_rng(5)
     mean = rng.standard_normal((F, n)) + 1j * rng.standard_normal((F, n))
-    return Told(mean, rng.uniform(0.5, 2, (F, n)), rng.uniform(0, 0.9, F))
+    return Prediction(mean, rng.uniform(0.5, 2, (F, n)), rng.uniform(0, 0.9, F))
 
 
 @pytest.mark.parametrize("with_bands", [False, True])
 def test_frames_minimise_the_costs(with_bands: bool) -> None:
     Z = rotating(3, 80)
-    told = told_for(3, 9) if with_bands else None
-    y = fill_frames(Z, 40, 49, 4, 15.0, told=told, reach=3.0)
+    prediction = random_prediction(3, 9) if with_bands else None
+    y = _fill_frames(Z, 40, 49, 4, 15.0, prediction=prediction, reach=3.0)
     for f in range(3):
         mean, weight, part = np.zeros(9, complex), np.zeros(9), np.zeros(9)
-        if told is not None:
-            mean = told.mean[f]
-            share = told.share[f]
-            weight = subbands.RHO * share / (1 - share) / told.power[f]
+        if prediction is not None:
+            mean = prediction.mean[f]
+            explained = prediction.explained[f]
+            weight = subbands.RHO * explained / (1 - explained) / prediction.power[f]
             part = 1 - np.exp(-(np.array([0, 1, 2, 3, 4, 3, 2, 1, 0]) + 0.5) / 3)
         expected = reference.fill(
             Z[f], 40, 49, 4, 15.0, ridge=RIDGE, mean=mean, weight=weight, part=part
@@ -83,35 +85,35 @@ def test_known_frames_stay_and_missing_ones_are_never_looked_at() -> None:
     Z = rotating(2, 60)
     other = Z.copy()
     other[:, 30:35] = 1e9
-    y = fill_frames(Z, 30, 35, 4, 20.0)
-    np.testing.assert_array_equal(y, fill_frames(np.where(other == 1e9, 7, other), 30, 35, 4, 20.0))
+    y = _fill_frames(Z, 30, 35, 4, 20.0)
+    np.testing.assert_array_equal(y, _fill_frames(other, 30, 35, 4, 20.0))
     np.testing.assert_array_equal(np.delete(y, range(30, 35), 1), np.delete(Z, range(30, 35), 1))
 
 
-def test_what_bands_tell_stands_far_from_the_edges_where_nothing_can_be_predicted() -> None:
+def test_far_from_the_edges_of_noise_the_prediction_of_other_bands_is_taken() -> None:
     rng = np.random.default_rng(0)
     Z = rng.standard_normal((1, 300)) + 1j * rng.standard_normal((1, 300))
-    told = Told(np.exp(0.2j * np.arange(100))[None], np.ones((1, 100)), np.array([0.5]))
-    y = fill_frames(Z, 100, 200, 4, 50.0, told=told, reach=5.0)
-    np.testing.assert_allclose(y[0, 140:160], told.mean[0, 40:60], atol=0.02)
+    prediction = Prediction(np.exp(0.2j * np.arange(100))[None], np.ones((1, 100)), np.array([0.5]))
+    y = _fill_frames(Z, 100, 200, 4, 50.0, prediction=prediction, reach=5.0)
+    np.testing.assert_allclose(y[0, 140:160], prediction.mean[0, 40:60], atol=0.02)
 
 
-def test_bands_that_tell_nothing_change_nothing() -> None:
+def test_a_prediction_that_explains_nothing_changes_nothing() -> None:
     Z = rotating(2, 60)
-    nothing = Told(np.zeros((2, 5), complex), np.zeros((2, 5)), np.zeros(2))
-    y = fill_frames(Z, 30, 35, 4, 20.0, told=nothing)
-    np.testing.assert_allclose(y, fill_frames(Z, 30, 35, 4, 20.0), atol=1e-12)
+    nothing = Prediction(np.zeros((2, 5), complex), np.zeros((2, 5)), np.zeros(2))
+    y = _fill_frames(Z, 30, 35, 4, 20.0, prediction=nothing)
+    np.testing.assert_allclose(y, _fill_frames(Z, 30, 35, 4, 20.0), atol=1e-12)
 
 
-def test_frames_do_not_care_for_the_direction_of_time() -> None:
+def test_reversing_time_reverses_the_result() -> None:
     Z = rotating(2, 60)
-    forwards = fill_frames(Z, 25, 33, 3, 20.0)
-    backwards = fill_frames(Z[:, ::-1].conj(), 27, 35, 3, 20.0)
+    forwards = _fill_frames(Z, 25, 33, 3, 20.0)
+    backwards = _fill_frames(Z[:, ::-1].conj(), 27, 35, 3, 20.0)
     np.testing.assert_allclose(forwards, backwards[:, ::-1].conj(), atol=1e-9)
 
 
 @pytest.mark.parametrize("sr", [8000, 16000, 48000])
-def test_steady_tones_go_on(sr: int) -> None:
+def test_steady_tones_are_continued(sr: int) -> None:
     t = np.arange(2 * sr) / sr
     x = np.cos(2 * np.pi * 700 * t) + 0.5 * np.cos(2 * np.pi * 1130 * t + 1)
     start, stop = sr, sr + sr // 20
@@ -132,15 +134,15 @@ def test_one_side_is_enough(where: str) -> None:
     assert decibels(x[inner], y[inner]) > 10
 
 
-def test_partials_follow_the_pitch_of_those_beside_the_band() -> None:
-    """A hole of half a second in the middle of a glide, of which the sides know nothing."""
+def test_partials_follow_the_pitch_of_those_in_other_bands() -> None:
+    """The hole lasts half a second of a glide, which neither side predicts."""
     x = voice()
     start, stop, low, high = 20000, 28000, 525.0, 1275.0
     broken = damaged(x, start, stop, low, high, np.random.default_rng(1))
     y = fill_band(broken, start, stop, low, high, sr=SR)
     middle = slice(start + 800, stop - 800)
-    truth, told = (band_pass(z, low, high)[middle] for z in (x, y))
-    assert decibels(truth, told) > 4
+    truth, found = (band_pass(z, low, high)[middle] for z in (x, y))
+    assert decibels(truth, found) > 4
 
 
 def test_noise_fades_to_silence() -> None:
@@ -150,7 +152,7 @@ def test_noise_fades_to_silence() -> None:
     assert np.mean(inside**2) < 0.05 * np.mean(band_pass(x, 1000, 3000) ** 2)
 
 
-def test_what_is_in_the_hole_does_not_matter() -> None:
+def test_the_result_does_not_depend_on_the_content_of_the_hole() -> None:
     x = voice()
     start, stop, low, high = 20000, 24000, 500.0, 1500.0
     burst = np.zeros(x.size)
@@ -184,13 +186,13 @@ def test_silence_stays_silence() -> None:
 
 
 def test_result_scales_with_the_signal_and_repeats() -> None:
-    x = voice()
+    x = voice(1.5)
     before = x.copy()
-    y = fill_band(x, 20000, 24000, 500, 1500, sr=SR)
+    y = fill_band(x, 10000, 13000, 500, 1500, sr=SR)
     np.testing.assert_array_equal(x, before)
-    np.testing.assert_array_equal(y, fill_band(x, 20000, 24000, 500, 1500, sr=SR))
+    np.testing.assert_array_equal(y, fill_band(x, 10000, 13000, 500, 1500, sr=SR))
     for factor in (1e-4, 300.0):
-        louder = fill_band(factor * x, 20000, 24000, 500, 1500, sr=SR)
+        louder = fill_band(factor * x, 10000, 13000, 500, 1500, sr=SR)
         np.testing.assert_allclose(louder, factor * y, atol=1e-5 * factor)
 
 
@@ -203,15 +205,15 @@ def test_a_transform_can_be_given() -> None:
         assert decibels(x[8000:8400], y[8000:8400]) > 15
     longer = fill_band(broken, 8000, 8400, 0, 8000, sr=SR, stft=STFT(1024, 256))
     changed = np.flatnonzero(np.abs(longer - broken) > 1e-9)
-    assert changed[0] < 8000 - 256  # frames of 1024 samples that see the hole reach so far
-    same = fill_band(broken, 8000, 8400, 0, 8000, sr=SR, stft=frames_for_band(SR, SR, 1000))
+    assert changed[0] < 8000 - 256  # frames of 1024 samples reach so far
+    same = fill_band(broken, 8000, 8400, 0, 8000, sr=SR, stft=stft_for_band(SR, SR, 1000))
     np.testing.assert_array_equal(same, fill_band(broken, 8000, 8400, 0, 8000, sr=SR))
 
 
 def test_bins_are_solved_in_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     x = voice(1.0)
     y = fill_band(x, 7000, 9000, 300, 7000, sr=SR)
-    monkeypatch.setattr(subbands, "BINS", 1000)
+    monkeypatch.setattr(subbands, "BINS_AT_ONCE", 1000)
     np.testing.assert_allclose(fill_band(x, 7000, 9000, 300, 7000, sr=SR), y, atol=1e-9)
 
 
@@ -221,24 +223,24 @@ def test_any_band(low: float, high: float) -> None:
     assert np.isfinite(y).all()
 
 
-def test_a_band_told_completely_is_still_a_finite_cost() -> None:
+def test_a_prediction_that_explains_everything_has_a_finite_cost() -> None:
     Z = rotating(1, 60)
-    told = Told(Z[:, 30:35], np.ones((1, 5)), np.ones(1))
-    y = fill_frames(Z, 30, 35, 4, 20.0, told=told)
+    prediction = Prediction(Z[:, 30:35], np.ones((1, 5)), np.ones(1))
+    y = _fill_frames(Z, 30, 35, 4, 20.0, prediction=prediction)
     np.testing.assert_allclose(y, Z, atol=0.1)
 
 
-def test_prediction_reaches_as_far_whatever_the_transform(
+def test_the_reach_in_seconds_is_the_same_for_all_transforms(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     reaches = []
-    original = subbands.fill_frames
+    original = subbands._fill_frames
 
     def spy(*args: Any, **options: Any) -> Array:
         reaches.append(options["reach"])
         return original(*args, **options)
 
-    monkeypatch.setattr(subbands, "fill_frames", spy)
+    monkeypatch.setattr(subbands, "_fill_frames", spy)
     for hop in (32, 64):
         fill_band(voice(1.0), 7000, 8000, 500, 900, sr=SR, stft=STFT(4 * hop, hop))
     assert reaches == pytest.approx([subbands.REACH_S * SR / 32, subbands.REACH_S * SR / 64])
