@@ -40,7 +40,7 @@ CORRECTION_SIGMA = 1.0  # bins and frames, standard deviation of the smoothing o
 CORRECTION_ROUNDS = 10  # EM steps of the correction
 WEIGHT_SIGMA = 3.0  # frames, standard deviation of the smoothing in the weights of frames
 HALF_WEIGHT = 0.01  # part of the cells of a frame that is reliable where its weight is 1/2
-QUIETEST = 0.1  # part of the frames that count as pauses
+QUIETEST_PART = 0.1  # part of the frames that count as pauses
 
 
 @dataclass(frozen=True)
@@ -275,10 +275,10 @@ def _estimate_background(
     """
     training = np.maximum(exemplars, POWER_FLOOR**2 * exemplars.max()).astype(np.float64)
     loudness = np.log(training).mean(axis=0)
-    pauses = training[:, loudness <= np.quantile(loudness, QUIETEST)]
+    pauses = training[:, loudness <= np.quantile(loudness, QUIETEST_PART)]
     level = lam.mean(dtype=np.float64) / training.mean()
     loudest = P.max()
-    quietest = np.sort(P, axis=1)[:, : max(1, round(QUIETEST * P.shape[1]))] / loudest
+    quietest = np.sort(P, axis=1)[:, : max(1, round(QUIETEST_PART * P.shape[1]))] / loudest
     in_mix = np.exp(np.log(np.maximum(quietest, POWER_FLOOR**2)).mean(axis=1)) * loudest
     return np.minimum(level * np.exp(np.log(pauses).mean(axis=1)), in_mix)[:, None]
 

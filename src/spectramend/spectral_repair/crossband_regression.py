@@ -40,11 +40,11 @@ WHITENING = 0.5  # exponent of the amplitude spectrum by which the waveform is d
 WHITENING_HZ = 60.0  # Hz to either side, smoothing of the spectrum that whitens
 WAVE_PRECISION = 4.0  # A of (1)
 ENVELOPE_PRECISION = 5.0  # B of (1)
-NOISE = 0.3  # s of (2), in units of the mean variance of known frames
+NOISE_VARIANCE = 0.3  # s of (2), in units of the mean variance of known frames
 SHARED_BINS = 2  # bins to either side with which a bin shares its factor
 # Engineering choices:
 MARGIN_HZ = 20.0  # Hz beside the band that are no features, for a band has no sharp edges
-POWER_FLOOR = 1e-5  # of the spectrum that whitens, over its maximum: quieter is inaudible
+WHITENING_FLOOR = 1e-5  # of the spectrum that whitens, over its maximum: quieter is inaudible
 MAX_FRAMES = 1200  # known frames at most: the time is cubic in them
 BLOCK_S = 0.25  # s, length of the blocks of (3), longer than a sound stays alike
 TINY = np.finfo(np.float64).tiny  # keeps quotients of silence finite
@@ -112,7 +112,7 @@ def crossband_features(
     X[(f > low - MARGIN_HZ) & (f < high + MARGIN_HZ)] = 0
     power = uniform_filter1d(np.abs(X) ** 2, 2 * int(WHITENING_HZ / bin_hz) + 1, mode="constant")
     loudest = power.max() + TINY
-    power = np.maximum(power, 0) + POWER_FLOOR * loudest
+    power = np.maximum(power, 0) + WHITENING_FLOOR * loudest
     wave = scipy.fft.irfft(X * power ** (-WHITENING / 2), length)
     return Features(
         _patches(wave, centers * (length / n), length * bin_hz),
@@ -163,7 +163,7 @@ def predict_band(
     U = U[np.linspace(0, U.size, min(U.size, MAX_FRAMES), endpoint=False).astype(int)]
     F, n = Z.shape[0], wanted.stop - wanted.start
     loudness = np.linalg.norm(features.wave, axis=1)
-    noise = NOISE * loudness[U].mean() if U.size else 0.0
+    noise = NOISE_VARIANCE * loudness[U].mean() if U.size else 0.0
     if not noise > 0:
         return Prediction(np.zeros((F, n), complex), np.zeros((F, n)), np.zeros(F))
     Y = np.ascontiguousarray(Z[:, U].T, np.complex128)

@@ -49,7 +49,7 @@ MARGIN_BINS = 8  # bins by which an event reaches beyond its band, at least the 
 # Engineering choices:
 MAX_ITER = 30  # iterations of each fit, which bound the time
 SIGNAL_ITER = 15  # iterations of conjugate gradients
-RELIABLE_VARIANCE = 0.03  # variance of a cell over its power, at least: what is not event may move
+MIN_RELATIVE_VARIANCE = 0.03  # variance of a cell over its power, also beside the event
 VARIANCE_FLOOR = 1e-9  # variance over the power of the loudest cell, at least: bounds the condition
 SILENCE = 1e-200  # power of a cell, the loudest sample being about 1: no precision overflows
 MAGNITUDE_FLOOR = 1e-5  # magnitude over the mean, at least: no cell is zero
@@ -121,7 +121,7 @@ def remove_event(
     X = stft.forward(x)
     G = np.ones(X.shape)
     frames = event.frames
-    G[:, frames] = target_gain(np.abs(X), event, exemplars=exemplars, rng=rng)
+    G[:, frames] = _target_gain(np.abs(X), event, exemplars=exemplars, rng=rng)
 
     # Solve for the event and a frame on either side; the rest of the signal stays as it is.
     reach = -(-stft.n_fft // stft.hop_length)
@@ -136,54 +136,13 @@ def remove_event(
     P = np.abs(part) ** 2
     if not P.max() > SILENCE:
         return np.ldexp(x, exponent)
-    variance = np.maximum(gain * (1 - gain), RELIABLE_VARIANCE) * P
+    variance = np.maximum(gain * (1 - gain), MIN_RELATIVE_VARIANCE) * P
     variance = np.maximum(variance, VARIANCE_FLOOR * P.max())
     y = x.copy()
     y[start:end] = consistent_mean(
         gain * part, variance, stft=stft, length=end - start, max_iter=SIGNAL_ITER
     )
     return np.ldexp(y, exponent)
-
-
-def target_gain(
-    A: NDArray[Any],
-    event: EventMask,
-    *,
-    exemplars: NDArray[Any] | None = None,
-    rng: np.random.Generator,
-) -> NDArray[np.float64]:
-    """Estimate the Wiener gain of the target in the frames of an event.
-
-    Parameters
-    ----------
-    A : ndarray [shape=(F, N), >= 0]
-        Magnitudes.
-    event : EventMask
-        Cells of the event.
-    exemplars : ndarray [shape=(F, K), >= 0], optional
-        Further frames of the target as power.
-    rng : Generator
-        Source of random starts.
-
-    Returns
-    -------
-    ndarray [shape=(F, frames), 0 to 1]
-        G of (2).
-    """
-    # Division by a power of two is exact, so that scaling the recording changes nothing.
-    unit = 2.0 ** np.round(np.log2(max(A.mean(), np.finfo(np.float64).tiny)))
-    A = np.maximum(A / unit, MAGNITUDE_FLOOR).astype(np.float32)
-    gains = []
-    for mixture in MIXTURES:
-        W_T, level = _exemplars(A, event.intact, mixture.stacked)
-        if exemplars is not None and mixture.stacked == 1:
-            further = np.maximum(np.sqrt(exemplars / unit**2), MAGNITUDE_FLOOR)
-            W_T = np.hstack([W_T, further.astype(np.float32)])
-        if W_T.shape[1]:
-            gains.append(_fitted_gain(A, event, W_T / W_T.sum(axis=0), level, mixture, rng))
-    if not gains:
-        gains = [_gain_by_interpolation(A[:, event.frames].astype(np.float64), event)]
-    return np.where(event.widened(), np.mean(gains, axis=0), 1.0)
 
 
 def overlapping_pieces(
@@ -249,6 +208,30 @@ def frames_containing(span: tuple[int, int], first: int, stft: STFT, n_frames: i
     start = max(0, -(-(span[0] - first - pad + 1) // stft.hop_length))
     stop = min(n_frames, -(-(span[1] - first + pad) // stft.hop_length))
     return slice(start, max(start, stop))
+
+
+def _target_gain(
+    A: NDArray[Any],
+    event: EventMask,
+    *,
+    exemplars: NDArray[Any] | None = None,
+    rng: np.random.Generator,
+) -> NDArray[np.float64]:
+    """Estimate G of (2) in the frames of an event [shape=(F, frames), 0 to 1]."""
+    # Division by a power of two is exact, so that scaling the recording changes nothing.
+    unit = 2.0 ** np.round(np.log2(max(A.mean(), np.finfo(np.float64).tiny)))
+    A = np.maximum(A / unit, MAGNITUDE_FLOOR).astype(np.float32)
+    gains = []
+    for mixture in MIXTURES:
+        W_T, level = _exemplars(A, event.intact, mixture.stacked)
+        if exemplars is not None and mixture.stacked == 1:
+            further = np.maximum(np.sqrt(exemplars / unit**2), MAGNITUDE_FLOOR)
+            W_T = np.hstack([W_T, further.astype(np.float32)])
+        if W_T.shape[1]:
+            gains.append(_fitted_gain(A, event, W_T / W_T.sum(axis=0), level, mixture, rng))
+    if not gains:
+        gains = [_gain_by_interpolation(A[:, event.frames].astype(np.float64), event)]
+    return np.where(event.widened(), np.mean(gains, axis=0), 1.0)
 
 
 def _exemplars(

@@ -46,7 +46,8 @@ RHO = 3.0  # weight of (2); above 1, as models are less accurate than their resi
 REACH_S = 0.05  # s from the edges, where s of (2) has risen to 1 - 1/e
 # Engineering choices:
 MIN_BINS = 2  # bins in a band, as the neighbours of fewer bins would be changed with them
-RIDGE = 1e-2  # added to the diagonal of the covariance, over its mean, so that it has an inverse
+# Added to the diagonal of the covariance, over its mean, so that it has an inverse.
+PREDICTOR_RIDGE = 1e-2
 MAX_EXPLAINED = 0.99  # g of (2) at most, so that (2) is finite
 BINS_AT_ONCE = 16  # bins that are solved at once, to bound memory
 
@@ -225,7 +226,7 @@ def _predictor(known: NDArray[Any], p: int, memory: float) -> Predictor:
         power = power + (np.abs(now) ** 2) @ w
     trace = np.trace(G, axis1=1, axis2=2).real / p
     tiny = np.finfo(np.float64).tiny
-    G = G + (RIDGE * trace + tiny)[:, None, None] * np.eye(p)
+    G = G + (PREDICTOR_RIDGE * trace + tiny)[:, None, None] * np.eye(p)
     a = np.linalg.solve(G, c[..., None])[..., 0]
     # Residual energy of a ridge solution, over the sum of the weights.
     power = power / (2 * w.sum())

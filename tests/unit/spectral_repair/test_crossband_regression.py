@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from reference import crossband as reference
 from spectramend.spectral_repair import crossband_regression as crossband
 from spectramend.spectral_repair.crossband_regression import (
-    NOISE,
+    NOISE_VARIANCE,
     Features,
     _covariance,
     crossband_features,
@@ -53,7 +53,7 @@ def test_the_prediction_is_the_posterior_mean_scaled_by_cross_validation(
     U = np.flatnonzero(known)
     of_U, of_gap = features.take(U), features.take(slice(25, 35))
     K, k = (reference.covariance(frames, of_U, *PRECISIONS) for frames in (of_U, of_gap))
-    noise = NOISE * np.mean(np.diag(K))
+    noise = NOISE_VARIANCE * np.mean(np.diag(K))
     Y = Z[:, U].T
     # A block is a quarter of a second: ten frames.
     blocks = np.array_split(np.arange(50), 5)

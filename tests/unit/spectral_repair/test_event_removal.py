@@ -12,9 +12,9 @@ from spectramend.core.stft import STFT
 from spectramend.spectral_repair.event_removal import (
     EventMask,
     _stack,
+    _target_gain,
     _unstack,
     remove_event,
-    target_gain,
 )
 
 SR = 8000
@@ -96,7 +96,7 @@ def test_gains_are_between_0_and_1_and_1_outside_the_band() -> None:
     x = noisy(tone())
     event = event_of(x)
     A = np.abs(STFT_.forward(x))
-    gain = target_gain(A, event, rng=np.random.default_rng(0))
+    gain = _target_gain(A, event, rng=np.random.default_rng(0))
     assert gain.shape == (STFT_.n_bins, event.frames.stop - event.frames.start)
     assert ((gain >= 0) & (gain <= 1)).all()
     assert (gain[~event.widened()] == 1).all()
@@ -126,9 +126,9 @@ def test_levels_are_interpolated_across_the_band_where_nothing_is_intact() -> No
     event = EventMask(cells, np.zeros(40, bool))
     loud = A.copy()
     loud[100:120] *= 4
-    gain = target_gain(loud, event, rng=rng)
+    gain = _target_gain(loud, event, rng=rng)
     np.testing.assert_allclose(gain[100:120], 1 / 16, rtol=1e-3)
-    np.testing.assert_allclose(target_gain(A, event, rng=rng), 1, rtol=1e-5)
+    np.testing.assert_allclose(_target_gain(A, event, rng=rng), 1, rtol=1e-5)
 
 
 def test_gains_compare_powers_in_the_band_of_each_frame() -> None:
@@ -139,7 +139,7 @@ def test_gains_compare_powers_in_the_band_of_each_frame() -> None:
     cells[160:200, 30:40] = True
     A[cells] = 3
     event = EventMask(cells, np.logical_not(cells.any(axis=0)))
-    gain = target_gain(A, event, rng=np.random.default_rng(0))
+    gain = _target_gain(A, event, rng=np.random.default_rng(0))
     hidden = cells[:, event.frames]
     assert gain[hidden].mean() == pytest.approx(0.2, abs=0.04)
     assert (gain[~event.widened()] == 1).all()

@@ -13,7 +13,7 @@ from spectramend.core.stft import STFT
 from spectramend.spectral_repair import subband_interpolation as subbands
 from spectramend.spectral_repair.crossband_regression import Prediction
 from spectramend.spectral_repair.subband_interpolation import (
-    RIDGE,
+    PREDICTOR_RIDGE,
     _fill_frames,
     fill_band,
     stft_for_band,
@@ -76,7 +76,7 @@ def test_frames_minimise_the_costs(with_bands: bool) -> None:
             weight = subbands.RHO * explained / (1 - explained) / prediction.power[f]
             part = 1 - np.exp(-(np.array([0, 1, 2, 3, 4, 3, 2, 1, 0]) + 0.5) / 3)
         expected = reference.fill(
-            Z[f], 40, 49, 4, 15.0, ridge=RIDGE, mean=mean, weight=weight, part=part
+            Z[f], 40, 49, 4, 15.0, ridge=PREDICTOR_RIDGE, mean=mean, weight=weight, part=part
         )
         np.testing.assert_allclose(y[f], expected, rtol=1e-5, atol=1e-6)
 
