@@ -30,9 +30,9 @@ PARTS: dict[str, list[tuple[Any, str, Any]]] = {
     "one dictionary": [(voices, "FILLING", 1)],
     "free fit alone": [
         (model, "GUIDANCE", 0.0),
-        (model, "SHARES", (1.0, 0.0, 0.0)),
+        (model, "MODEL_WEIGHTS", (1.0, 0.0, 0.0)),
     ],
-    "no guided fit": [(model, "SHARES", (0.75, 0.0, 0.25))],
+    "no guided fit": [(model, "MODEL_WEIGHTS", (0.75, 0.0, 0.25))],
     "no smooth correction": [(model, "CORRECTION_ROUNDS", 0)],
     "no weights of frames": [(model, "HALF_WEIGHT", 1e-12)],
     "no sharpening": [(synthesis, "SHARPEN", 0.0)],

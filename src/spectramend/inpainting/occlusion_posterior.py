@@ -166,7 +166,7 @@ class Moments(NamedTuple):
 
 
 def hidden_cells(X: NDArray[Any], mask: Mask, dictionary: Dictionary | None) -> HiddenCells:
-    """Collect what a mask says of the hidden cells.
+    """Collect the constraints of a mask on the hidden cells.
 
     Parameters
     ----------

@@ -4,7 +4,7 @@ Where cells are occluded, sums of atoms and a hidden Markov model over exemplars
 each give a model. Sums of atoms are so flexible that few reliable cells hardly determine them; the
 hidden Markov model knows only what it was trained on. The steps are
 
-1. **Free fit** of each dictionary: masked IS-NMF, EM over what the mask says of hidden cells.
+1. **Free fit** of each dictionary: masked IS-NMF, EM over the constraints on hidden cells.
 2. **Hidden Markov model** over exemplars, at the level of the free fit.
 3. **Guided fit** of each dictionary: as the free fit, with the geometric mean of both models as a
    pseudo-observation of small weight in the hidden cells (`spectramend.nmf.Guided`).
@@ -30,12 +30,13 @@ from spectramend.nmf import Factorization, Guided, Hidden, encode, fit
 from spectramend.nmf.divergence import cell_divergence
 
 # Atoms learned from the recording itself, where no dictionary is given. Engineering choice: few,
-# since with many the fit to the reliable cells says less of the hidden ones.
+# since many of them overfit the reliable cells.
 N_COMPONENTS = 20
 # What follows was chosen on the development voices with `spectramend experiment voices`;
 # benchmarks/ablation.py measures what most of it brings.
 GUIDANCE = 0.1  # weight of the pseudo-observation of a hidden cell; that of the mask is the rest
-SHARES = (0.2, 0.6, 0.2)  # exponents of free fit, guided fit and hidden Markov model in the mean
+# Of free fit, guided fit and hidden Markov model, exponents in their geometric mean.
+MODEL_WEIGHTS = (0.2, 0.6, 0.2)
 CORRECTION_SIGMA = 1.0  # bins and frames, standard deviation of the smoothing of the correction
 CORRECTION_ROUNDS = 10  # EM steps of the correction
 WEIGHT_SIGMA = 3.0  # frames, standard deviation of the smoothing in the weights of frames
@@ -111,9 +112,9 @@ def model_occluded(
         of power and exemplars; without them the free fit stands alone.
     """
     lam, factorization = fit_model(V, observed, hidden, dictionaries, options, rng=rng)
-    background, trust = np.zeros((V.shape[0], 1)), np.ones(V.shape[1])
+    background, confidence = np.zeros((V.shape[0], 1)), np.ones(V.shape[1])
     if dictionaries and isinstance(hidden, Occluded):
-        trust = _confidence(V, lam, observed, window=window)
+        confidence = _confidence(V, lam, observed, window=window)
         trained = next((d for d in dictionaries if d.exemplars is not None), None)
         if trained is not None and trained.exemplars is not None and trained.follows is not None:
             hmm = hmm_variance(V, observed, hidden, trained.exemplars, trained.follows, lam)
@@ -122,9 +123,9 @@ def model_occluded(
             guide = Guided(hidden, pseudo, GUIDANCE)
             guided, factorization = fit_model(V, observed, guide, dictionaries, options, rng=rng)
             background = _estimate_background(trained.exemplars, V, lam)
-            lam = _geometric_mean([lam, guided, hmm], SHARES)
+            lam = _geometric_mean([lam, guided, hmm], MODEL_WEIGHTS)
     lam = _correct_smoothly(lam, V, observed, hidden) * _frame_weight(observed)
-    return TargetModel(_positive(lam), background, trust, factorization)
+    return TargetModel(_positive(lam), background, confidence, factorization)
 
 
 def fit_model(
@@ -209,10 +210,11 @@ def _geometric_mean(
     Scaling all models by a power of two scales the mean exactly.
     """
     first, *others = models
-    shares = [1 / len(models)] * len(models) if weights is None else list(weights)
+    if weights is None:
+        weights = [1 / len(models)] * len(models)
     result = first
-    for model, share in zip(others, shares[1:], strict=True):
-        result = result * (model / first) ** share
+    for model, weight in zip(others, weights[1:], strict=True):
+        result = result * (model / first) ** weight
     return result
 
 
@@ -291,11 +293,11 @@ def _positive(V_hat: NDArray[Any]) -> NDArray[Any]:
 
 def _interpolate_hidden_frames(model: Factorization) -> Factorization:
     """Interpolate the log activations of wholly hidden frames between their neighbours."""
-    seen = np.flatnonzero(model.observed_frames)
-    if seen.size in (0, model.observed_frames.size):
+    known = np.flatnonzero(model.observed_frames)
+    if known.size in (0, model.observed_frames.size):
         return model
     frames = np.arange(model.H.shape[1])
     tiny = np.finfo(model.H.dtype).tiny
-    rows = [np.interp(frames, seen, log_h) for log_h in np.log(model.H[:, seen] + tiny)]
+    rows = [np.interp(frames, known, log_h) for log_h in np.log(model.H[:, known] + tiny)]
     H = np.where(model.observed_frames, model.H, np.exp(rows)).astype(model.H.dtype)
     return replace(model, H=H)

@@ -1,7 +1,7 @@
 """Removal of an interfering event: an unknown sound that was added for a while, in a band.
 
-No mask says which cells the target wins. Known are the cells of the event (`EventMask`), and the
-target before and after it. With magnitudes A of the recording, semi-supervised NMF
+No mask of reliable cells is given. Known are the cells of the event (`EventMask`), and the target
+before and after it. With magnitudes A of the recording, semi-supervised NMF
 
     A ~ W_T @ H_T + W_N @ H_N                                                       (1)
 

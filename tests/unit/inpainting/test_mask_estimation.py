@@ -42,7 +42,7 @@ def rng() -> np.random.Generator:
 
 
 def two_voices(rng: np.random.Generator) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], Any]:
-    """Magnitude atoms of two voices, the magnitudes of their mix, and where the first wins."""
+    """Magnitude atoms of two voices, the magnitudes of their mix, and where the first is louder."""
     W_t, W_i = rng.exponential(size=(F, 2)) ** 2, rng.exponential(size=(F, 2)) ** 2
     T, N = (W @ rng.exponential(size=(2, 30)) ** 2 for W in (W_t, W_i))
     return W_t, W_i, T + N, T / N
@@ -56,8 +56,8 @@ def test_cells_of_an_exact_model_are_separated(rng: np.random.Generator) -> None
             A * phases, voice(W_t**2), voice(W_i**2), threshold_db=threshold_db, max_iter=2000
         )
         sure = np.abs(20 * np.log10(ratio) - threshold_db) > 1
-        wins = 20 * np.log10(ratio) > threshold_db
-        np.testing.assert_array_equal(mask.observed[sure], wins[sure])
+        louder = 20 * np.log10(ratio) > threshold_db
+        np.testing.assert_array_equal(mask.observed[sure], louder[sure])
         assert (mask.damage, mask.stft, mask.sr) == ("occluded", SMALL, 8000)
         assert mask.ratio == pytest.approx(10 ** (threshold_db / 20))
 
@@ -82,9 +82,9 @@ def test_several_dictionaries_are_averaged_in_log() -> None:
     assert not estimate(X, [a, b], [b, a], threshold_db=1.0, **options).observed.any()
     # log(2) and -log(1.5), twice with one sign and once with the other, leave a third of each.
     third = 20 * np.log10([2.0, 1 / 1.5]) / 3
-    for threshold_db, wins in zip(third - 0.2, (expected, np.ones_like(expected)), strict=True):
+    for threshold_db, louder in zip(third - 0.2, (expected, np.ones_like(expected)), strict=True):
         mask = estimate(X, [a, b, a], [b, a, b], threshold_db=threshold_db, **options)
-        np.testing.assert_array_equal(mask.observed, wins)
+        np.testing.assert_array_equal(mask.observed, louder)
 
 
 def test_scaling_the_mix_changes_nothing(rng: np.random.Generator) -> None:
@@ -118,8 +118,8 @@ def test_silent_frames_do_not_spoil_the_others(rng: np.random.Generator) -> None
     A[:, 10:15] = 0
     for interferer in (voice(W_i**2), None):
         observed = estimate(A, voice(W_t**2), interferer, n_free=2).observed
-        heard = np.delete(observed, range(10, 15), axis=1)
-        assert 0.1 < heard.mean() < 0.9
+        others = np.delete(observed, range(10, 15), axis=1)
+        assert 0.1 < others.mean() < 0.9
 
 
 @pytest.mark.parametrize(("knows_both", "gain_db"), [(True, 7.0), (False, 2.0)])

@@ -33,9 +33,9 @@ def test_confidence_is_high_for_the_true_model_and_0_for_a_wrong_one() -> None:
 def test_confidence_is_measured_around_each_frame() -> None:
     wrong = LAM.copy()
     wrong[:, 60:] *= 30
-    trust = _confidence(V, wrong, OBSERVED, window=5)
-    assert trust[:40].min() > 0.8
-    assert trust[70:].max() == 0
+    confidence = _confidence(V, wrong, OBSERVED, window=5)
+    assert confidence[:40].min() > 0.8
+    assert confidence[70:].max() == 0
 
 
 def test_hidden_cells_do_not_change_confidence() -> None:
@@ -56,9 +56,9 @@ def test_expected_divergence_of_a_true_model_is_eulers_constant() -> None:
 def test_frames_without_reliable_cells_have_little_weight() -> None:
     observed = np.ones((100, 60), bool)
     observed[:, 20:40] = False
-    share = _frame_weight(observed)
-    assert share[30] < 0.2
-    assert share[:10].min() > 0.98
+    weight = _frame_weight(observed)
+    assert weight[30] < 0.2
+    assert weight[:10].min() > 0.98
     observed[0, 20:40] = True  # one cell in a hundred
     assert _frame_weight(observed)[30] == pytest.approx(0.5, abs=0.05)
 

@@ -63,8 +63,8 @@ def test_the_prediction_is_the_posterior_mean_scaled_by_cross_validation(
     )
     expected = scale * reference.posterior_mean(K, k, Y, noise)
     np.testing.assert_allclose(found.mean.T, expected, rtol=1e-8, atol=1e-10)
-    share = 1 - np.sum(abs(Y - scale * left_out) ** 2, axis=0) / np.sum(abs(Y) ** 2, axis=0)
-    np.testing.assert_allclose(found.explained, np.maximum(share, 0), atol=1e-10)
+    explained = 1 - np.sum(abs(Y - scale * left_out) ** 2, axis=0) / np.sum(abs(Y) ** 2, axis=0)
+    np.testing.assert_allclose(found.explained, np.maximum(explained, 0), atol=1e-10)
     assert found.explained[0] > 0.3
     assert found.explained[2] < 0.1
     loud = np.linalg.norm(features.wave, axis=1)
