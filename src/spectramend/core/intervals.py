@@ -1,9 +1,9 @@
-"""Half-open spans of samples, which all detectors speak of, and the masks that they come from."""
+"""Half-open spans of samples (start, stop): runs of a mask, unions, groups and distances."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -13,13 +13,13 @@ Span: TypeAlias = tuple[int, int]
 
 
 class SpanSet:
-    """Spans that do not overlap, in order; one that would overlap is not taken in."""
+    """Spans in order of which no two overlap."""
 
     def __init__(self) -> None:
         self.spans: list[Span] = []
 
     def add(self, span: Span) -> None:
-        """Take a span in if it overlaps none."""
+        """Insert a span unless it overlaps one that is there."""
         i = bisect_left(self.spans, span)
         if i > 0 and self.spans[i - 1][1] > span[0]:
             return
@@ -29,14 +29,27 @@ class SpanSet:
 
 
 def runs(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Find where a mask is true: starts and stops, (n, 2)."""
+    """Find the runs in which a mask [shape=(n,)] is true: starts and stops [shape=(runs, 2)].
+
+    Examples
+    --------
+    >>> runs(np.array([True, True, False, True])).tolist()
+    [[0, 2], [3, 4]]
+    """
     edges = np.flatnonzero(mask[1:] != mask[:-1]) + 1
-    ends = ([0] if mask.size and mask[0] else [], [mask.size] if mask.size and mask[-1] else [])
-    return np.concatenate((ends[0], edges, ends[1])).astype(np.int64).reshape(-1, 2)
+    first = [0] if mask.size and mask[0] else []
+    last = [mask.size] if mask.size and mask[-1] else []
+    return np.concatenate((first, edges, last)).astype(np.int64).reshape(-1, 2)
 
 
 def join(spans: Iterable[Span], gap: int = 0) -> list[Span]:
-    """Merge spans that overlap, touch, or lie at most so many samples apart."""
+    """Merge spans that overlap, touch, or lie at most `gap` samples apart.
+
+    Examples
+    --------
+    >>> join([(5, 9), (0, 2), (2, 4)])
+    [(0, 4), (5, 9)]
+    """
     joined: list[Span] = []
     for start, stop in sorted(spans):
         if joined and start <= joined[-1][1] + gap:
@@ -46,15 +59,54 @@ def join(spans: Iterable[Span], gap: int = 0) -> list[Span]:
     return joined
 
 
-def apart(spans: list[Span], others: list[Span], reach: int) -> list[Span]:
-    """Keep the spans that come nowhere so near to any of others."""
+def hull(spans: Iterable[Span]) -> Span:
+    """Give the shortest span that holds all of one or more spans.
+
+    Examples
+    --------
+    >>> hull([(5, 9), (0, 2)])
+    (0, 9)
+    """
+    starts, stops = zip(*spans, strict=True)
+    return min(starts), max(stops)
+
+
+def touching(spans: Sequence[Span], gap: int = 0) -> list[list[int]]:
+    """Group the indices of spans that `join` would merge, in the order of their starts.
+
+    Examples
+    --------
+    >>> touching([(5, 9), (0, 2), (2, 4)])
+    [[1, 2], [0]]
+    """
+    groups: list[list[int]] = []
+    reach = 0
+    for i in sorted(range(len(spans)), key=spans.__getitem__):
+        start, stop = spans[i]
+        if groups and start <= reach + gap:
+            groups[-1].append(i)
+            reach = max(reach, stop)
+        else:
+            groups.append([i])
+            reach = stop
+    return groups
+
+
+def apart(spans: list[Span], others: list[Span], distance: int) -> list[Span]:
+    """Keep the spans that lie at least `distance` samples from each of `others`.
+
+    Examples
+    --------
+    >>> apart([(0, 2), (5, 6)], [(3, 4)], 1), apart([(0, 2), (5, 6)], [(3, 4)], 2)
+    ([(0, 2), (5, 6)], [])
+    """
     if not others:
         return spans
-    bounds = np.array(join(others, 2 * reach))
+    bounds = np.array(join(others, 2 * distance))
     # Joined, the others are sorted by start and by stop, so one of them decides.
     kept = []
     for start, stop in spans:
-        i = int(np.searchsorted(bounds[:, 0], stop + reach)) - 1
-        if i < 0 or bounds[i, 1] + reach <= start:
+        i = int(np.searchsorted(bounds[:, 0], stop + distance)) - 1
+        if i < 0 or bounds[i, 1] + distance <= start:
             kept.append((start, stop))
     return kept

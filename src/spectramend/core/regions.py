@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -224,34 +224,6 @@ class Region:
             True from 0 Hz to the Nyquist frequency.
         """
         return self.band(sr=sr) == (0.0, sr / 2)
-
-
-def touching(spans: Sequence[tuple[int, int]]) -> list[list[int]]:
-    """Group spans that overlap or touch.
-
-    Parameters
-    ----------
-    spans : sequence of (start, stop)
-        Half-open spans.
-
-    Returns
-    -------
-    list of list of int
-        Indices of the spans of each group; groups and indices are in the order of their starts.
-
-    Examples
-    --------
-    >>> touching([(5, 9), (0, 2), (2, 4)])
-    [[1, 2], [0]]
-    """
-    groups: list[list[int]] = []
-    reach = -1
-    for i in sorted(range(len(spans)), key=lambda i: spans[i]):
-        if not groups or spans[i][0] > reach:
-            groups.append([])
-        groups[-1].append(i)
-        reach = max(reach, spans[i][1])
-    return groups
 
 
 def of_channel(regions: Iterable[Region], channel: int) -> list[Region]:

@@ -22,7 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectramend.audio import Patch, PatchedSource
-from spectramend.core.regions import Region, of_channel, touching
+from spectramend.core.intervals import touching
+from spectramend.core.regions import Region, of_channel
 from spectramend.core.stft import STFT, frame_length
 from spectramend.core.threads import limited_threads
 from spectramend.errors import ParameterError

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from itertools import pairwise
 from typing import Any
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from spectramend.core.regions import Region, of_channel, touching
+from spectramend.core.regions import Region, of_channel
 from spectramend.errors import ParameterError
 
 laws = settings(derandomize=True, max_examples=300, deadline=None)
@@ -182,37 +181,6 @@ def test_a_band_above_the_nyquist_frequency_is_refused(low: float) -> None:
 
 
 # Several
-
-
-@pytest.mark.parametrize(
-    ("spans", "groups"),
-    [
-        ([], []),
-        ([(0, 1)], [[0]]),
-        ([(0, 2), (2, 3)], [[0, 1]]),
-        ([(0, 2), (3, 4)], [[0], [1]]),
-        ([(0, 9), (1, 2), (8, 10), (11, 12)], [[0, 1, 2], [3]]),
-        ([(5, 6), (0, 9)], [[1, 0]]),
-    ],
-)
-def test_spans_that_touch_are_grouped(
-    spans: list[tuple[int, int]], groups: list[list[int]]
-) -> None:
-    assert touching(spans) == groups
-
-
-@laws
-@given(st.lists(st.tuples(st.integers(0, 50), st.integers(1, 8)), max_size=12))
-def test_groups_are_apart_and_whole(pairs: list[tuple[int, int]]) -> None:
-    spans = [(start, start + length) for start, length in pairs]
-    groups = touching(spans)
-    assert sorted(i for group in groups for i in group) == list(range(len(spans)))
-    covers = []
-    for group in groups:
-        covered = {x for i in group for x in range(spans[i][0], spans[i][1] + 1)}
-        assert covered == set(range(min(covered), max(covered) + 1))
-        covers.append(covered)
-    assert all(max(a) < min(b) for a, b in pairwise(covers))
 
 
 def test_regions_of_a_channel_are_those_that_name_it_or_none() -> None:
