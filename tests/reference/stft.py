@@ -10,6 +10,22 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 
+def window_samples(name: str, n_fft: int) -> Array:
+    """Values of a periodic window by its textbook formula; "explicit" is drawn at random."""
+    i = np.arange(n_fft)
+    if name == "sine":
+        return np.sin(np.pi * (2 * i + 1) / (2 * n_fft))
+    if name == "hann":
+        return np.sin(np.pi * i / n_fft) ** 2
+    if name == "hamming":
+        return 0.54 - 0.46 * np.cos(2 * np.pi * i / n_fft)
+    if name == "kaiser":
+        return np.kaiser(n_fft + 1, 8.0)[:-1]
+    if name == "boxcar":
+        return np.ones(n_fft)
+    return np.random.default_rng(n_fft).uniform(0.3, 1, n_fft)
+
+
 def sample(x: Array, n: int) -> float:
     return float(x[n]) if 0 <= n < len(x) else 0.0
 
@@ -45,7 +61,7 @@ def least_squares(X: Array, window: Array, hop_length: int, length: int, *, cent
     return np.asarray(x)
 
 
-def coverage_by_the_past(window: Array, hop_length: int, position: int, last_frame: int) -> float:
+def coverage_up_to_frame(window: Array, hop_length: int, position: int, last_frame: int) -> float:
     """Sum the squared window over frames ..., -1, 0, ..., last_frame, at a padded position."""
     total = 0.0
     for t in range(-len(window) // hop_length - 1, last_frame + 1):
@@ -60,10 +76,10 @@ def count_frames(window: Array, hop_length: int, length: int, *, center: bool) -
     n_fft = len(window)
     pad = n_fft // 2 if center else 0
     within = range(n_fft, n_fft + hop_length)
-    steady = min(coverage_by_the_past(window, hop_length, n, n_fft) for n in within)
+    steady = min(coverage_up_to_frame(window, hop_length, n, n_fft) for n in within)
     count = 1 + max(0, length + 2 * pad - n_fft) // hop_length
     while any(
-        coverage_by_the_past(window, hop_length, pad + n, count - 1) < 0.1 * steady * (1 - 1e-9)
+        coverage_up_to_frame(window, hop_length, pad + n, count - 1) < 0.1 * steady * (1 - 1e-9)
         for n in range(max(0, length - n_fft), length)
     ):
         count += 1
