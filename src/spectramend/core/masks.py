@@ -1,20 +1,18 @@
-"""Which cells of a spectrum are reliable, and what is known of the others.
+"""Masks: which cells of a spectrum are reliable, and what is known of the others.
 
-A target voice T is covered by an interferer N in a mix ``X = T + c*N``. An ideal binary mask keeps
-the cells with ``|T| > g*|N|`` and ``|T| > floor``. Of a hidden cell it therefore says
+A target T is covered by an interferer N in a mix ``X = T + c*N``. An ideal binary mask keeps the
+cells with ``|T| > g*|N|`` and ``|T| > floor``. Of a hidden cell it therefore says
 
     |T| <= (g/c) * |X - T|   or   |T| <= floor,                                      (1)
 
-so the ratio ``r = g/c`` and the floor travel with the mask. Along the direction of X, its first
-part begins to fail at ``|T| = r/(1+r) * |X|``; the square of that is the bound on power used where
-one number has to do (a target that points elsewhere may be louder, up to any level for r = 1).
-Where X itself lies under the floor, the target is taken to lie under X, too: for it to be louder,
-the interferer would have to cancel it.
+so the ratio ``r = g/c`` and the floor are stored with the mask. If T has the phase of X, the first
+part begins to fail at ``|T| = r/(1+r) * |X|``; the square of that is the upper bound on the power
+where one number is needed. (With other phases T may be louder, without limit for r >= 1.) Where X
+is below the floor, |X| bounds |T|, too: for a louder T, the interferer would have to cancel it.
 """
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
@@ -22,7 +20,8 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spectramend.core.files import check_input, whole_file
+from spectramend.core.files import check_input
+from spectramend.core.mask_files import read_cells, read_npz, transform_fields, write_npz
 from spectramend.core.stft import STFT
 from spectramend.errors import FileError, MismatchError, ParameterError
 
@@ -40,9 +39,9 @@ class Mask:
     damage : {"missing", "occluded"}
         Whether nothing is known of the hidden cells, or something louder was added on top.
     ratio : float, >= 0, optional
-        What an occluded hidden cell means, ``g/c`` above; 1 unless `bound` is given.
+        ``g/c`` of (1), which bounds an occluded hidden cell; 1 unless `bound` is given.
     floor : float, >= 0
-        Linear magnitude on the scale of the STFT below which cells were hidden in any case.
+        Linear magnitude on the scale of the STFT below which cells are hidden in any case.
     bound : array_like [shape=(F, N), >= 0] or float, optional
         Upper bound on the power of an occluded hidden cell, in place of `ratio` and `floor`;
         ``inf`` where nothing is known.
@@ -87,10 +86,6 @@ class Mask:
                 f"observed has {observed.shape[0]} frequencies, but n_fft={self.stft.n_fft} gives "
                 f"{self.stft.n_bins}."
             )
-        self._check_knowledge()
-
-    def _check_knowledge(self) -> None:
-        """Check what is said of the hidden cells."""
         if self.damage not in ("missing", "occluded"):
             raise ParameterError(f"damage={self.damage!r}: give 'missing' or 'occluded'.")
         if self.damage == "missing":
@@ -99,21 +94,27 @@ class Mask:
                     "ratio, floor and bound say something of hidden cells: with damage='missing' "
                     "nothing is known of them; leave these out or give damage='occluded'."
                 )
-            return
-        if self.bound is not None:
-            if self.ratio is not None or self.floor:
-                raise ParameterError("bound stands in place of ratio and floor: give one of them.")
-            bound = np.asarray(self.bound, np.float64)
-            if bound.ndim and bound.shape != self.observed.shape:
-                raise MismatchError(
-                    f"bound has shape {bound.shape}, observed {self.observed.shape}: make them "
-                    f"equal."
-                )
-            bound = np.broadcast_to(bound, self.observed.shape)
-            if not (bound >= 0).all():
-                raise ParameterError("bound has negative or NaN cells: give values of at least 0.")
-            object.__setattr__(self, "bound", bound)
-            return
+        elif self.bound is not None:
+            self._check_bound(self.bound)
+        else:
+            self._check_ratio_and_floor()
+
+    def _check_bound(self, values: ArrayLike) -> None:
+        """Check the bound and make it an array [shape=(F, N)]."""
+        if self.ratio is not None or self.floor:
+            raise ParameterError("bound stands in place of ratio and floor: give one of them.")
+        bound = np.asarray(values, np.float64)
+        if bound.ndim and bound.shape != self.observed.shape:
+            raise MismatchError(
+                f"bound has shape {bound.shape}, observed {self.observed.shape}: make them equal."
+            )
+        bound = np.broadcast_to(bound, self.observed.shape)
+        if not (bound >= 0).all():
+            raise ParameterError("bound has negative or NaN cells: give values of at least 0.")
+        object.__setattr__(self, "bound", bound)
+
+    def _check_ratio_and_floor(self) -> None:
+        """Check the ratio and the floor; the ratio is 1 by default."""
         ratio = 1.0 if self.ratio is None else self.ratio
         object.__setattr__(self, "ratio", ratio)
         for name, value in (("ratio", ratio), ("floor", self.floor)):
@@ -145,7 +146,7 @@ class Mask:
         mix_gain : float, > 0, optional
             Gain c of the interferer in the mix, ``X = T + c*N``; `gain` if None.
         floor_db : float, optional
-            Cells as many decibels or more under the loudest cell of the target are hidden, too.
+            Cells as many decibels or more below the loudest cell of the target are hidden, too.
         stft : STFT, optional
             The transform of both spectra.
         sr : int, optional
@@ -194,13 +195,13 @@ class Mask:
         Parameters
         ----------
         X : array_like [shape=(F, N), complex]
-            Spectrum of the mix. It is not looked at where damage is missing.
+            Spectrum of the mix; ignored if the damage is "missing" or the mask has a bound.
 
         Returns
         -------
         ndarray [shape=(F, N)]
-            B: ``max(r/(1+r)*|X|, min(floor, |X|))**2``, or the bound that the mask carries, or
-            ``inf`` where nothing is known. Only hidden cells have a meaning.
+            ``max(r/(1+r)*|X|, min(floor, |X|))**2``, or the bound of the mask, or ``inf`` where
+            nothing is known. The values of observed cells have no meaning.
         """
         if self.damage == "missing":
             return np.full(self.observed.shape, np.inf)
@@ -219,18 +220,18 @@ class Mask:
         T : array_like [shape=(F, N), complex]
             The estimate.
         X : array_like [shape=(F, N), complex]
-            Spectrum of the mix. It is not looked at where damage is missing.
+            Spectrum of the mix; ignored if the damage is "missing" or the mask has a bound.
 
         Returns
         -------
         ndarray [shape=(F, N), complex]
-            The estimate, with the nearest value that satisfies (1), or the bound, in hidden cells.
+            The estimate; its hidden cells are the nearest values that satisfy (1), or the bound.
 
         Notes
         -----
-        With ``z = T/X`` the first part of (1) is ``Re z <= 1/2`` for r = 1. Otherwise its border is
-        a circle about ``-r**2/(1 - r**2)`` of radius ``r/|1 - r**2|``, and the set its inside for
-        r < 1, its outside for r > 1.
+        With ``z = T/X`` the first part of (1) is ``Re z <= 1/2`` for r = 1. Otherwise it is bounded
+        by a circle about ``-r**2/(1 - r**2)`` of radius ``r/|1 - r**2|``: its inside for r < 1, its
+        outside for r > 1.
 
         Examples
         --------
@@ -248,37 +249,22 @@ class Mask:
         assert self.ratio is not None
         mix, r = np.asarray(X), self.ratio
         distance = np.abs(mix - estimate)
-        lost = ~self.observed & (np.abs(estimate) > np.maximum(r * distance, self.floor))
-        t, x = estimate[lost], mix[lost]
+        outside = ~self.observed & (np.abs(estimate) > np.maximum(r * distance, self.floor))
+        t, x = estimate[outside], mix[outside]
         z = np.divide(t, x, out=np.zeros_like(t), where=x != 0)
         if r == 1:
             z = z - np.maximum(z.real - 0.5, 0)
         else:
             offset = z + r**2 / (1 - r**2)
             z += offset * (r / abs(1 - r**2) / np.abs(offset) - 1)
-        # Under the floor may be nearer.
-        quiet = t * (self.floor / np.abs(t))
+        # The nearest value of the second part of (1) may be nearer.
+        at_floor = t * (self.floor / np.abs(t))
         result = estimate.copy()
-        result[lost] = np.where(np.abs(quiet - t) < np.abs(z * x - t), quiet, z * x)
+        result[outside] = np.where(np.abs(at_floor - t) < np.abs(z * x - t), at_floor, z * x)
         return result
 
     def check_fits(self, X: NDArray[Any], *, stft: STFT, sr: int) -> None:
-        """Refuse a spectrum whose cells are not those of this mask.
-
-        Parameters
-        ----------
-        X : ndarray [shape=(..., F, N)]
-            The spectrum.
-        stft : STFT
-            Its transform.
-        sr : int
-            Its sample rate in Hz.
-
-        Raises
-        ------
-        MismatchError
-            If shape, transform or sample rate differ; the message says which.
-        """
+        """Refuse a spectrum [shape=(..., F, N)] whose shape, transform or sample rate differ."""
         if self.sr not in (None, sr):
             raise MismatchError(f"the mask was made at {self.sr} Hz, the recording has {sr} Hz.")
         if self.stft not in (None, stft):
@@ -290,7 +276,7 @@ class Mask:
             )
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        """Write a mask file (``.npz``).
+        """Write a mask file.
 
         Parameters
         ----------
@@ -310,23 +296,13 @@ class Mask:
             raise ParameterError("a mask file needs the mask's stft and sr: give them to Mask.")
         if not str(path).endswith(".npz"):
             raise ParameterError(f"{path}: the name of a mask file ends in .npz.")
-        fields: dict[str, Any] = {
-            "observed": self.observed,
-            "sr": self.sr,
-            "n_fft": self.stft.n_fft,
-            "hop_length": self.stft.hop_length,
-            "window": self.stft.window
-            if isinstance(self.stft.window, str)
-            else json.dumps(self.stft.window),
-            "center": self.stft.center,
-            "damage": self.damage,
-        }
+        fields: dict[str, ArrayLike] = {"observed": self.observed, "sr": self.sr}
+        fields |= transform_fields(self.stft) | {"damage": self.damage}
         if self.bound is not None:
             fields["bound"] = self.bound
-        elif self.damage == "occluded":
+        elif self.ratio is not None:
             fields |= {"ratio": self.ratio, "floor": self.floor}
-        with whole_file(path, overwrite=overwrite) as temporary, temporary.open("wb") as stream:
-            np.savez_compressed(stream, **fields)
+        write_npz(path, fields, overwrite=overwrite)
 
     @classmethod
     def load(
@@ -345,12 +321,12 @@ class Mask:
             A mask file (``.npz``), a boolean array (``.npy``), or a picture (``.png``; white =
             keep, low frequencies at the bottom).
         stft : STFT, optional
-            The transform; needed for arrays and pictures, refused if a mask file says otherwise.
+            The transform of an array or picture; that of a mask file must be equal to it.
         sr : int, optional
             Sample rate in Hz, likewise.
         damage : {"missing", "occluded"}, optional
-            Needed for arrays and pictures. For a mask file it takes the place of what the file
-            says; bounds that it then contradicts are dropped.
+            Needed for arrays and pictures. It replaces the damage of a mask file, whose bounds are
+            dropped if they contradict it.
 
         Returns
         -------
@@ -362,12 +338,19 @@ class Mask:
         FileError
             If the file cannot be read or is not a mask.
         MismatchError
-            If it contradicts `stft` or `sr`.
+            If it does not fit `stft` or `sr`.
         """
         source = check_input(path)
         suffix = source.suffix.lower()
         if suffix == ".npz":
-            return cls._from_npz(source, stft, sr, damage)
+            mask = read_npz(source, cls)
+            if stft not in (None, mask.stft):
+                raise MismatchError(f"{source}: was made with {mask.stft}, not with {stft}.")
+            if sr not in (None, mask.sr):
+                raise MismatchError(f"{source}: was made at {mask.sr} Hz, not at {sr} Hz.")
+            if damage in (None, mask.damage):
+                return mask
+            return replace(mask, damage=damage, ratio=None, floor=0.0, bound=None)
         if suffix not in (".npy", ".png"):
             raise FileError(f"{source}: not a mask file; give .npz, .npy or .png.")
         if damage is None:
@@ -375,62 +358,4 @@ class Mask:
                 f"{source}: does not say what is known of hidden cells; give the damage, 'missing' "
                 f"or 'occluded'."
             )
-        try:
-            if suffix == ".npy":
-                with source.open("rb") as file:
-                    observed = np.load(file, allow_pickle=False)
-            else:
-                from matplotlib.image import imread
-
-                picture = np.asarray(imread(source))[::-1]
-                observed = (picture if picture.ndim == 2 else picture[..., :3].mean(axis=2)) > 0.5
-            return cls(observed, damage, stft=stft, sr=sr)
-        except MismatchError:
-            raise
-        except Exception as error:  # a hostile file makes the readers raise nearly anything
-            raise FileError(f"{source}: not a mask: {_one_line(error)}") from None
-
-    @classmethod
-    def _from_npz(
-        cls,
-        source: os.PathLike[str],
-        stft: STFT | None,
-        sr: int | None,
-        damage: Damage | None,
-    ) -> Mask:
-        try:
-            # np.load does not close a broken file that it opened itself.
-            with open(source, "rb") as file, np.load(file, allow_pickle=False) as stored:
-                fields = {name: stored[name] for name in stored.files}
-            window = str(fields["window"])
-            own = STFT(
-                int(fields["n_fft"]),
-                int(fields["hop_length"]),
-                tuple(json.loads(window)) if window.startswith("[") else window,
-                bool(fields["center"]),
-            )
-            mask = cls(
-                fields["observed"],
-                str(fields["damage"]),  # type: ignore[arg-type]  # checked by the class
-                ratio=float(fields["ratio"]) if "ratio" in fields else None,
-                floor=float(fields.get("floor", 0.0)),
-                bound=fields.get("bound"),
-                stft=own,
-                sr=int(fields["sr"]),
-            )
-        except KeyError as error:
-            raise FileError(f"{source}: not a mask file: it has no {error.args[0]!r}.") from None
-        except Exception as error:  # zipfile and zlib alone have a dozen
-            raise FileError(f"{source}: not a mask file: {_one_line(error)}") from None
-        if stft not in (None, own):
-            raise MismatchError(f"{source}: was made with {own}, not with {stft}.")
-        if sr not in (None, mask.sr):
-            raise MismatchError(f"{source}: was made at {mask.sr} Hz, not at {sr} Hz.")
-        if damage in (None, mask.damage):
-            return mask
-        return replace(mask, damage=damage, ratio=None, floor=0.0, bound=None)
-
-
-def _one_line(error: Exception) -> str:
-    """Give the message of an exception without line breaks, or its name if it has none."""
-    return " ".join(str(error).split()) or type(error).__name__
+        return read_cells(source, lambda observed: cls(observed, damage, stft=stft, sr=sr))
