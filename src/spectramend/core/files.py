@@ -1,4 +1,4 @@
-"""Files: where one came from, and outputs that appear whole or not at all."""
+"""Input and output files: checks before any work, and atomic writes."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from pathlib import Path
 
 from spectramend.errors import FileError
 
-# What tells a folder of results from one of somebody's own: a file, and a key in it.
-RESULTS = {"metrics.json": "experiment", "report.json": "spectramend"}
+# Files, with a key of their JSON, by which a folder of results of ours is recognised.
+_RESULT_FILES = {"metrics.json": "experiment", "report.json": "spectramend"}
+_REPLACE = "choose another name, or replace it with --overwrite (overwrite=True)"
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where training material came from: file name, SHA-256 of the file, and duration."""
+    """Origin of training material: file name, SHA-256 of the file, and duration in seconds."""
 
     name: str
     sha256: str
@@ -28,12 +29,12 @@ class Source:
 
 
 def check_output(path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
-    """Refuse an output that cannot be written, before any work is done for it.
+    """Refuse an output file that cannot be written, before any work is done for it.
 
     Parameters
     ----------
     path : path-like
-        The file to be written.
+        The file to be written. Its folder has to exist.
     overwrite : bool
         Whether it may replace an existing file.
 
@@ -42,12 +43,6 @@ def check_output(path: str | os.PathLike[str], *, overwrite: bool = False) -> Pa
     Path
         The path.
 
-    Raises
-    ------
-    FileError
-        If the file exists, is read-only, a directory or a device, or its folder is absent or not
-        writable.
-
     Examples
     --------
     >>> check_output("/")
@@ -55,14 +50,14 @@ def check_output(path: str | os.PathLike[str], *, overwrite: bool = False) -> Pa
     spectramend.errors.FileError: /: is a directory; name a file to write.
     """
     target = Path(path)
-    folder = _followed(target).parent
-    # os.path answers where Path raises: a name that is too long, a folder that may not be searched.
+    folder = _link_target(target).parent
+    # Path would raise for a name that is too long or a folder that may not be searched.
     if os.path.isdir(target):
         raise FileError(f"{target}: is a directory; name a file to write.")
     if os.path.exists(target) and not os.path.isfile(target):
         raise FileError(f"{target}: is a device or a pipe; name a file to write.")
     if os.path.exists(target) and not overwrite:
-        raise FileError(f"{target}: exists; choose another name or allow it to be overwritten.")
+        raise FileError(f"{target}: exists; {_REPLACE}.")
     if os.path.exists(target) and not _is_writable(target):
         raise FileError(f"{target}: is read-only; choose another name or make it writable.")
     if not os.path.isdir(folder):
@@ -73,23 +68,7 @@ def check_output(path: str | os.PathLike[str], *, overwrite: bool = False) -> Pa
 
 
 def check_input(path: str | os.PathLike[str]) -> Path:
-    """Refuse an input that is not a readable file with something in it.
-
-    Parameters
-    ----------
-    path : path-like
-        The file to be read.
-
-    Returns
-    -------
-    Path
-        The path.
-
-    Raises
-    ------
-    FileError
-        If there is no such file, or it is a directory, empty or unreadable.
-    """
+    """Refuse an input file that is absent, a directory, empty or unreadable; return its path."""
     source = Path(path)
     if os.path.isdir(source):
         raise FileError(f"{source}: is a directory; name a file.")
@@ -104,43 +83,38 @@ def check_input(path: str | os.PathLike[str]) -> Path:
 
 @contextmanager
 def whole_file(path: str | os.PathLike[str], *, overwrite: bool = False) -> Iterator[Path]:
-    """Give a temporary path beside `path` that takes its place when the block ends well.
+    """Write a file atomically: give a temporary path that is renamed when the block ends well.
 
     Parameters
     ----------
     path : path-like
-        The file to be written; where it is a link, the file that it leads to.
+        The file to be written; where it is a link, the file that it leads to. See `check_output`.
     overwrite : bool
-        Whether it may replace an existing file.
+        Whether it may replace an existing file, whose permissions the new one gets.
 
     Yields
     ------
     Path
-        An empty file with the same suffix, to be written.
-
-    Raises
-    ------
-    FileError
-        If the file may not or cannot be written; nothing is left behind.
+        An empty file with the same suffix, to be written. After an exception it is removed.
 
     Notes
     -----
-    A file that is replaced hands down its permissions. The new one is on the disk before it takes
-    the name, so that not even a power cut leaves half of it.
+    The new file is on the disk before it gets the name, so that a power cut leaves the old file or
+    the new one.
     """
     target = check_output(path, overwrite=overwrite)
-    file = _followed(target)
+    file = _link_target(target)
     temporary: Path | None = None
     try:
-        # A part of the name, so that the temporary one is not too long where the name itself fits.
+        # Only a part of the name, which may be as long as names can be.
         handle, name = tempfile.mkstemp(
             prefix=f".{file.stem[:20]}-", suffix=file.suffix, dir=file.parent
         )
         temporary = Path(name)
         os.close(handle)
         yield temporary
-        temporary.chmod(_mode(file))
-        _to_disk(temporary)
+        temporary.chmod(_permissions(file))
+        _flush_to_disk(temporary)
         temporary.replace(file)
     except OSError as error:
         raise FileError(f"{target}: cannot be written: {error.strerror or error}.") from error
@@ -155,21 +129,15 @@ def check_folder(path: str | os.PathLike[str], *, overwrite: bool = False) -> Pa
     Parameters
     ----------
     path : path-like
-        The folder to be made. One that exists is replaced only if it is empty, or if it may be
-        overwritten and holds the ``metrics.json`` of an experiment or the ``report.json`` of a
-        repair.
+        The folder to be made. It may exist if it is empty.
     overwrite : bool
-        Whether it may replace an earlier result.
+        Whether it may replace the results of an experiment (``metrics.json``) or a repair
+        (``report.json``); other files are never replaced.
 
     Returns
     -------
     Path
         The path.
-
-    Raises
-    ------
-    FileError
-        If it holds something else, is a file, or its parent is absent or not writable.
     """
     target = Path(path)
     parent = target.absolute().parent
@@ -179,7 +147,7 @@ def check_folder(path: str | os.PathLike[str], *, overwrite: bool = False) -> Pa
         if not _holds_result(target):
             raise FileError(f"{target}: holds other files; choose another folder.")
         if not overwrite:
-            raise FileError(f"{target}: exists; choose another name or allow it to be overwritten.")
+            raise FileError(f"{target}: exists; {_REPLACE}.")
     if not parent.is_dir() or not os.access(parent, os.W_OK):
         raise FileError(f"{target}: the folder {parent} is absent or not writable.")
     return target
@@ -187,7 +155,7 @@ def check_folder(path: str | os.PathLike[str], *, overwrite: bool = False) -> Pa
 
 @contextmanager
 def whole_folder(path: str | os.PathLike[str], *, overwrite: bool = False) -> Iterator[Path]:
-    """Give a temporary folder beside `path` that takes its place when the block ends well.
+    """Write a folder atomically: give a temporary one that is renamed when the block ends well.
 
     Parameters
     ----------
@@ -199,12 +167,7 @@ def whole_folder(path: str | os.PathLike[str], *, overwrite: bool = False) -> It
     Yields
     ------
     Path
-        An empty folder, to be filled.
-
-    Raises
-    ------
-    FileError
-        If the folder may not or cannot be written; nothing is left behind.
+        An empty folder, to be filled. After an exception it is removed.
     """
     target = check_folder(path, overwrite=overwrite)
     temporary: Path | None = None
@@ -214,7 +177,7 @@ def whole_folder(path: str | os.PathLike[str], *, overwrite: bool = False) -> It
         content = temporary / "new"
         content.mkdir()
         yield content
-        _take_place(content, target, temporary / "old")
+        _replace_folder(content, target, temporary / "old")
     except OSError as error:
         raise FileError(f"{target}: cannot be written: {error.strerror or error}.") from error
     finally:
@@ -222,18 +185,18 @@ def whole_folder(path: str | os.PathLike[str], *, overwrite: bool = False) -> It
             shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _followed(path: Path) -> Path:
-    """Give the file that a link leads to, so that the link stays one."""
+def _link_target(path: Path) -> Path:
+    """Follow a link, which then stays one; give other paths as they are."""
     return Path(os.path.realpath(path)) if os.path.islink(path) else path
 
 
 def _is_writable(path: Path) -> bool:
-    """Tell whether a file may be written; to root, too, one that nobody may write is read-only."""
+    """Whether a file may be written; one without write permission is read-only even to root."""
     return bool(path.stat().st_mode & 0o222) and os.access(path, os.W_OK)
 
 
-def _mode(path: Path) -> int:
-    """Give the permissions of a file, or those that a new one would get: mkstemp's are private."""
+def _permissions(path: Path) -> int:
+    """Give the permissions of a file, or those of a new one, which mkstemp does not give."""
     if path.exists():
         return stat.S_IMODE(path.stat().st_mode)
     umask = os.umask(0)
@@ -241,14 +204,14 @@ def _mode(path: Path) -> int:
     return 0o666 & ~umask
 
 
-def _to_disk(path: Path) -> None:
-    """Wait until a file is on the disk."""
+def _flush_to_disk(path: Path) -> None:
+    """Wait until the content of a file is on the disk."""
     with path.open("r+b") as stream:
         os.fsync(stream.fileno())
 
 
-def _take_place(content: Path, target: Path, old: Path) -> None:
-    """Rename a folder to the target, whose earlier content goes to `old`, or back if that fails."""
+def _replace_folder(content: Path, target: Path, old: Path) -> None:
+    """Rename `content` to `target`, and what was there to `old`; undo that on failure."""
     if not target.exists():
         content.rename(target)
         return
@@ -261,8 +224,8 @@ def _take_place(content: Path, target: Path, old: Path) -> None:
 
 
 def _holds_result(folder: Path) -> bool:
-    """Tell whether a folder was written by an experiment or a repair."""
-    for name, key in RESULTS.items():
+    """Whether a folder was written by an experiment or a repair."""
+    for name, key in _RESULT_FILES.items():
         try:
             content = json.loads((folder / name).read_text("utf-8"))
         except (OSError, ValueError):

@@ -678,7 +678,7 @@ def test_a_recording_may_be_patched_itself(tmp_path: Path, container: str) -> No
     file = make(tmp_path, container, "PCM_16")
     file.chmod(0o640)
     whole = libsndfile(file)
-    with pytest.raises(FileError, match="exists; choose another name or allow"):
+    with pytest.raises(FileError, match="exists; choose another name, or replace"):
         write_patched(inspect(file), file, [])
     write_patched(inspect(file), file, [Patch(1, 7, np.zeros(3))], overwrite=True)
     whole[1, 7:10] = 0

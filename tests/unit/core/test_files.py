@@ -102,7 +102,7 @@ def test_a_new_output_passes_and_is_not_made(tmp_path: Path) -> None:
 def test_an_existing_output_is_refused_unless_it_may_be_overwritten(tmp_path: Path) -> None:
     file = tmp_path / "out.wav"
     file.write_text("old")
-    with pytest.raises(FileError, match=r"out\.wav: exists; choose another name or allow"):
+    with pytest.raises(FileError, match=r"out\.wav: exists; choose another name, or replace"):
         check_output(file)
     assert check_output(file, overwrite=True) == file
     assert file.read_text() == "old"
@@ -299,7 +299,7 @@ def test_a_folder_gets_the_permissions_of_any_new_folder(tmp_path: Path, umask: 
 
 
 def test_an_earlier_result_is_refused_unless_it_may_be_overwritten(result: Path) -> None:
-    with pytest.raises(FileError, match="result: exists; choose another name or allow"):
+    with pytest.raises(FileError, match="result: exists; choose another name, or replace"):
         check_folder(result)
     assert check_folder(str(result), overwrite=True) == result
 
