@@ -10,7 +10,9 @@ from decimal import Decimal
 
 from spectramend.errors import ParameterError
 
-END_TOLERANCE_S = 1e-3  # labels of three decimals may end so far behind the last sample
+# Seconds by which a region may end after the last sample: one unit of the last place of labels
+# with three decimals.
+END_TOLERANCE_S = 1e-3
 
 _TIME = r"(?:(?:\d+:)?\d+:)?\d+(?:\.\d*)?|\.\d+"
 _FREQUENCY = r"(?:\d+(?:\.\d*)?|\.\d+)k?"
@@ -22,23 +24,22 @@ _SPEC = re.compile(
 
 @dataclass(frozen=True)
 class Region:
-    """A rectangle of time and frequency; a side that is None is open.
+    """A rectangle of time and frequency, open at each side that is None.
 
     Parameters
     ----------
     start_s : float, optional
-        Where it begins, in seconds; at the first sample if None.
+        Start in seconds; the first sample if None.
     end_s : float, optional
-        Where it ends, in seconds, itself not included; after the last sample if None. A point has
-        its end at its start.
+        End in seconds, not included; after the last sample if None. A point ends at its start.
     f_low_hz : float, >= 0, optional
         Lowest frequency in Hz.
     f_high_hz : float, optional
         Highest frequency in Hz; the Nyquist frequency if None.
     channel : int, >= 1, optional
-        Which channel, the first being 1; all if None.
+        The channel, counted from 1; all if None.
     label : str
-        What it is called.
+        Its name.
 
     Raises
     ------
@@ -69,7 +70,7 @@ class Region:
                 continue
             if not math.isfinite(value):
                 raise ParameterError(f"{name}={value}: give a finite number, or None for open.")
-            object.__setattr__(self, name, float(value) + 0.0)  # a zero has no sign
+            object.__setattr__(self, name, float(value) + 0.0)  # no negative zero
         if self.start_s is not None and self.end_s is not None and self.end_s < self.start_s:
             raise ParameterError(
                 f"region {self}: ends before it starts: give the earlier time first."
@@ -89,17 +90,17 @@ class Region:
 
     @classmethod
     def parse(cls, text: str) -> Region:
-        """Read what the command line takes: ``T0-T1[@F0-F1]``.
+        """Read the form of the command line, ``T0-T1[@F0-F1]``.
 
         Parameters
         ----------
         text : str
-            Seconds or ``h:mm:ss.fff``, then Hz, where ``k`` is a thousand. A side left out is open.
+            Seconds or ``h:mm:ss.fff``, then Hz, where ``k`` is a thousand. A missing side is open.
 
         Returns
         -------
         Region
-            The region.
+            The region, of all channels and without a label.
 
         Raises
         ------
@@ -112,7 +113,7 @@ class Region:
         Region(start_s=62.5, end_s=63.0, f_low_hz=None, f_high_hz=4000.0, channel=None, label='')
         """
         match = _SPEC.fullmatch(text.strip())
-        # "1" and "1@300-400" lack the dash of the time, "" lacks everything.
+        # Refused, too: "1" and "1@300-400", which lack the dash between times, and "".
         if match is None or (match["time"] is None and (match["start"] or not match["band"])):
             raise ParameterError(
                 f"region {text!r}: give T0-T1 in seconds or h:mm:ss.fff, then @F0-F1 in Hz if it "
@@ -126,20 +127,20 @@ class Region:
         )
 
     def __str__(self) -> str:
-        """Write the region as `parse` reads it; channel and label are left out."""
-        time = f"{_number(self.start_s)}-{_number(self.end_s)}"
-        band = f"@{_number(self.f_low_hz)}-{_number(self.f_high_hz)}"
+        """Write the region as `parse` reads it, without channel and label."""
+        time = f"{_number_text(self.start_s)}-{_number_text(self.end_s)}"
+        band = f"@{_number_text(self.f_low_hz)}-{_number_text(self.f_high_hz)}"
         if band == "@-":
             return time
         return band if time == "-" else time + band
 
     @property
     def is_point(self) -> bool:
-        """Whether it has no length in time."""
+        """Whether its end is its start."""
         return self.start_s is not None and self.start_s == self.end_s
 
     def samples(self, *, length: int, sr: float) -> tuple[int, int]:
-        """Find its first sample and the one after its last.
+        """Find its first sample and the one after its last, both nearest to its times.
 
         Parameters
         ----------
@@ -151,7 +152,7 @@ class Region:
         Returns
         -------
         start, stop : int
-            Times rounded to the nearest sample.
+            The half-open span.
 
         Raises
         ------
@@ -171,22 +172,10 @@ class Region:
         return start, stop
 
     def band(self, *, sr: float) -> tuple[float, float]:
-        """Find its lowest and highest frequency.
+        """Find its lowest and highest frequency in Hz, at a sample rate of `sr` Hz.
 
-        Parameters
-        ----------
-        sr : float
-            Sample rate in Hz.
-
-        Returns
-        -------
-        low, high : float
-            In Hz; open sides are 0 and the Nyquist frequency, which also limits the higher one.
-
-        Raises
-        ------
-        ParameterError
-            If the band lies wholly above the Nyquist frequency.
+        Open sides are 0 and the Nyquist frequency, which also limits the higher one. A region that
+        lies wholly above it is a `ParameterError`.
         """
         low = self.f_low_hz or 0.0
         if low >= sr / 2:
@@ -196,51 +185,16 @@ class Region:
         return low, min(sr / 2, math.inf if self.f_high_hz is None else self.f_high_hz)
 
     def exceeds_nyquist(self, sr: float) -> bool:
-        """Tell whether its highest frequency is one that the recording does not have.
-
-        Parameters
-        ----------
-        sr : float
-            Sample rate in Hz.
-
-        Returns
-        -------
-        bool
-            True if `band` cuts it.
-        """
+        """Whether `band` limits its highest frequency, at a sample rate of `sr` Hz."""
         return self.f_high_hz is not None and self.f_high_hz > sr / 2
 
     def is_full_band(self, sr: float) -> bool:
-        """Tell whether it leaves no frequency out, so that its samples are all damaged.
-
-        Parameters
-        ----------
-        sr : float
-            Sample rate in Hz.
-
-        Returns
-        -------
-        bool
-            True from 0 Hz to the Nyquist frequency.
-        """
+        """Whether `band` is all frequencies up to the Nyquist frequency, `sr`/2 Hz."""
         return self.band(sr=sr) == (0.0, sr / 2)
 
 
 def of_channel(regions: Iterable[Region], channel: int) -> list[Region]:
-    """Choose the regions that name a channel, or all of them.
-
-    Parameters
-    ----------
-    regions : iterable of Region
-        Regions.
-    channel : int
-        The channel, from 0, whereas `Region.channel` is what people say, from 1.
-
-    Returns
-    -------
-    list of Region
-        Those of the channel.
-    """
+    """Choose the regions of a channel, counted from 0, and those of all channels."""
     return [region for region in regions if region.channel in (None, channel + 1)]
 
 
@@ -262,11 +216,11 @@ def _hertz(text: str | None) -> float | None:
 
 
 def _nearest_sample(time_s: float, sr: float) -> int:
-    """Round a time to a sample; one so far away that a float overflows stays outside."""
+    """Round a time to a sample; a time too large for an integer stays outside the recording."""
     return math.floor(max(-1.0, min(time_s * sr, 2.0**62)) + 0.5)
 
 
-def _number(value: float | None) -> str:
+def _number_text(value: float | None) -> str:
     """Write a number so that it reads back, without an exponent."""
     if value is None:
         return ""

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def limited_threads(n: int | None) -> Iterator[None]:
-    """Limit the threads of BLAS, that of SciPy included, which has its own.
+    """Limit the threads of BLAS, of NumPy's and of SciPy's, while the block runs.
 
-    Libraries that are loaded later would not know of the limit: the first call would use more
-    threads than the second, take longer beside other processes, and differ in its last digits.
+    SciPy is loaded first: a library that is loaded in the block would ignore the limit, so that a
+    first call would differ from a second one in time and in the last digits.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def limited_threads(n: int | None) -> Iterator[None]:
     if n is None:
         yield
         return
-    import scipy.linalg  # noqa: F401 - so that it is loaded
+    import scipy.linalg  # noqa: F401 - loads SciPy's BLAS
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(n):
