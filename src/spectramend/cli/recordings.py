@@ -220,7 +220,7 @@ def evaluate(reference: Path, estimate: Path, labels: Path | None, as_json: bool
     T, Y = (recording.samples for recording in recordings)
     regions = [] if labels is None else [r for r in read_regions(labels, sr=sr) if not r.is_point]
     scores = metrics.evaluate(T, Y, sr=sr)
-    inside = evaluate_regions(T, Y, regions, sr=sr)
+    inside = [vars(scores) for scores in evaluate_regions(T, Y, regions, sr=sr)]
     if as_json:
         click.echo(json.dumps(finite(scores | ({} if labels is None else {"regions": inside}))))
     else:

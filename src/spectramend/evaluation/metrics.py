@@ -1,4 +1,8 @@
-"""How close an estimate is to a reference: levels, spectra, intelligibility, quality."""
+"""Metrics of an estimate against a reference: levels, spectra, intelligibility, quality.
+
+All metrics raise `MismatchError` if the shapes differ, and `ParameterError` if a value is NaN or
+infinite or the reference is silent.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from spectramend.errors import MismatchError, MissingExtraError, ParameterError
 
-SPEECH_SR = 16000  # Hz, at which STOI and wideband PESQ are taken
+PESQ_SR = 16000  # Hz, of wideband PESQ (ITU-T P.862.2)
 
 
 def snr(reference: ArrayLike, estimate: ArrayLike) -> float:
@@ -20,29 +24,20 @@ def snr(reference: ArrayLike, estimate: ArrayLike) -> float:
 
     Parameters
     ----------
-    reference : array_like [shape=(..., n)]
-        What it should be.
-    estimate : array_like [shape=(..., n)]
-        What it is.
+    reference, estimate : array_like [shape=(..., n)]
+        The signal s and its estimate s_hat.
 
     Returns
     -------
     float
         ``10*log10(||s||**2 / ||s - s_hat||**2)`` in dB; ``inf`` where both are equal.
 
-    Raises
-    ------
-    MismatchError
-        If the shapes differ.
-    ParameterError
-        If a sample is NaN or infinite, or the reference is silent.
-
     Examples
     --------
     >>> round(snr([1.0, 0.0], [0.9, 0.0]), 6)
     20.0
     """
-    s, s_hat = _pair(reference, estimate)
+    s, s_hat = _checked_pair(reference, estimate)
     return _decibels(np.sum(s**2), np.sum((s - s_hat) ** 2))
 
 
@@ -51,22 +46,13 @@ def si_sdr(reference: ArrayLike, estimate: ArrayLike) -> float:
 
     Parameters
     ----------
-    reference : array_like [shape=(..., n)]
-        What it should be, up to a factor.
-    estimate : array_like [shape=(..., n)]
-        What it is.
+    reference, estimate : array_like [shape=(..., n)]
+        The signal, up to a factor, and its estimate.
 
     Returns
     -------
     float
-        Ratio in dB; ``-inf`` if nothing of the reference is in the estimate.
-
-    Raises
-    ------
-    MismatchError
-        If the shapes differ.
-    ParameterError
-        If a sample is NaN or infinite, or the reference is silent.
+        Ratio in dB; ``-inf`` if the estimate is orthogonal to the reference.
 
     References
     ----------
@@ -77,7 +63,7 @@ def si_sdr(reference: ArrayLike, estimate: ArrayLike) -> float:
     >>> round(si_sdr([1.0, 0.0], [5.0, 0.5]), 6)
     20.0
     """
-    s, s_hat = _pair(reference, estimate)
+    s, s_hat = _checked_pair(reference, estimate)
     projection = s * (np.sum(s * s_hat) / np.sum(s**2))
     return _decibels(np.sum(projection**2), np.sum((s_hat - projection) ** 2))
 
@@ -93,33 +79,24 @@ def log_spectral_distance(
 
     Parameters
     ----------
-    reference : array_like [shape=(F, N), complex]
-        Spectrum that it should be.
-    estimate : array_like [shape=(F, N), complex]
-        Spectrum that it is.
+    reference, estimate : array_like [shape=(F, N), complex]
+        The spectrum and its estimate.
     cells : array_like [shape=(F, N), bool], optional
-        Cells that count; all if None.
+        Cells to compare; all if None.
     floor_db : float
-        Both spectra count as no less than so many decibels under the loudest cell of the reference.
+        Magnitudes of both are raised to this level below the loudest cell of the reference.
 
     Returns
     -------
     float
-        Distance in dB; NaN if no cell counts.
-
-    Raises
-    ------
-    MismatchError
-        If the shapes differ.
-    ParameterError
-        If a cell is NaN or infinite, or the reference is silent.
+        Distance in dB; NaN if there is no cell to compare.
 
     Examples
     --------
     >>> log_spectral_distance([[1.0, 1.0]], [[1.0, 0.1]], [[False, True]])
     20.0
     """
-    T, Y = _pair(np.abs(np.asarray(reference)), np.abs(np.asarray(estimate)))
+    T, Y = _checked_pair(np.abs(np.asarray(reference)), np.abs(np.asarray(estimate)))
     counts = np.ones(T.shape, bool) if cells is None else np.asarray(cells, bool)
     if counts.shape != T.shape:
         raise MismatchError(f"cells have shape {counts.shape}, the spectra {T.shape}: make equal.")
@@ -137,28 +114,22 @@ def stoi(
 
     Parameters
     ----------
-    reference : array_like [shape=(n,)]
-        Clean speech.
-    estimate : array_like [shape=(n,)]
-        Speech to judge.
+    reference, estimate : array_like [shape=(n,)]
+        Clean speech and its estimate, one channel.
     sr : int
         Sample rate in Hz.
     extended : bool
-        Whether to take ESTOI.
+        Whether to compute ESTOI.
 
     Returns
     -------
     float or None
-        Intelligibility, 1 at best; None if there is too little speech to say.
+        Intelligibility, 1 at best; None if there is too little speech.
 
     Raises
     ------
     MissingExtraError
         If the package `pystoi` is not installed.
-    MismatchError
-        If the shapes differ.
-    ParameterError
-        If a sample is NaN or infinite, or the reference is silent or not one channel.
 
     References
     ----------
@@ -170,7 +141,7 @@ def stoi(
 
     import pystoi
 
-    s, s_hat = _pair_of_channels(reference, estimate)
+    s, s_hat = _checked_channels(reference, estimate)
     with warnings.catch_warnings():
         # pystoi warns, and returns 1e-5, where too few frames are speech.
         warnings.filterwarnings("error", message="Not enough STFT frames")
@@ -181,16 +152,14 @@ def stoi(
 
 
 def pesq_wb(reference: ArrayLike, estimate: ArrayLike, *, sr: int) -> float | None:
-    """Wideband PESQ, a predicted opinion of speech quality.
+    """Wideband PESQ, a predicted mean opinion score of speech quality.
 
     Parameters
     ----------
-    reference : array_like [shape=(n,)]
-        Clean speech.
-    estimate : array_like [shape=(n,)]
-        Speech to judge.
+    reference, estimate : array_like [shape=(n,)]
+        Clean speech and its estimate, one channel.
     sr : int
-        Sample rate in Hz; other than 16 kHz is resampled.
+        Sample rate in Hz; signals of another rate than 16 kHz are resampled.
 
     Returns
     -------
@@ -201,10 +170,6 @@ def pesq_wb(reference: ArrayLike, estimate: ArrayLike, *, sr: int) -> float | No
     ------
     MissingExtraError
         If the package `pesq` is not installed.
-    MismatchError
-        If the shapes differ.
-    ParameterError
-        If a sample is NaN or infinite, or the reference is silent or not one channel.
 
     References
     ----------
@@ -213,13 +178,13 @@ def pesq_wb(reference: ArrayLike, estimate: ArrayLike, *, sr: int) -> float | No
     _require("pesq")
     from pesq import NoUtterancesError, PesqError, pesq
 
-    s, s_hat = _pair_of_channels(reference, estimate)
-    if sr != SPEECH_SR:
+    s, s_hat = _checked_channels(reference, estimate)
+    if sr != PESQ_SR:
         import soxr
 
-        s, s_hat = (soxr.resample(signal, sr, SPEECH_SR) for signal in (s, s_hat))
+        s, s_hat = (soxr.resample(signal, sr, PESQ_SR) for signal in (s, s_hat))
     try:
-        return float(pesq(SPEECH_SR, s.astype(np.float32), s_hat.astype(np.float32), "wb"))
+        return float(pesq(PESQ_SR, s.astype(np.float32), s_hat.astype(np.float32), "wb"))
     except (NoUtterancesError, PesqError):
         return None
     except ValueError:  # the score is NaN where the estimate is silent
@@ -227,14 +192,12 @@ def pesq_wb(reference: ArrayLike, estimate: ArrayLike, *, sr: int) -> float | No
 
 
 def evaluate(reference: ArrayLike, estimate: ArrayLike, *, sr: int) -> dict[str, float | None]:
-    """Judge an estimate by every waveform metric that is installed.
+    """Compute every metric of waveforms that is installed.
 
     Parameters
     ----------
-    reference : array_like [shape=(n,) or (channels, n)]
-        What it should be.
-    estimate : array_like [shape=(n,) or (channels, n)]
-        What it is.
+    reference, estimate : array_like [shape=(n,) or (channels, n)]
+        The signal and its estimate.
     sr : int
         Sample rate in Hz.
 
@@ -242,14 +205,7 @@ def evaluate(reference: ArrayLike, estimate: ArrayLike, *, sr: int) -> dict[str,
     -------
     dict
         ``snr_db, si_sdr_db, stoi, estoi, pesq_wb``; None where a package is not installed or finds
-        no speech. The last three are means over channels.
-
-    Raises
-    ------
-    MismatchError
-        If the shapes differ.
-    ParameterError
-        If a sample is NaN or infinite, or the reference is silent.
+        no speech. The last three are means over the channels that are not silent.
 
     Examples
     --------
@@ -257,7 +213,7 @@ def evaluate(reference: ArrayLike, estimate: ArrayLike, *, sr: int) -> dict[str,
     >>> round(evaluate(noise, 0.9 * noise, sr=16000)["snr_db"], 6)
     20.0
     """
-    s, s_hat = _pair(reference, estimate)
+    s, s_hat = _checked_pair(reference, estimate)
     scores: dict[str, float | None] = {"snr_db": snr(s, s_hat), "si_sdr_db": si_sdr(s, s_hat)}
     pairs = list(zip(s.reshape(-1, s.shape[-1]), s_hat.reshape(-1, s.shape[-1]), strict=True))
     speech_metrics: tuple[tuple[str, str, Callable[..., float | None]], ...] = (
@@ -266,40 +222,19 @@ def evaluate(reference: ArrayLike, estimate: ArrayLike, *, sr: int) -> dict[str,
         ("pesq_wb", "pesq", pesq_wb),
     )
     for name, package, metric in speech_metrics:
-        judged = [metric(a, b, sr=sr) for a, b in pairs if a.any()] if has(package) else []
-        known = [value for value in judged if value is not None]
+        channels = [(a, b) for a, b in pairs if a.any()] if _is_installed(package) else []
+        values = [metric(a, b, sr=sr) for a, b in channels]
+        known = [value for value in values if value is not None]
         scores[name] = float(np.mean(known)) if known else None
     return scores
 
 
-def has(package: str) -> bool:
-    """Tell whether an optional package is installed.
-
-    Parameters
-    ----------
-    package : str
-        Its import name.
-
-    Returns
-    -------
-    bool
-        Whether it can be imported.
-    """
-    return importlib.util.find_spec(package) is not None
-
-
 def missing_metrics() -> list[str]:
-    """Say, a line each, which metrics cannot be taken here, and the remedy.
-
-    Returns
-    -------
-    list of str
-        Nothing if all can.
-    """
+    """Explain, a line each, which metrics cannot be computed here, and the remedy."""
     lines = []
-    if not has("pystoi"):
+    if not _is_installed("pystoi"):
         lines.append("stoi and estoi are empty: pip install pystoi.")
-    if not has("pesq"):
+    if not _is_installed("pesq"):
         lines.append(
             "pesq_wb is empty: the package pesq is not installed; it needs a C compiler: "
             "install one (Debian: apt-get install gcc), then pip install pesq."
@@ -307,13 +242,17 @@ def missing_metrics() -> list[str]:
     return lines
 
 
+def _is_installed(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None
+
+
 def _require(package: str) -> None:
-    if not has(package):
+    if not _is_installed(package):
         raise MissingExtraError(f"{package} is not installed: pip install 'spectramend[metrics]'.")
 
 
-def _pair(reference: ArrayLike, estimate: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Take two arrays as float64 and refuse what no metric can judge."""
+def _checked_pair(reference: ArrayLike, estimate: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Convert two signals or spectra to float64; refuse those for which no metric is defined."""
     s, s_hat = np.asarray(reference, np.float64), np.asarray(estimate, np.float64)
     if s.shape != s_hat.shape or s.size == 0:
         raise MismatchError(
@@ -327,11 +266,11 @@ def _pair(reference: ArrayLike, estimate: ArrayLike) -> tuple[NDArray[Any], NDAr
     return s, s_hat
 
 
-def _pair_of_channels(
+def _checked_channels(
     reference: ArrayLike, estimate: ArrayLike
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Take two single channels."""
-    s, s_hat = _pair(reference, estimate)
+    """Check two signals of one channel [shape=(n,)]."""
+    s, s_hat = _checked_pair(reference, estimate)
     if s.ndim != 1:
         raise ParameterError(f"reference has shape {s.shape}: give one channel (n,).")
     return s, s_hat

@@ -1,9 +1,9 @@
-"""How close a repaired recording is to a reference within its regions."""
+"""Metrics of a repaired recording against a reference, within regions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,32 +13,44 @@ from spectramend.core.stft import STFT, frame_length
 from spectramend.errors import MismatchError
 from spectramend.evaluation.metrics import log_spectral_distance, snr
 
-FRAME_S = 0.064  # of the transform, rounded to a power of two
-CONTEXT_S = 1.0  # of a region, on either side: what the floor of the distance refers to
+# Seconds of a frame of the log-spectral distance, rounded to a power of two samples. Engineering
+# choice: 1024 samples at 16 kHz, the default of `STFT`.
+LSD_FRAME_S = 0.064
+# Seconds of context on either side of a region; the floor of the log-spectral distance is relative
+# to the loudest cell of both. Engineering choice: about a phrase of speech.
+LSD_CONTEXT_S = 1.0
+
+
+@dataclass(frozen=True)
+class RegionScores:
+    """Metrics of one channel within one region; a value is None where the reference is silent."""
+
+    channel: int
+    region: str
+    label: str
+    snr_db: float | None
+    lsd_db: float | None
 
 
 def evaluate_regions(
     reference: ArrayLike, estimate: ArrayLike, regions: Sequence[Region], *, sr: int
-) -> list[dict[str, Any]]:
-    """Measure an estimate within regions.
+) -> list[RegionScores]:
+    """Compute signal-to-noise ratio and log-spectral distance of an estimate within regions.
 
     Parameters
     ----------
-    reference : array_like [shape=(n,) or (channels, n)]
-        What it should be.
-    estimate : array_like [shape=(n,) or (channels, n)]
-        What it is.
+    reference, estimate : array_like [shape=(n,) or (channels, n)]
+        The signal and its estimate.
     regions : sequence of Region
-        Where to look.
+        The regions.
     sr : int
         Sample rate in Hz.
 
     Returns
     -------
-    list of dict
-        For each region and channel: ``channel, region, label, snr_db, lsd_db``, over the samples of
-        a region of the whole band, over the cells of another one. A value is None where the
-        reference is silent.
+    list of RegionScores
+        One for each region and channel, counted from 1: over the samples of a region of all
+        frequencies, over the cells of another one.
 
     Raises
     ------
@@ -52,35 +64,34 @@ def evaluate_regions(
     >>> x = np.sin(0.3 * np.arange(8000))
     >>> y = x.copy()
     >>> y[4000:4800] *= 0.9
-    >>> round(evaluate_regions(x, y, [Region(0.5, 0.6)], sr=8000)[0]["snr_db"], 3)
+    >>> round(evaluate_regions(x, y, [Region(0.5, 0.6)], sr=8000)[0].snr_db, 3)
     20.0
     """
     T, Y = (np.atleast_2d(np.asarray(z, np.float64)) for z in (reference, estimate))
     if T.shape != Y.shape:
         raise MismatchError(f"reference has shape {T.shape}, estimate {Y.shape}: make them equal.")
     return [
-        {"channel": channel + 1, "region": str(region), "label": region.label}
-        | _measure(t, y, region, sr)
+        RegionScores(channel + 1, str(region), region.label, *_snr_and_lsd(t, y, region, sr))
         for region in regions
         for channel, (t, y) in enumerate(zip(T, Y, strict=True))
         if of_channel([region], channel)
     ]
 
 
-def _measure(
+def _snr_and_lsd(
     t: NDArray[np.float64], y: NDArray[np.float64], region: Region, sr: int
-) -> dict[str, float | None]:
-    """Measure one channel within one region."""
+) -> tuple[float | None, float | None]:
+    """Compare one channel with its estimate [both shape=(n,)] within one region."""
     start, stop = region.samples(length=t.size, sr=sr)
     low, high = region.band(sr=sr)
-    context = round(CONTEXT_S * sr)
+    context = round(LSD_CONTEXT_S * sr)
     first, last = max(0, start - context), min(t.size, stop + context)
-    n_fft = max(2, min(frame_length(FRAME_S, sr), last - first))
+    n_fft = max(2, min(frame_length(LSD_FRAME_S, sr), last - first))
     stft = STFT(n_fft, max(1, n_fft // 4))
     T, Y = (stft.forward(z[first:last]) for z in (t, y))
     center = np.arange(T.shape[1]) * stft.hop_length + first
     frequency = np.arange(stft.n_bins) * sr / n_fft
-    # The nearest cell of a region that lies between two.
+    # A region between two cells has the nearest one.
     inside = (frequency >= low - sr / n_fft / 2) & (frequency <= high + sr / n_fft / 2)
     during = (center >= start - stft.hop_length / 2) & (center < stop + stft.hop_length / 2)
     cells = inside[:, None] & during
@@ -88,7 +99,7 @@ def _measure(
         inside_t, inside_y = t[start:stop], y[start:stop]
     else:
         inside_t, inside_y = (np.concatenate([Z[cells].real, Z[cells].imag]) for Z in (T, Y))
-    return {
-        "snr_db": snr(inside_t, inside_y) if inside_t.any() else None,
-        "lsd_db": log_spectral_distance(T, Y, cells) if T.any() else None,
-    }
+    return (
+        snr(inside_t, inside_y) if inside_t.any() else None,
+        log_spectral_distance(T, Y, cells) if T.any() else None,
+    )
