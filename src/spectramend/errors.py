@@ -1,14 +1,13 @@
-"""What can go wrong, as exceptions whose message is one line: what, which value, and the remedy.
+"""Exceptions. Each message is one line: what is wrong, which value, and the remedy.
 
-`SpectramendError` is the root, so a caller catches everything with one name and the command
-line turns each into one line and exit status 1.
+All derive from `SpectramendError`; the command line prints it as one line and exits with status 1.
 """
 
 from __future__ import annotations
 
 
 class SpectramendError(Exception):
-    """Anything that Spectramend refuses to do."""
+    """Base class of all errors that Spectramend raises."""
 
 
 class ParameterError(SpectramendError, ValueError):
@@ -28,11 +27,11 @@ class OptionError(ParameterError):
 
 
 class MismatchError(ParameterError):
-    """Two things that have to fit together do not: mask, dictionary, recording."""
+    """Shapes or settings differ, of a mask, a dictionary and a recording, say."""
 
 
 class FileError(SpectramendError):
-    """A file cannot be read, written, or is not what it should be."""
+    """A file cannot be read or written, or has another format."""
 
 
 class AudioError(FileError):

@@ -1,7 +1,8 @@
-"""How sounds become HTML that needs no file beside it, as Jupyter and reports show them.
+"""Sounds as HTML without other files, for Jupyter and reports.
 
-Levels are true: a sound is never rescaled, so two players compare, and what lies beyond full scale
-is clipped and said so.
+A sound is an array [shape=(n,) or (channels, n), float] with full scale at ±1; `checked_sound`
+refuses others. It is never rescaled, so that players compare, and samples beyond full scale are
+clipped, with a note.
 """
 
 from __future__ import annotations
@@ -21,28 +22,14 @@ from spectramend.display.spectrograms import cell_extent, figure_png, level_bar,
 from spectramend.display.tables import number_text
 from spectramend.errors import ParameterError
 
-MAX_COLUMNS = 1500  # of a spectrogram image: more than its pixels would show nothing new
+# Most columns of a spectrogram image. Engineering choice: more than its pixels (1050).
+IMAGE_COLUMNS = 1500
+# Seconds of a frame of such an image, rounded to a power of two samples. Engineering choice.
+IMAGE_FRAME_S = 0.04
 
 
 def wav_data_uri(samples: ArrayLike, sr: float) -> str:
-    """Encode a sound as a ``data:`` URI that an ``<audio>`` element plays.
-
-    Parameters
-    ----------
-    samples : array_like [shape=(n,) or (channels, n), float]
-        The sound, full scale at ±1. What lies beyond is clipped; nothing is rescaled.
-    sr : float
-        Sample rate in Hz.
-
-    Returns
-    -------
-    str
-        The sound as 16-bit WAV, in base64.
-
-    Raises
-    ------
-    ParameterError
-        If the samples are not a sound on this scale, or the rate is not positive.
+    """Encode a sound at `sr` Hz as 16-bit WAV in the ``data:`` URI of an ``<audio>`` element.
 
     Examples
     --------
@@ -50,7 +37,7 @@ def wav_data_uri(samples: ArrayLike, sr: float) -> str:
     'data:audio/wav;base64,UklGRioAAAB'
     """
     channels = checked_sound(samples, sr)
-    # 2**15, as readers divide by it: 16-bit sounds come through bit by bit.
+    # Readers divide by 2**15, so 16-bit samples are reproduced exactly.
     pcm = np.minimum(np.rint(np.clip(channels, -1, 1) * 2.0**15), 2**15 - 1).astype("<i2")
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as out:
@@ -62,26 +49,7 @@ def wav_data_uri(samples: ArrayLike, sr: float) -> str:
 
 
 def player_html(samples: ArrayLike, sr: float, *, title: str = "") -> str:
-    """Show a sound as a player with its duration and peak.
-
-    Parameters
-    ----------
-    samples : array_like [shape=(n,) or (channels, n), float]
-        The sound, full scale at ±1.
-    sr : float
-        Sample rate in Hz.
-    title : str
-        What the caption begins with.
-
-    Returns
-    -------
-    str
-        A ``<figure>``. It plays at the sound's own level, and says so where the player clips.
-
-    Raises
-    ------
-    ParameterError
-        If the samples are not a sound on this scale, or the rate is not positive.
+    """Show a sound at `sr` Hz as a ``<figure>``: a player, title, duration and peak.
 
     Examples
     --------
@@ -109,28 +77,7 @@ def player_html(samples: ArrayLike, sr: float, *, title: str = "") -> str:
 
 
 def sound_html(samples: ArrayLike, sr: float, *, title: str = "", facts: Sequence[str] = ()) -> str:
-    """Show a sound as a player, with its spectrogram and what else there is to say.
-
-    Parameters
-    ----------
-    samples : array_like [shape=(n,) or (channels, n), float]
-        The sound, full scale at ±1.
-    sr : float
-        Sample rate in Hz.
-    title : str
-        What it is.
-    facts : sequence of str
-        A line each, below the player.
-
-    Returns
-    -------
-    str
-        HTML.
-
-    Raises
-    ------
-    ParameterError
-        If the samples are not a sound, or the rate is not positive.
+    """Show a sound at `sr` Hz as a player, a list of facts, and its spectrogram.
 
     Examples
     --------
@@ -153,7 +100,7 @@ def spectrogram_image(
     vmin_db: float | None = None,
     vmax_db: float | None = None,
 ) -> str:
-    """Show the spectrogram of a sound as a small picture.
+    """Show the spectrogram of a sound as an ``<img>`` that holds its PNG.
 
     Parameters
     ----------
@@ -162,25 +109,19 @@ def spectrogram_image(
     sr : float
         Sample rate in Hz.
     title : str
-        Title above the picture, and its text for those who do not see it.
+        Title above the picture, also its alternative text.
     vmin_db, vmax_db : float, optional
         Ends of the colour scale in dB, 0 being a sine at full scale. Give both to compare pictures;
-        by default the loudest cell is the upper end and the lower lies 70 dB below.
+        by default the loudest cell is the upper end and the lower is 70 dB below.
 
     Returns
     -------
     str
-        An ``<img>`` that holds its PNG.
-
-    Raises
-    ------
-    ParameterError
-        If the samples are not a sound, the rate is not positive or the scale is empty.
+        HTML.
 
     Notes
     -----
-    Each column is one frame of about 40 ms. Of a recording too long for that, evenly spaced frames
-    are shown.
+    Each column is one frame of about 40 ms; of a long recording, evenly spaced frames are shown.
 
     Examples
     --------
@@ -239,24 +180,7 @@ def peak_text(samples: NDArray[Any]) -> str:
 
 
 def checked_sound(samples: ArrayLike, sr: float) -> NDArray[np.float64]:
-    """Check a sound at the door.
-
-    Parameters
-    ----------
-    samples : array_like [shape=(n,) or (channels, n), float]
-        The sound, full scale at ±1.
-    sr : float
-        Sample rate in Hz.
-
-    Returns
-    -------
-    ndarray [shape=(channels, n)]
-        The sound, one channel a row.
-
-    Raises
-    ------
-    ParameterError
-        If it is empty, not finite, of integers, not one channel a row, or the rate not positive.
+    """Check a sound and its rate in Hz; give one channel a row [shape=(channels, n), float64].
 
     Examples
     --------
@@ -282,23 +206,23 @@ def checked_sound(samples: ArrayLike, sr: float) -> NDArray[np.float64]:
 
 
 def peak_dbfs(samples: NDArray[Any]) -> float:
-    """Give the peak in dB over full scale."""
+    """Give the peak in dB relative to full scale; -inf for silence."""
     peak = float(np.abs(samples).max())
     return 20 * math.log10(peak) if peak > 0 else -math.inf
 
 
 def _over_text(over_db: float) -> str:
-    """Write an excess over full scale, which is never shown as none."""
+    """Write a level above full scale, as at least 0.1 dB."""
     return number_text(max(over_db, 0.1), 1)
 
 
 def _overview(channels: NDArray[np.float64], sr: float) -> tuple[NDArray[np.float64], float, float]:
-    """Analyse a sound for a picture: mean power of the channels (F, N), hop in s, bin in Hz.
+    """Compute the mean power of the channels (F, N), the hop in s, and the bin width in Hz.
 
     The power of a sine at full scale peaks at 1.
     """
-    n_fft = max(16, 2 ** round(math.log2(0.04 * sr)))
-    hop = max(n_fft // 4, -(-channels.shape[-1] // MAX_COLUMNS))
+    n_fft = max(16, 2 ** round(math.log2(IMAGE_FRAME_S * sr)))
+    hop = max(n_fft // 4, -(-channels.shape[-1] // IMAGE_COLUMNS))
     window = np.hanning(n_fft + 1)[:-1]
     padded = np.pad(channels, ((0, 0), (n_fft // 2, n_fft // 2)))
     frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft, axis=-1)[:, ::hop]

@@ -1,6 +1,6 @@
-"""Spectrograms and masks as pictures: axes in seconds and Hz, levels in dB, a key to every colour.
+"""Spectrograms and masks as matplotlib images, with axes in seconds and Hz and levels in dB.
 
-The object interface of matplotlib is used, so that no window or global state is involved.
+Only the object interface of matplotlib is used, so that no window or global state is involved.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 Extent: TypeAlias = tuple[float, float, float, float]
 """First and last second, lowest and highest Hz of a picture."""
 
-DYNAMIC_RANGE_DB = 70.0
+DYNAMIC_RANGE_DB = 70.0  # dB from end to end of a colour scale (engineering choice)
 BOX_COLOR = "#4fd8eb"  # stands out from every colour of the spectrogram
-MASK_COLORS = ("#2d2a4a", "#f4c95d")  # hidden, reliable: told apart without colour vision too
+MASK_COLORS = ("#2d2a4a", "#f4c95d")  # hidden, reliable: they differ without colour vision too
 
 
 def spectrogram_panel(
@@ -58,11 +58,6 @@ def spectrogram_panel(
     -------
     matplotlib.image.AxesImage
         The picture, for `level_bar`.
-
-    Raises
-    ------
-    ParameterError
-        If `values` is not such a matrix or the scale is empty.
 
     Examples
     --------
@@ -96,27 +91,7 @@ def spectrogram_panel(
 
 
 def mask_panel(ax: Axes, observed: ArrayLike, *, extent: Extent) -> AxesImage:
-    """Draw a mask in two colours.
-
-    Parameters
-    ----------
-    ax : matplotlib.axes.Axes
-        Where to draw.
-    observed : array_like [shape=(F, N), bool]
-        ``True`` where a cell is reliable. Row 0 is drawn at the bottom.
-    extent : tuple of float
-        First and last second, lowest and highest Hz; see `cell_extent`.
-
-    Returns
-    -------
-    matplotlib.image.AxesImage
-        The picture, for `mask_bar`.
-
-    Raises
-    ------
-    ParameterError
-        If `observed` is not a boolean matrix.
-    """
+    """Draw a mask [shape=(F, N), bool], row 0 at the bottom; give the picture for `mask_bar`."""
     from matplotlib.colors import BoundaryNorm, ListedColormap
 
     mask = np.asarray(observed)
@@ -137,23 +112,7 @@ def mask_panel(ax: Axes, observed: ArrayLike, *, extent: Extent) -> AxesImage:
 
 
 def draw_boxes(ax: Axes, boxes: Iterable[Extent]) -> None:
-    """Draw rectangles of time and frequency.
-
-    Parameters
-    ----------
-    ax : matplotlib.axes.Axes
-        Where to draw.
-    boxes : iterable of (float, float, float, float)
-        First and last second, lowest and highest Hz of each.
-
-    Examples
-    --------
-    >>> from matplotlib.figure import Figure
-    >>> ax = Figure().add_subplot()
-    >>> draw_boxes(ax, [(1.0, 2.0, 300.0, 4000.0)])
-    >>> len(ax.patches)
-    1
-    """
+    """Draw rectangles given by first and last second, lowest and highest Hz."""
     from matplotlib.patches import Rectangle
 
     for start_s, end_s, low_hz, high_hz in boxes:
@@ -163,12 +122,12 @@ def draw_boxes(ax: Axes, boxes: Iterable[Extent]) -> None:
 
 
 def level_bar(ax: Axes, image: AxesImage, *, label: str = "dB") -> Colorbar:
-    """Add a colour bar in `label` to what `spectrogram_panel` drew."""
+    """Add a colour bar with `label` as its unit to the image of `spectrogram_panel`."""
     return ax.figure.colorbar(image, ax=ax, label=label, pad=0.015, aspect=12)
 
 
 def mask_bar(ax: Axes, image: AxesImage) -> Colorbar:
-    """Add a key to what `mask_panel` drew: which colour is hidden, which reliable."""
+    """Add the colours of hidden and reliable cells to the image of `mask_panel`."""
     bar = ax.figure.colorbar(image, ax=ax, ticks=[0, 1], pad=0.015, aspect=12)
     bar.ax.set_yticklabels(["hidden", "reliable"])
     bar.ax.tick_params(length=0)
@@ -178,9 +137,7 @@ def mask_bar(ax: Axes, image: AxesImage) -> Colorbar:
 def cell_extent(
     shape: tuple[int, ...], *, hop_s: float, bin_hz: float, start_s: float = 0.0
 ) -> Extent:
-    """Give the edges of (F, N) cells that lie around their times and frequencies.
-
-    The first frame is centred on `start_s` seconds, the first row on 0 Hz.
+    """Give the outer edges of (F, N) cells, the first centred on `start_s` seconds and 0 Hz.
 
     Examples
     --------
@@ -200,35 +157,14 @@ def figure_png(figure: Figure) -> bytes:
     """Render a figure as a PNG file at its own resolution."""
     buffer = io.BytesIO()
     with warnings.catch_warnings():
-        # A title in a script that the font lacks shows boxes; it must not stop anything.
+        # A title in a script that the font lacks is shown as boxes.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         figure.savefig(buffer, format="png", dpi=figure.dpi, metadata={"Software": None})
     return buffer.getvalue()
 
 
 def checked_spectrogram(values: ArrayLike) -> NDArray[np.float64]:
-    """Check a spectrogram at the door.
-
-    Parameters
-    ----------
-    values : array_like [shape=(F, N), float, >= 0]
-        Power or magnitude.
-
-    Returns
-    -------
-    ndarray [shape=(F, N)]
-        The same as float64.
-
-    Raises
-    ------
-    ParameterError
-        If it is empty, not a real matrix, or has negative values, NaN or infinity.
-
-    Examples
-    --------
-    >>> checked_spectrogram([[1, 2]]).dtype
-    dtype('float64')
-    """
+    """Check power or magnitude [shape=(F, N), >= 0] and convert it to float64."""
     matrix = np.asarray(values)
     if matrix.ndim != 2 or matrix.size == 0 or matrix.dtype.kind not in "fiu":
         raise ParameterError(

@@ -1,4 +1,4 @@
-"""Rows of results as tables: numbers with the digits that suit their column."""
+"""Tables of results, with as many decimals as suit each column."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import TypeGuard
 
 import numpy as np
 
-MINUS, DASH, INFINITY = "\N{MINUS SIGN}", "\N{EN DASH}", "\N{INFINITY}"
+MINUS = "\N{MINUS SIGN}"
+DASH = "\N{EN DASH}"
+INFINITY = "\N{INFINITY}"
 
 
 def table_html(
@@ -18,7 +20,7 @@ def table_html(
     headings: Mapping[str, str] | None = None,
     strong: Collection[tuple[int, str]] = (),
 ) -> str:
-    """Show rows as a table.
+    """Write rows as an HTML table.
 
     Parameters
     ----------
@@ -32,8 +34,7 @@ def table_html(
     Returns
     -------
     str
-        A ``<table>``, escaped. Floats have the digits that suit their column, ``None`` is an en
-        dash.
+        A ``<table>``, escaped. ``None`` is an en dash.
 
     Examples
     --------
@@ -92,7 +93,7 @@ def number_text(value: float, decimals: int) -> str:
 
 
 def _is_number(value: object) -> TypeGuard[float]:
-    """Tell numbers from text, truth values and nothing."""
+    """Tell numbers from text, booleans and None."""
     return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
