@@ -1,4 +1,4 @@
-"""Damaged region files are refused in one line or read as regions; nothing else ever happens."""
+"""Damaged label files are refused in one line or read as regions; nothing else ever happens."""
 
 from __future__ import annotations
 

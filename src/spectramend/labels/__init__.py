@@ -1,9 +1,9 @@
-"""Region files, read and written as the programs do in which people mark recordings."""
+"""Label files: regions read and written as the programs do in which recordings are marked."""
 
+from spectramend.labels.base import Format
 from spectramend.labels.registry import (
     FORMATS,
     MAX_BYTES,
-    Format,
     parse_regions,
     read_regions,
     write_regions,

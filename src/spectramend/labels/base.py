@@ -1,4 +1,4 @@
-"""What the formats of region files share: decoding, numbers, and regions made fit to be written."""
+"""What label formats share: the record of a format, decoding, numbers, and closed regions."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ import codecs
 import io
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
 from spectramend.core.regions import Region
 from spectramend.errors import ParameterError
 
-MAX_REGIONS = 500_000  # some 200 MB of memory; no recording has as many
+# Regions in a file at most. Engineering choice: some 200 MB of memory.
+MAX_REGIONS = 500_000
 
-# What others save under the same names and in no form that is read here.
+# First bytes of files that the same programs write in forms that are not read here.
 _BINARY = {
     b"BZh": "is a compressed session, not a layer: export the boxes as an annotation layer (.svl)",
     b"ooBinaryFile": "is a binary Praat file: save it as a text file",
@@ -23,16 +25,44 @@ _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+", re.ASCII)
 _NUMBER_LIKE = re.compile(r"[+-]?(?:[\d.,][\d.,eE+-]*|nan|inf|infinity)", re.ASCII | re.IGNORECASE)
-# Not allowed in XML, or what UTF-8 cannot write; tab and line ends are.
+# Characters that XML does not allow or UTF-8 cannot encode; tabs and line ends are allowed.
 _UNWRITABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _SEPARATORS = re.compile(r"[\t\r\n]")
 
+T = TypeVar("T")
 
-Thing = TypeVar("Thing")
+
+@dataclass(frozen=True)
+class Format:
+    """A label format.
+
+    Parameters
+    ----------
+    endings : tuple of str
+        Lower-case ends of the names of its files.
+    recognise : callable
+        Whether the text of a file has the format.
+    parse : callable
+        Gives the regions of a text, given the sample rate in Hz or None; raises `MalformedError`.
+    format : callable
+        Gives the text for regions, given the sample rate in Hz and the length of the recording in
+        seconds, or None.
+    holds_channels : bool
+        Whether it has a place for channels; otherwise they are written into the labels.
+    may_be_empty : bool
+        Whether a file without regions is valid.
+    """
+
+    endings: tuple[str, ...]
+    recognise: Callable[[str], bool]
+    parse: Callable[[str, float | None], Iterator[Region]]
+    format: Callable[[Sequence[Region], float | None, float | None], str]
+    holds_channels: bool = False
+    may_be_empty: bool = True
 
 
 class MalformedError(Exception):
-    """A region file is not what it should be: what is wrong and how to mend it, and the line."""
+    """A label file cannot be read: the number of the line, what is wrong, and the remedy."""
 
     def __init__(self, what: str, line: int | None = None) -> None:
         super().__init__(what if line is None else f"line {line}: {what}")
@@ -42,12 +72,12 @@ class MalformedError(Exception):
 
 
 def decode(data: bytes) -> str:
-    """Decode UTF-8, with or without a mark, UTF-16 with one, or the older Windows encoding."""
+    """Decode UTF-8, UTF-16 with a byte order mark, or the Windows encoding cp1252."""
     for magic, what in _BINARY.items():
         if data.startswith(magic):
             raise MalformedError(f"{what}.")
-    # Raven on Windows and old versions of Praat write no UTF-8. Numbers are the same in all of
-    # them, so that at worst a label looks odd.
+    # Raven on Windows and old versions of Praat do not write UTF-8. Numbers are the same in all
+    # encodings, so that at worst a label looks wrong.
     encodings = ["utf-16"] if data.startswith(_UTF16) else ["utf-8-sig", "cp1252"]
     for encoding in encodings:
         try:
@@ -56,7 +86,7 @@ def decode(data: bytes) -> str:
             continue
         if "\0" not in text:
             return text
-    raise MalformedError("is not text: give a region file, or save it as UTF-8.")
+    raise MalformedError("is not text: give a label file, or save it as UTF-8.")
 
 
 def numbered_lines(text: str) -> Iterator[tuple[int, str]]:
@@ -72,28 +102,28 @@ def first_line(text: str) -> str:
 
 
 def is_number_like(text: str) -> bool:
-    """Tell whether somebody meant a number, be it one that is refused."""
+    """Whether a text is meant as a number, even one that `read_number` refuses."""
     return _NUMBER_LIKE.fullmatch(text.strip()) is not None
 
 
-def number(text: str, line: int, name: str) -> float:
-    """Read a number; Python's own form allows more, such as ``1_000`` and ``nan``."""
+def read_number(text: str, line: int, name: str) -> float:
+    """Read a decimal number; unlike `float`, refuse ``1_000`` and ``nan``."""
     text = text.strip()
     if _DECIMAL_COMMA.fullmatch(text):
         raise MalformedError(
-            f"{name} {shown(text)} has a decimal comma: write it with a point.", line
+            f"{name} {quoted(text)} has a decimal comma: write it with a point.", line
         )
     if not _NUMBER.fullmatch(text):
-        found = shown(text) if text else "missing"
+        found = quoted(text) if text else "missing"
         raise MalformedError(f"{name} is {found}: give a number such as 1.25.", line)
     value = float(text)
     if not math.isfinite(value):
-        raise MalformedError(f"{name} {shown(text)} is too large: give a smaller number.", line)
+        raise MalformedError(f"{name} {quoted(text)} is too large: give a smaller number.", line)
     return value
 
 
-def shown(text: str) -> str:
-    """Quote a piece of a file in one line of a message."""
+def quoted(text: str) -> str:
+    """Quote a piece of a file, shortened, for a message of one line."""
     return repr(text if len(text) <= 40 else text[:40] + "…")
 
 
@@ -106,26 +136,26 @@ def region_at(
     channel: int | None = None,
     label: str = "",
 ) -> Region:
-    """Make a region, and name the line where its sides do not fit."""
+    """Make a region; if it is impossible, name the line."""
     try:
         return Region(start_s, end_s, *band, channel=channel, label=label)
     except ParameterError as error:
         raise MalformedError(str(error), line) from error
 
 
-def bounded(things: Iterable[Thing]) -> Iterator[Thing]:
-    """Pass on what is read, and stop where it would fill the memory."""
-    for count, thing in enumerate(things):
+def limit_regions(regions: Iterable[T]) -> Iterator[T]:
+    """Pass on at most `MAX_REGIONS` regions; refuse a file with more."""
+    for count, region in enumerate(regions):
         if count == MAX_REGIONS:
             raise MalformedError(f"holds more than {MAX_REGIONS} regions: split it.")
-        yield thing
+        yield region
 
 
 # Writing
 
 
 class Box(NamedTuple):
-    """A region closed on all sides, rounded to what is written."""
+    """A region closed on all sides, rounded as it is written."""
 
     start_s: float
     end_s: float
@@ -133,21 +163,21 @@ class Box(NamedTuple):
     f_high_hz: float
 
 
-def times(region: Region, length_s: float | None) -> tuple[float, float]:
-    """Close a region in time: no format has open times."""
+def closed_times(region: Region, length_s: float | None) -> tuple[float, float]:
+    """Close a region in time, in seconds: no format has open times."""
     start = 0.0 if region.start_s is None else region.start_s
     end = length_s if region.end_s is None else region.end_s
     if end is None:
         raise ParameterError(
-            f"region {region}: is open at its end, which region files cannot say: give length_s."
+            f"region {region}: is open at its end, which label files cannot say: give length_s."
         )
-    Region(start, end)  # refuses the end of a recording before the start
+    Region(start, end)  # refuses a start after the end of the recording
     return start, end
 
 
-def box(region: Region, sr: float | None, length_s: float | None, format_name: str) -> Box:
+def closed_box(region: Region, sr: float | None, length_s: float | None, format_name: str) -> Box:
     """Close a region on all sides: 0 Hz and the Nyquist frequency where the band is open."""
-    start, end = times(region, length_s)
+    start, end = closed_times(region, length_s)
     low, high = region.f_low_hz or 0.0, region.f_high_hz
     if high is None:
         if sr is None:
@@ -157,15 +187,15 @@ def box(region: Region, sr: float | None, length_s: float | None, format_name: s
             )
         high = sr / 2
     closed = Box(round(start, 9), round(end, 9), round(low, 6), round(high, 6))
-    Region(*closed)  # refuses what could not be read again, such as a band too narrow for this
+    Region(*closed)  # refuses what cannot be read again, such as a band that rounds to nothing
     return closed
 
 
-def writable(label: str) -> str:
-    """Put spaces for characters that no text file or XML may have."""
+def replace_unwritable(label: str) -> str:
+    """Replace characters that a text file or XML cannot hold by spaces."""
     return _UNWRITABLE.sub(" ", label)
 
 
-def one_line(label: str) -> str:
-    """Put spaces for tabs and line ends too, where they separate."""
-    return _SEPARATORS.sub(" ", writable(label))
+def replace_separators(label: str) -> str:
+    """Replace tabs and line ends, too, where they separate fields."""
+    return _SEPARATORS.sub(" ", replace_unwritable(label))

@@ -1,4 +1,4 @@
-"""Praat's TextGrids, which hold times and labels, but no frequencies."""
+"""TextGrids of Praat, which hold times and labels, but no frequencies."""
 
 from __future__ import annotations
 
@@ -6,34 +6,42 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from heapq import heappop, heappush
+from typing import NamedTuple
 
 from spectramend.core.regions import Region
 from spectramend.errors import ParameterError
 from spectramend.labels.base import (
+    Format,
     MalformedError,
+    closed_times,
     is_number_like,
-    number,
+    quoted,
+    read_number,
     region_at,
-    shown,
-    times,
-    writable,
+    replace_unwritable,
 )
 
 _HEADER = re.compile(r'\s*(?:File type\s*=\s*)?"(?:ooTextFile|Praat chronological)')
 _WORD = re.compile(r'\s*("|[^\s"]+)')
 _NAME = "a TextGrid"
 _REMEDY = "save it again with Praat"
-_UNNAMED = "region"  # an interval without text would be none
-
-Span = tuple[float, float, str]
+_UNNAMED = "region"  # a label in place of none, since intervals without text are not regions
 
 
-def is_text_grid(text: str) -> bool:
+class _Interval(NamedTuple):
+    """An interval of a tier, or a point; times in seconds."""
+
+    start: float
+    end: float
+    text: str
+
+
+def _is_text_grid(text: str) -> bool:
     """Recognise the header of a text file of Praat."""
     return _HEADER.match(text) is not None
 
 
-def parse_text_grid(text: str, _sr: float | None) -> Iterator[Region]:
+def _parse_text_grid(text: str, _sr: float | None) -> Iterator[Region]:
     """Read the intervals that have text, and the points, tier by tier."""
     tokens = _Tokens(text)
     kind, content = tokens.string("the file type"), tokens.string("the object class")
@@ -47,18 +55,18 @@ def parse_text_grid(text: str, _sr: float | None) -> Iterator[Region]:
         raise tokens.error(f"more follows than the sizes say: {_REMEDY}.")
 
 
-def format_text_grid(regions: Sequence[Region], _sr: float | None, length_s: float | None) -> str:
-    """Write the long form: as many interval and point tiers as regions that overlap need."""
-    spans = sorted(_span(region, length_s) for region in regions)
-    intervals = _lanes([span for span in spans if span[0] < span[1]])
-    points = _by_repetition([span for span in spans if span[0] == span[1]])
-    start = min(0.0, spans[0][0])
-    end = max(float(length_s or 0), *(span[1] for span in spans))
+def _format_text_grid(regions: Sequence[Region], _sr: float | None, length_s: float | None) -> str:
+    """Write the long form, with as many tiers as overlapping regions need."""
+    marks = sorted(_interval(region, length_s) for region in regions)
+    intervals = _interval_tiers([mark for mark in marks if mark.start < mark.end])
+    points = _point_tiers([mark for mark in marks if mark.start == mark.end])
+    start = min(0.0, marks[0].start)
+    end = max(float(length_s or 0), *(mark.end for mark in marks))
     lines = ['File type = "ooTextFile"', 'Object class = "TextGrid"', ""]
     lines += [f"xmin = {start!r}", f"xmax = {end!r}", "tiers? <exists>"]
     lines += [f"size = {len(intervals) + len(points)}", "item []:"]
-    tiers = [("IntervalTier", _filled(lane, start, end)) for lane in intervals]
-    tiers += [("TextTier", lane) for lane in points]
+    tiers = [("IntervalTier", _without_holes(tier, start, end)) for tier in intervals]
+    tiers += [("TextTier", tier) for tier in points]
     for i, (kind, content) in enumerate(tiers, 1):
         lines += [f"    item [{i}]:", f'        class = "{kind}"', f'        name = "regions {i}"']
         lines += [f"        xmin = {start!r}", f"        xmax = {end!r}"]
@@ -66,10 +74,15 @@ def format_text_grid(regions: Sequence[Region], _sr: float | None, length_s: flo
     return "\n".join(lines) + "\n"
 
 
-class _Tokens:
-    """Strings and numbers that stand free in a Praat file.
+TEXT_GRID = Format(
+    (".textgrid",), _is_text_grid, _parse_text_grid, _format_text_grid, may_be_empty=False
+)
 
-    All other words, such as ``xmin =``, are for human readers: without them the long form is the
+
+class _Tokens:
+    """The strings and numbers of a Praat file.
+
+    All other words, such as ``xmin =``, are comments: without them the long form of a file is the
     short one.
     """
 
@@ -80,10 +93,10 @@ class _Tokens:
         self.line = 1
 
     def take(self) -> str:
-        """Take the next number, or string with a quote before it; empty at the end."""
+        """Take the next number, or string after a quote; give an empty text at the end."""
         while word := _WORD.match(self._text, self._position):
             self._position = word.end()
-            # Lines are counted up to each word, not anew from the top.
+            # Lines are counted from word to word, not from the top each time.
             self.line += self._text.count("\n", self._line_position, word.start(1))
             self._line_position = word.start(1)
             if word[1] == '"':
@@ -98,36 +111,36 @@ class _Tokens:
         """Take a string."""
         token = self._expect(name)
         if not token.startswith('"'):
-            raise self.error(f"{name} is {shown(token)}, not in quotes: {_REMEDY}.")
+            raise self.error(f"{name} is {quoted(token)}, not in quotes: {_REMEDY}.")
         return token[1:]
 
     def number(self, name: str) -> float:
         """Take a number."""
         token = self._expect(name)
         if token.startswith('"'):
-            raise self.error(f"{name} is the text {shown(token[1:])}: {_REMEDY}.")
-        return number(token, self.line, name)
+            raise self.error(f"{name} is the text {quoted(token[1:])}: {_REMEDY}.")
+        return read_number(token, self.line, name)
 
     def count(self, name: str) -> int:
-        """Take a number of things."""
+        """Take a size: an integer of at least 0."""
         value = self.number(name)
         if value < 0 or not value.is_integer():
             raise self.error(f"{name} is {value:g}: {_REMEDY}.")
         return int(value)
 
     def error(self, what: str) -> MalformedError:
-        """Make an error of the line of the last token."""
+        """Make an error that names the line of the last token."""
         return MalformedError(what, self.line)
 
     def _expect(self, name: str) -> str:
-        """Take a token that has to be there."""
+        """Take a token; refuse a file that ends before it."""
         token = self.take()
         if not token:
             raise self.error(f"ends before {name}: {_REMEDY}.")
         return token
 
     def _quoted(self) -> str:
-        """Take the rest of a string, in which two quotes stand for one."""
+        """Take the rest of a string, in which two quotes mean one."""
         start = end = self._position
         while True:
             end = self._text.find('"', end)
@@ -149,7 +162,7 @@ def _tier(tokens: _Tokens) -> Iterator[Region]:
     """Read a tier."""
     kind = tokens.string("the class of a tier")
     if kind not in ("IntervalTier", "TextTier"):
-        raise tokens.error(f"a tier is {shown(kind)}, not IntervalTier or TextTier: {_REMEDY}.")
+        raise tokens.error(f"a tier is {quoted(kind)}, not IntervalTier or TextTier: {_REMEDY}.")
     tokens.string("the name of a tier")
     tokens.number("the start of a tier")
     tokens.number("the end of a tier")
@@ -163,63 +176,63 @@ def _tier(tokens: _Tokens) -> Iterator[Region]:
             yield region_at(line, start, end, label=label)
 
 
-def _span(region: Region, length_s: float | None) -> Span:
-    """Take what a TextGrid holds of a region, and refuse to lose the rest."""
+def _interval(region: Region, length_s: float | None) -> _Interval:
+    """Close a region in time; refuse one with a band, which a TextGrid cannot hold."""
     if region.f_low_hz is not None or region.f_high_hz is not None:
         raise ParameterError(
             f"region {region}: has a band, which {_NAME} cannot hold: write Audacity labels, or "
             f"leave the frequencies out."
         )
-    return (*times(region, length_s), region.label)
+    return _Interval(*closed_times(region, length_s), region.label)
 
 
-def _lanes(spans: list[Span]) -> list[list[Span]]:
-    """Put each interval on the first tier to be free, a further one if there is none."""
-    lanes: list[list[Span]] = []
-    ends: list[tuple[float, int]] = []  # a heap: where each tier ends
-    for span in spans:
-        if ends and ends[0][0] <= span[0]:
-            _, lane = heappop(ends)
+def _interval_tiers(intervals: list[_Interval]) -> list[list[_Interval]]:
+    """Put each interval on the tier that is free first, or on a new one if none is."""
+    tiers: list[list[_Interval]] = []
+    ends: list[tuple[float, int]] = []  # a heap: the end of the last interval of each tier
+    for interval in intervals:
+        if ends and ends[0][0] <= interval.start:
+            _, tier = heappop(ends)
         else:
-            lane = len(lanes)
-            lanes.append([])
-        lanes[lane].append(span)
-        heappush(ends, (span[1], lane))
-    return lanes
+            tier = len(tiers)
+            tiers.append([])
+        tiers[tier].append(interval)
+        heappush(ends, (interval.end, tier))
+    return tiers
 
 
-def _by_repetition(points: list[Span]) -> list[list[Span]]:
+def _point_tiers(points: list[_Interval]) -> list[list[_Interval]]:
     """Put points at the same time on different tiers."""
-    lanes: list[list[Span]] = []
+    tiers: list[list[_Interval]] = []
     seen = Counter[float]()
     for point in points:
-        lane = seen[point[0]]
-        seen[point[0]] += 1
-        if lane == len(lanes):
-            lanes.append([])
-        lanes[lane].append(point)
-    return lanes
+        tier = seen[point.start]
+        seen[point.start] += 1
+        if tier == len(tiers):
+            tiers.append([])
+        tiers[tier].append(point)
+    return tiers
 
 
-def _filled(lane: list[Span], start: float, end: float) -> list[Span]:
-    """Name the intervals of a tier, and fill what lies between with empty ones."""
+def _without_holes(tier: list[_Interval], start: float, end: float) -> list[_Interval]:
+    """Fill the time between the intervals of a tier with empty ones, and give each a name."""
     filled = []
-    for span in lane:
-        if start < span[0]:
-            filled.append((start, span[0], ""))
-        filled.append((*span[:2], span[2] if span[2].strip() else _UNNAMED))
-        start = span[1]
-    return filled if start >= end else [*filled, (start, end, "")]
+    for interval in tier:
+        if start < interval.start:
+            filled.append(_Interval(start, interval.start, ""))
+        filled.append(interval if interval.text.strip() else interval._replace(text=_UNNAMED))
+        start = interval.end
+    return filled if start >= end else [*filled, _Interval(start, end, "")]
 
 
-def _tier_lines(kind: str, content: list[Span]) -> list[str]:
+def _tier_lines(kind: str, content: list[_Interval]) -> list[str]:
     """Write the content of a tier."""
     intervals = kind == "IntervalTier"
     name, text = ("intervals", "text") if intervals else ("points", "mark")
     lines = [f"        {name}: size = {len(content)}"]
     for i, (start, end, label) in enumerate(content, 1):
         times = [f"xmin = {start!r}", f"xmax = {end!r}"] if intervals else [f"number = {start!r}"]
-        quoted = writable(label).replace('"', '""')
+        escaped = replace_unwritable(label).replace('"', '""')
         lines.append(f"        {name} [{i}]:")
-        lines += [f"            {entry}" for entry in [*times, f'{text} = "{quoted}"']]
+        lines += [f"            {entry}" for entry in [*times, f'{text} = "{escaped}"']]
     return lines

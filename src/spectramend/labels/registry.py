@@ -1,9 +1,9 @@
-"""Region files: read and written as the programs do in which people mark recordings.
+"""Label files, read and written in the formats of the programs in which recordings are marked.
 
 =====================  ================  =========================  =============================
 format                 ending            what it holds              what it does not
 =====================  ================  =========================  =============================
-`audacity`             .txt              time, band, label
+`audacity`             .txt              time, band, label          channel
 `raven`                .selections.txt,  time, band, channel,       open bands
                        .tsv              label
 `sonic-visualiser-csv` .csv              time, band, label          channel, open bands
@@ -11,7 +11,11 @@ format                 ending            what it holds              what it does
 `textgrid`             .TextGrid         time, label                channel, band, empty labels
 =====================  ================  =========================  =============================
 
-No format has open times.
+No format has open times. A channel that a format has no place for is written into the label.
+
+To add a format, write a module that defines a `Format` (`audacity` is the shortest example, `base`
+has the shared helpers), and add it to `FORMATS` and to the table above. The tests in
+``tests/unit/labels/test_registry.py`` then run on it.
 """
 
 from __future__ import annotations
@@ -19,76 +23,34 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 from spectramend.core.files import check_input, whole_file
 from spectramend.core.regions import Region
 from spectramend.errors import FileError, ParameterError
 from spectramend.labels import audacity, praat, raven, sonic_visualiser
-from spectramend.labels.base import MalformedError, bounded, decode
+from spectramend.labels.base import Format, MalformedError, decode, limit_regions
 
-__all__ = ["FORMATS", "MAX_BYTES", "Format", "parse_regions", "read_regions", "write_regions"]
+# The first that recognises a text reads it, and the first that has the ending of a name writes it:
+# ".selections.txt" goes before ".txt".
+FORMATS: dict[str, Format] = {
+    "svl": sonic_visualiser.SVL,
+    "textgrid": praat.TEXT_GRID,
+    "raven": raven.TABLE,
+    "sonic-visualiser-csv": sonic_visualiser.CSV,
+    "audacity": audacity.LABELS,
+}
+# Bytes of a file at most. Engineering choice: MAX_REGIONS of more than 60 bytes each.
+MAX_BYTES = 32 * 2**20
 
-MAX_BYTES = 32 * 2**20  # MAX_REGIONS of more than 60 bytes each
-HOLD_CHANNELS = {"raven"}
-NEVER_EMPTY = {"svl", "textgrid"}
 _CHANNEL_IN_LABEL = re.compile(r"(?P<label>.*?)\s*\[channel (?P<channel>[1-9]\d{0,3})\]", re.DOTALL)
 _KNOWN = "Audacity labels, a Raven selection table, Sonic Visualiser boxes or a TextGrid"
 
 
-class Format(NamedTuple):
-    """A format of region files.
-
-    Parameters
-    ----------
-    endings : tuple of str
-        Lower-case ends of the names of its files.
-    recognise : callable
-        Tells from the text of a file whether it has the format.
-    parse : callable
-        Gives the regions of a text, given the sample rate or None.
-    format : callable
-        Gives the text for regions, given the sample rate and the length in seconds, or None.
-    """
-
-    endings: tuple[str, ...]
-    recognise: Callable[[str], bool]
-    parse: Callable[[str, float | None], Iterator[Region]]
-    format: Callable[[Sequence[Region], float | None, float | None], str]
-
-
-# The first that recognises a text reads it, and the first that has the ending of a name writes it:
-# ".selections.txt" goes before ".txt".
-FORMATS = {
-    "svl": Format(
-        (".svl",),
-        sonic_visualiser.is_svl,
-        sonic_visualiser.parse_svl,
-        sonic_visualiser.format_svl,
-    ),
-    "textgrid": Format(
-        (".textgrid",), praat.is_text_grid, praat.parse_text_grid, praat.format_text_grid
-    ),
-    "raven": Format(
-        (".selections.txt", ".tsv"), raven.is_table, raven.parse_table, raven.format_table
-    ),
-    "sonic-visualiser-csv": Format(
-        (".csv",),
-        sonic_visualiser.is_csv,
-        sonic_visualiser.parse_csv,
-        sonic_visualiser.format_csv,
-    ),
-    "audacity": Format(
-        (".txt",), audacity.is_labels, audacity.parse_labels, audacity.format_labels
-    ),
-}
-
-
 def read_regions(path: str | os.PathLike[str], *, sr: float | None = None) -> list[Region]:
-    """Read a region file; its content says which format it has.
+    """Read a label file, whose format is recognised by its content.
 
     Parameters
     ----------
@@ -101,14 +63,14 @@ def read_regions(path: str | os.PathLike[str], *, sr: float | None = None) -> li
     Returns
     -------
     list of Region
-        At least one, in the order of the file. Points have their end at their start. A selection
-        that Raven lists for several views is there once; a TextGrid's empty intervals are not.
+        At least one, in the order of the file. Points end at their start. A selection that Raven
+        lists for several views is read once; empty intervals of a TextGrid are left out.
 
     Raises
     ------
     FileError
-        If the file cannot be read, is no region file, or holds no regions; with the number of the
-        line where one is wrong.
+        If the file cannot be read, is no label file, or holds no regions; the message names the
+        line that is wrong.
     ParameterError
         If `sr` is not positive.
 
@@ -125,38 +87,19 @@ def read_regions(path: str | os.PathLike[str], *, sr: float | None = None) -> li
     source = check_input(path)
     try:
         with source.open("rb") as stream:
-            # No more than this: it may be a recording of many gigabytes.
+            # Not all of it: it may be a recording of many gigabytes.
             data = stream.read(MAX_BYTES + 1)
     except OSError as error:
         raise FileError(f"{source}: cannot be read: {error.strerror or error}.") from error
     if len(data) > MAX_BYTES:
         raise FileError(
-            f"{source}: is larger than {MAX_BYTES >> 20} MiB: give a region file, not a recording."
+            f"{source}: is larger than {MAX_BYTES >> 20} MiB: give a label file, not a recording."
         )
     return parse_regions(data, name=str(source), sr=sr)
 
 
 def parse_regions(data: bytes, *, name: str, sr: float | None = None) -> list[Region]:
-    r"""Read the content of a region file.
-
-    Parameters
-    ----------
-    data : bytes
-        Content of a file.
-    name : str
-        What errors call it.
-    sr : float, > 0, optional
-        See `read_regions`.
-
-    Returns
-    -------
-    list of Region
-        See `read_regions`.
-
-    Raises
-    ------
-    FileError
-        If it is no region file, or holds no regions.
+    r"""Read the content of a label file, see `read_regions`; errors call the file `name`.
 
     Examples
     --------
@@ -171,8 +114,10 @@ def parse_regions(data: bytes, *, name: str, sr: float | None = None) -> list[Re
             if known.recognise(text):
                 break
         else:
-            raise MalformedError(f"is no region file that is known: give {_KNOWN}.")
-        regions = [_channel_of_label(region) for region in bounded(known.parse(text, sr))]
+            raise MalformedError(f"is in no known label format: give {_KNOWN}.")
+        regions = [
+            _with_channel_of_label(region) for region in limit_regions(known.parse(text, sr))
+        ]
         if not regions:
             raise MalformedError("holds no regions: mark some and save it again.")
     except MalformedError as error:
@@ -186,36 +131,35 @@ def write_regions(
     *,
     sr: float | None = None,
     length_s: float | None = None,
-    format: str | None = None,  # noqa: A002  # the word that everybody uses
+    format: str | None = None,  # noqa: A002
     overwrite: bool = False,
 ) -> None:
-    r"""Write a region file.
+    r"""Write a label file.
 
     Parameters
     ----------
     path : path-like
         The file to be written.
     regions : sequence of Region
-        Regions; none gives a file that holds none, where the format can say so. A channel that the
-        format cannot hold goes into the label, as "[channel 2]", and is found there when it is
-        read. Tabs and line ends in labels become spaces where they would separate.
+        Regions; there may be none, except in SVL and a TextGrid. A channel that the format cannot
+        hold is written into the label, as "[channel 2]", from which `read_regions` reads it. Tabs
+        and line ends in labels become spaces if they separate fields in the format.
     sr : float, > 0, optional
-        Sample rate of the recording in Hz: where formats other than Audacity's need a highest
-        frequency and a region has none, and for SVL, which counts frames.
+        Sample rate of the recording in Hz. SVL, which counts frames, needs it, and so do all
+        formats but Audacity's for regions without a highest frequency.
     length_s : float, > 0, optional
-        Length of the recording in seconds, where regions with an open end end; also the end of a
-        TextGrid.
+        Length of the recording in seconds: the end of regions with an open end and of a TextGrid.
     format : {"audacity", "raven", "sonic-visualiser-csv", "svl", "textgrid"}, optional
-        By default, what the ending of the name says: ``.txt``, ``.selections.txt`` or ``.tsv``,
-        ``.csv``, ``.svl``, ``.TextGrid``.
+        By default that of the ending: ``.txt``, ``.selections.txt`` or ``.tsv``, ``.csv``,
+        ``.svl``, ``.TextGrid``.
     overwrite : bool
         Whether it may replace an existing file.
 
     Raises
     ------
     ParameterError
-        If the format is unknown or cannot hold what the regions say, or `sr` or `length_s` is
-        needed or not positive.
+        If the format is unknown or cannot hold the regions, or `sr` or `length_s` is missing or
+        not positive.
     FileError
         If the file may not or cannot be written; nothing is left behind.
 
@@ -232,24 +176,25 @@ def write_regions(
     _check_positive("sr", sr)
     _check_positive("length_s", length_s)
     name = _format_of(path, format)
-    if name not in HOLD_CHANNELS:
-        regions = [_channel_in_label(region) for region in regions]
-    if not regions and name in NEVER_EMPTY:
-        raise ParameterError(f"no regions: {name} cannot say so; write Audacity labels, .txt.")
-    text = FORMATS[name].format(regions, sr, length_s)
+    known = FORMATS[name]
+    if not known.holds_channels:
+        regions = [_with_channel_in_label(region) for region in regions]
+    if not regions and not known.may_be_empty:
+        raise ParameterError(f"no regions: {name} cannot be empty; write Audacity labels, .txt.")
+    text = known.format(regions, sr, length_s)
     with whole_file(path, overwrite=overwrite) as temporary:
         temporary.write_bytes(text.encode())
 
 
-def _channel_in_label(region: Region) -> Region:
-    """Say the channel in the label."""
+def _with_channel_in_label(region: Region) -> Region:
+    """Move the channel into the label."""
     if region.channel is None:
         return region
     return replace(region, channel=None, label=f"{region.label} [channel {region.channel}]".strip())
 
 
-def _channel_of_label(region: Region) -> Region:
-    """Take the channel from a label that says one, unless the file itself does."""
+def _with_channel_of_label(region: Region) -> Region:
+    """Move the channel out of a label that ends in one, unless the region has one already."""
     match = _CHANNEL_IN_LABEL.fullmatch(region.label)
     if match is None or region.channel is not None:
         return region
@@ -257,13 +202,13 @@ def _channel_of_label(region: Region) -> Region:
 
 
 def _check_positive(name: str, value: float | None) -> None:
-    """Refuse what cannot be a rate or a length."""
+    """Refuse a rate or length that is not positive and finite."""
     if value is not None and not (math.isfinite(value) and value > 0):
         raise ParameterError(f"{name}={value}: give a positive number.")
 
 
 def _format_of(path: str | os.PathLike[str], name: str | None) -> str:
-    """Choose a format by its name, or by that of the file."""
+    """Choose a format by its name, or by the ending of the file."""
     if name is not None:
         if name not in FORMATS:
             raise ParameterError(f"format={name!r}: give one of {', '.join(sorted(FORMATS))}.")
@@ -274,6 +219,6 @@ def _format_of(path: str | os.PathLike[str], name: str | None) -> str:
             return known
     endings = sorted(ending for entry in FORMATS.values() for ending in entry.endings)
     raise ParameterError(
-        f"{path}: its ending says no format: name it with one of {', '.join(endings)}, or give a "
+        f"{path}: no format has this ending: name it with one of {', '.join(endings)}, or give a "
         f"format."
     )

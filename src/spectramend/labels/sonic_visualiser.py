@@ -1,4 +1,4 @@
-"""Sonic Visualiser's boxes, as CSV and as its XML of layers (SVL)."""
+"""Boxes of Sonic Visualiser, as CSV and as annotation layers in XML (SVL)."""
 
 from __future__ import annotations
 
@@ -12,22 +12,29 @@ from xml.sax.saxutils import quoteattr
 from spectramend.core.regions import Region
 from spectramend.errors import ParameterError
 from spectramend.labels.base import (
+    Format,
     MalformedError,
-    box,
+    closed_box,
     first_line,
     is_number_like,
-    number,
+    quoted,
+    read_number,
     region_at,
-    shown,
-    writable,
+    replace_unwritable,
 )
 
-_SECONDS, _FRAMES = ("START", "END"), ("STARTFRAME", "ENDFRAME")
-_BAND, _LABEL = ("EXTENT START", "EXTENT END"), "LABEL"
+_SECONDS = ("START", "END")
+_FRAMES = ("STARTFRAME", "ENDFRAME")
+_BAND = ("EXTENT START", "EXTENT END")
+_LABEL = "LABEL"
 _FIRST_COLUMNS = {"START", "STARTFRAME", "TIME", "FRAME"}  # of layers of any kind
-_CSV_NAME, _SVL_NAME = "Sonic Visualiser's CSV", "SVL"
-_PIECE = 1 << 22  # characters of XML at a time; expat scans a long token anew for each
-_DEPTH = 20  # of elements in elements; SVL has four
+_CSV_NAME = "Sonic Visualiser's CSV"
+_SVL_NAME = "SVL"
+# Characters of XML that are parsed at a time. Engineering choice: expat scans an unfinished token
+# anew for each piece, so that pieces are large.
+_PIECE = 1 << 22
+# Elements in elements at most; SVL has four. Engineering choice: each level takes memory.
+_DEPTH = 20
 _DOCTYPE = "sonic-visualiser"
 _REMEDY = "export a layer of boxes from Sonic Visualiser"
 
@@ -35,7 +42,7 @@ _REMEDY = "export a layer of boxes from Sonic Visualiser"
 # CSV
 
 
-def is_csv(text: str) -> bool:
+def _is_csv(text: str) -> bool:
     """Recognise the header of a layer of any kind, or rows of numbers without a header."""
     line = first_line(text)
     names = _names(line.split(_delimiter(line)))
@@ -43,9 +50,9 @@ def is_csv(text: str) -> bool:
     return names[0] in _FIRST_COLUMNS or numbers
 
 
-def parse_csv(text: str, sr: float | None) -> Iterator[Region]:
-    """Read a box from each row."""
-    # Strict, or a quote that is not closed would swallow the rows after it.
+def _parse_csv(text: str, sr: float | None) -> Iterator[Region]:
+    """Read one box a row."""
+    # Strict: otherwise a quote that is not closed hides the rows after it.
     reader = csv.reader(
         io.StringIO(text, newline=""), delimiter=_delimiter(first_line(text)), strict=True
     )
@@ -55,27 +62,30 @@ def parse_csv(text: str, sr: float | None) -> Iterator[Region]:
         sides, rate = _sides(columns, sr, reader.line_num)
         for row in rows:
             cells, line = dict(zip(columns, row, strict=False)), reader.line_num
-            start, end, low, high = (number(cells.get(s, ""), line, s) for s in sides)
+            start, end, low, high = (read_number(cells.get(s, ""), line, s) for s in sides)
             label = cells.get(_LABEL, "")
             yield region_at(line, start / rate, end / rate, (low, high), label=label)
     except csv.Error as error:
         raise MalformedError(f"{error}: {_REMEDY}.", reader.line_num) from error
 
 
-def format_csv(regions: Sequence[Region], sr: float | None, length_s: float | None) -> str:
+def _format_csv(regions: Sequence[Region], sr: float | None, length_s: float | None) -> str:
     """Write boxes in seconds."""
     stream = io.StringIO()
     table = csv.writer(stream, lineterminator="\n")
     table.writerow([*_SECONDS, *_BAND, _LABEL])
     for region in regions:
-        start, end, low, high = box(region, sr, length_s, _CSV_NAME)
+        start, end, low, high = closed_box(region, sr, length_s, _CSV_NAME)
         sides = [f"{start:.9f}", f"{end:.9f}", f"{low:.6f}", f"{high:.6f}"]
-        table.writerow([*sides, writable(region.label)])
+        table.writerow([*sides, replace_unwritable(region.label)])
     return stream.getvalue()
 
 
+CSV = Format((".csv",), _is_csv, _parse_csv, _format_csv)
+
+
 def _delimiter(line: str) -> str:
-    """Tell the tabs of Sonic Visualiser's text files from commas."""
+    """Give the delimiter: tabs in a text file of Sonic Visualiser, commas in a CSV."""
     return "\t" if "\t" in line else ","
 
 
@@ -85,7 +95,7 @@ def _names(cells: Sequence[str]) -> list[str]:
 
 
 def _sides(columns: list[str], sr: float | None, line: int) -> tuple[list[str], float]:
-    """Choose the columns of a box's sides, and how many units of its times are a second."""
+    """Choose the columns of the sides of a box, and the units of its times in a second."""
     if is_number_like(columns[0]):
         raise MalformedError(
             f"no names of columns, so that it may be a layer of any kind: write "
@@ -106,21 +116,21 @@ def _sides(columns: list[str], sr: float | None, line: int) -> tuple[list[str], 
 # SVL
 
 
-def is_svl(text: str) -> bool:
+def _is_svl(text: str) -> bool:
     """Recognise XML."""
     return text.lstrip().startswith("<")
 
 
-def parse_svl(text: str, _sr: float | None) -> Iterator[Region]:
-    """Read the points of all models that are boxes."""
+def _parse_svl(text: str, _sr: float | None) -> Iterator[Region]:
+    """Read the points of all models of boxes."""
     reader = _LayerReader()
     yield from reader.read(text)
     if not reader.rates:
         others = ", ".join(sorted(reader.others)) or "no layer"
-        raise MalformedError(f"holds {shown(others)}, but no boxes: {_REMEDY}.")
+        raise MalformedError(f"holds {quoted(others)}, but no boxes: {_REMEDY}.")
 
 
-def format_svl(regions: Sequence[Region], sr: float | None, length_s: float | None) -> str:
+def _format_svl(regions: Sequence[Region], sr: float | None, length_s: float | None) -> str:
     """Write a layer of boxes, times rounded to frames."""
     if sr is None:
         raise ParameterError("SVL counts time in frames: give sr.")
@@ -137,21 +147,24 @@ def format_svl(regions: Sequence[Region], sr: float | None, length_s: float | No
     lines = ['<?xml version="1.0" encoding="UTF-8"?>', f"<!DOCTYPE {_DOCTYPE}>", "<sv>", "  <data>"]
     lines += [f"    {_element('model', model)}", '    <dataset id="0" dimensions="2">']
     for b, region in zip(boxes, regions, strict=True):
-        lines.append(f"      {_element('point', {**b, 'label': writable(region.label)})}")
+        lines.append(f"      {_element('point', {**b, 'label': replace_unwritable(region.label)})}")
     lines += ["    </dataset>", "  </data>", "  <display>", f"    {_element('layer', layer)}"]
     return "\n".join([*lines, "  </display>", "</sv>"]) + "\n"
 
 
+SVL = Format((".svl",), _is_svl, _parse_svl, _format_svl, may_be_empty=False)
+
+
 class _LayerReader:
-    """Reads the XML of layers piece by piece; no entity but XML's own five is ever expanded."""
+    """Reads the XML of layers piece by piece; only the five entities of XML are expanded."""
 
     def __init__(self) -> None:
-        self.rates: dict[str, float] = {}  # by the name of a dataset that holds boxes
-        self.others: set[str] = set()
+        self.rates: dict[str, float] = {}  # in Hz, by the name of a dataset of boxes
+        self.others: set[str] = set()  # kinds of other models
         self._depth = 0
         self._rate: float | None = None  # of the dataset that is being read
         self._found: list[Region] = []
-        self._parser = expat.ParserCreate("UTF-8")  # whatever the file declares: it is decoded
+        self._parser = expat.ParserCreate("UTF-8")  # whatever the file declares: `decode` has run
         self._parser.StartElementHandler = self._start
         self._parser.EndElementHandler = self._end
         self._parser.StartDoctypeDeclHandler = self._doctype
@@ -171,14 +184,14 @@ class _LayerReader:
     def _doctype(
         self, name: str, system: str | None, public: str | None, internal_subset: int
     ) -> None:
-        """Refuse all that could declare entities."""
+        """Refuse document types that could declare entities."""
         if name != _DOCTYPE or system or public or internal_subset:
             raise self._error(f"a document type that SVL does not have: {_REMEDY}.")
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
-        """Take what an element says."""
+        """Read the attributes of an element."""
         self._depth += 1
-        if self._depth > _DEPTH:  # each level takes memory
+        if self._depth > _DEPTH:
             raise self._error(f"elements nested deeper than those of SVL: {_REMEDY}.")
         if name == "model":
             self._model(attributes)
@@ -192,14 +205,14 @@ class _LayerReader:
         self._depth -= 1
 
     def _model(self, attributes: dict[str, str]) -> None:
-        """Take the rate of a model of boxes."""
+        """Read the rate of a model of boxes; note the kind of another one."""
         kind = attributes.get("subtype") or attributes.get("type", "")
         if kind != "box":
             self.others.add(kind)
             return
         units = attributes.get("units", "")
         if units.lower() != "hz":
-            raise self._error(f"boxes in {shown(units)}, not Hz: draw them on a spectrogram.")
+            raise self._error(f"boxes in {quoted(units)}, not Hz: draw them on a spectrogram.")
         rate = self._number(attributes, "sampleRate")
         if rate <= 0:
             raise self._error(f"sampleRate is {rate:g}: {_REMEDY}.")
@@ -216,16 +229,16 @@ class _LayerReader:
 
     def _number(self, attributes: dict[str, str], name: str) -> float:
         """Read a number."""
-        return number(attributes.get(name, ""), self._parser.CurrentLineNumber, name)
+        return read_number(attributes.get(name, ""), self._parser.CurrentLineNumber, name)
 
     def _error(self, what: str) -> MalformedError:
-        """Make an error of the line that is being read."""
+        """Make an error that names the line that is being read."""
         return MalformedError(what, self._parser.CurrentLineNumber)
 
 
 def _framed(region: Region, sr: float, length_s: float | None) -> dict[str, float]:
     """Give the attributes of a box, times rounded to frames."""
-    closed = box(region, sr, length_s, _SVL_NAME)
+    closed = closed_box(region, sr, length_s, _SVL_NAME)
     frames = [time * sr for time in (closed.start_s, closed.end_s)]
     if not all(map(math.isfinite, frames)):
         raise ParameterError(f"region {region}: is too late for SVL: give an earlier time.")
