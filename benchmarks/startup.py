@@ -1,8 +1,8 @@
 """Time what starting costs: ``import spectramend`` and the help of the command line.
 
-Fresh interpreters take turns; the process time of each, user and system together, is that which the
-operating system counts for it. Prints a Markdown table of medians, also less those of a bare
-interpreter, and of one that imports NumPy, which is what others of the kind cost at least.
+Fresh interpreters run in turns; the process time of each is its user and system time. Prints a
+Markdown table of medians, and of their differences to a bare interpreter and to one that imports
+NumPy, which every numeric package needs at least.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import sys
 
 from workbench import table
 
-BARE, NUMPY = "bare interpreter", "`import numpy`"
+BARE = "bare interpreter"
+NUMPY = "`import numpy`"
 PROGRAMS = {
     BARE: ["-c", ""],
     NUMPY: ["-c", "import numpy"],
@@ -29,8 +30,7 @@ PROGRAMS = {
 
 
 def process_time(arguments: list[str]) -> float:
-    """Run an interpreter; give the seconds of process time that it took."""
-    # As after an installation, there is bytecode.
+    """Run an interpreter; give its process time in seconds, with bytecode written."""
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     child = subprocess.Popen(
         [sys.executable, *arguments], stdout=subprocess.DEVNULL, env=environment

@@ -11,7 +11,8 @@ import pytest
 
 from spectramend.core.regions import Region
 from spectramend.errors import FileError
-from spectramend.labels import FORMATS, MAX_BYTES, parse_regions
+from spectramend.labels import FORMATS, parse_regions
+from spectramend.labels.registry import MAX_BYTES
 
 INPUTS_A_SEED = 500  # 13,000 in all
 SR = 44100.0

@@ -295,13 +295,13 @@ def _as_signal(x: ArrayLike) -> NDArray[Any]:
 
 @lru_cache(maxsize=64)
 def _framing(stft: STFT) -> Framing:
-    """Keep the framing of a transform, whose coverage takes longer than a cache asks for."""
+    """Cache the framing of a transform."""
     return Framing(stft.window_samples, stft.hop_length, stft._pad)
 
 
 @lru_cache(maxsize=4)  # each is as long as its signal
 def _coverage(stft: STFT, n_frames: int) -> NDArray[Any]:
-    """Keep the denominator of (1), sample by sample."""
+    """Cache the denominator of (1), sample by sample."""
     return _framing(stft).coverage(n_frames)
 
 
