@@ -9,6 +9,20 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
+# Windows as `STFT` takes them, but "explicit", which stands for values; and hops by n_fft.
+NAMED: dict[str, Any] = {
+    "sine": "sine",
+    "hann": "hann",
+    "hamming": "hamming",
+    "kaiser": ("kaiser", 8.0),
+    "boxcar": "boxcar",
+    "explicit": "explicit",
+}
+HOPS = {15: (1, 4, 7), 16: (3, 4, 5, 8)}
+CENTERED = [  # without padding the Hann window has no inverse
+    (name, center) for name in NAMED for center in (True, False) if center or name != "hann"
+]
+
 
 def window_samples(name: str, n_fft: int) -> Array:
     """Values of a periodic window by its textbook formula; "explicit" is drawn at random."""

@@ -54,7 +54,7 @@ def read_npz(source: Path, make: Callable[..., M]) -> M:
         )
     except KeyError as error:
         raise FileError(f"{source}: not a mask file: it has no {error.args[0]!r}.") from None
-    except Exception as error:  # zipfile and zlib alone have a dozen
+    except Exception as error:  # zipfile and zlib alone raise a dozen kinds
         raise FileError(f"{source}: not a mask file: {_one_line(error)}") from None
 
 
@@ -70,7 +70,7 @@ def read_cells(source: Path, make: Callable[[NDArray[Any]], M]) -> M:
         return make((picture if picture.ndim == 2 else picture[..., :3].mean(axis=2)) > WHITE)
     except MismatchError:
         raise
-    except Exception as error:  # a hostile file makes the readers raise nearly anything
+    except Exception as error:  # a broken file makes the readers raise nearly anything
         raise FileError(f"{source}: not a mask: {_one_line(error)}") from None
 
 

@@ -328,11 +328,6 @@ class Mask:
             Needed for arrays and pictures. It replaces the damage of a mask file, whose bounds are
             dropped if they contradict it.
 
-        Returns
-        -------
-        Mask
-            The mask.
-
         Raises
         ------
         FileError

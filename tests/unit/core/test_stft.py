@@ -10,24 +10,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from reference import stft as reference
-from reference.stft import window_samples
+from reference.stft import CENTERED, HOPS, NAMED, window_samples
 from spectramend.core.stft import STFT
 from spectramend.errors import MismatchError, ParameterError
 
 Array = NDArray[Any]
 
-NAMED: dict[str, Any] = {
-    "sine": "sine",
-    "hann": "hann",
-    "hamming": "hamming",
-    "kaiser": ("kaiser", 8.0),
-    "boxcar": "boxcar",
-    "explicit": "explicit",
-}
-HOPS = {15: (1, 4, 7), 16: (3, 4, 5, 8)}
-CENTERED = [  # without padding the Hann window has no inverse
-    (name, center) for name in NAMED for center in (True, False) if center or name != "hann"
-]
 LENGTHS = (1, 2, 5, 7, 15, 16, 17, 33, 64, 101)
 
 

@@ -10,27 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reference import stft as reference
+from reference.stft import CENTERED, HOPS, NAMED
 from spectramend.core.stft import STFT
 from spectramend.core.windows import (
     Framing,
-    Window,
     hashable_window,
     overlap_add,
     window_samples,
 )
-
-NAMED: dict[str, Window] = {
-    "sine": "sine",
-    "hann": "hann",
-    "hamming": "hamming",
-    "kaiser": ("kaiser", 8.0),
-    "boxcar": "boxcar",
-    "explicit": "explicit",
-}
-HOPS = {15: (1, 4, 7), 16: (3, 4, 5, 8)}
-CENTERED = [  # without padding no frame of the Hann window covers the first sample
-    (name, center) for name in NAMED for center in (True, False) if center or name != "hann"
-]
 
 
 def samples_of(name: str, n_fft: int) -> Any:
