@@ -262,7 +262,9 @@ def test_json_of_the_experiment_is_all_that_stdout_gets(
 def test_metrics_that_cannot_be_taken_are_explained(
     run: Runner, sounds: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("spectramend.evaluation.metrics._is_installed", lambda package: package != "pesq")
+    monkeypatch.setattr(
+        "spectramend.evaluation.metrics._is_installed", lambda package: package != "pesq"
+    )
     ended = run("evaluate", sounds / "target.wav", sounds / "mix.wav", "--json")
     assert json.loads(ended.out)["pesq_wb"] is None
     assert "it needs a C compiler" in ended.err

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from reference import consistency as reference
-from spectramend.core.stft import STFT, Window
+from spectramend.core.stft import STFT
+from spectramend.core.windows import Window
 from spectramend.errors import MismatchError, ParameterError
 from spectramend.reconstruction.consistent_wiener import Prior
 from spectramend.reconstruction.stft_recovery import EPS, Recovery, determined_samples, recover
