@@ -99,7 +99,7 @@ def update_W(
 def descend(
     V: Matrix, W: Matrix, H: Matrix, beta: float, M: Matrix | None, n_iter: int, farther: float
 ) -> tuple[Matrix, Matrix, list[bool]]:
-    """Extrapolated, guarded iterations as `spectramend.nmf.iteration` describes them; no floors.
+    """Iterate as `spectramend.nmf._engine.iteration` describes, without floors.
 
     Returns the factors, and in which iterations the objective was found to have risen.
     """

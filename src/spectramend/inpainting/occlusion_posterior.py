@@ -33,7 +33,7 @@ from spectramend.core.masks import Mask
 from spectramend.inpainting.dictionary import Dictionary
 from spectramend.inpainting.dictionary_learning import Quantity
 from spectramend.nmf import Bounded
-from spectramend.nmf.hidden import Frames, entries
+from spectramend.nmf.censored import Frames, entries
 
 # Grids of the table: rho and f**2 in dB, and log s. Engineering choices, tested against a sum over
 # the complex plane: interpolation between steps of 0.5 dB of rho is good to 1e-3; f is rounded to

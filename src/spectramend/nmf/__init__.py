@@ -14,8 +14,8 @@ symbol     meaning                                              shape
 ========== ==================================================== ==========
 """
 
+from spectramend.nmf.censored import Bounded, Guided, Hidden
 from spectramend.nmf.divergence import beta_divergence
-from spectramend.nmf.hidden import Bounded, Guided, Hidden
 from spectramend.nmf.penalties import Penalties
 from spectramend.nmf.semisupervised import learn_rest
 from spectramend.nmf.solve import Factorization, encode, fit

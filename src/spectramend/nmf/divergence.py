@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from spectramend.errors import ParameterError
-from spectramend.nmf.arrays import Array, converted, is_floating, namespace
+from spectramend.nmf._engine.arrays import Array, converted, is_floating, namespace
 
 
 def beta_divergence(

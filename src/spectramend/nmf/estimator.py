@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from spectramend import nmf
 from spectramend.errors import MismatchError, MissingExtraError, ParameterError
-from spectramend.nmf.arrays import Array, as_array, as_numpy, is_foreign, is_real, namespace
+from spectramend.nmf._engine.arrays import Array, as_array, as_numpy, is_foreign, is_real, namespace
 
 try:
     from sklearn import get_config

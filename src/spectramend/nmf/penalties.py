@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from spectramend.errors import ParameterError
-from spectramend.nmf.arrays import Array
+from spectramend.nmf._engine.arrays import Array
 
 
 @dataclass(frozen=True)

@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spectramend.errors import MismatchError, ParameterError
-from spectramend.nmf import starts
-from spectramend.nmf.arrays import Array, as_array, converted, copied, is_floating, is_real
-from spectramend.nmf.data import Data
-from spectramend.nmf.hidden import Hidden
-from spectramend.nmf.iteration import Status, iterate
+from spectramend.nmf import initialization
+from spectramend.nmf._engine.arrays import Array, as_array, converted, copied, is_floating, is_real
+from spectramend.nmf._engine.data import Data
+from spectramend.nmf._engine.iteration import Status, iterate
+from spectramend.nmf._engine.sweep import FACTOR_FLOOR, Point, Settings
+from spectramend.nmf.censored import Hidden
 from spectramend.nmf.penalties import Penalties
-from spectramend.nmf.sweep import FACTOR_FLOOR, Point, Settings
 from spectramend.nmf.updates import Step
 
 RngLike: TypeAlias = int | np.random.Generator | None
@@ -45,7 +45,7 @@ class Factorization:
         Iterations done.
     trace : ndarray [shape=(n_checks,)]
         The objective at the start, at every check, and at the end. With extrapolation it is that
-        of the last accepted point, see `spectramend.nmf.iteration`, and never rises.
+        of the last accepted point, see `spectramend.nmf._engine.iteration`, and never rises.
     observed_frames : ndarray [shape=(N,), bool]
         False where a whole frame was hidden, so that nothing determined its activations.
     """
@@ -115,7 +115,7 @@ def fit(
         Iterations at the start in which only H is updated.
     extrapolate : bool
         Go on along the last step, and take back what raised the objective: about half the
-        iterations, see `spectramend.nmf.iteration`.
+        iterations, see `spectramend.nmf._engine.iteration`.
     max_iter : int
         Iterations at most.
     tol : float
@@ -177,21 +177,21 @@ def fit(
         data.look()
         drawn = W is None and H is None and init != "random" and data.level > 0
         if drawn:
-            W, H = starts.exemplars(data, n_components or 0, generator)
+            W, H = initialization.exemplars(data, n_components or 0, generator)
         elif W is None:
-            W = starts.random_dictionary(data, n_components or 0, generator)
+            W = initialization.random_dictionary(data, n_components or 0, generator)
         W_start = _factor(data, "W", W, (data.shape[0], None))
         K = W_start.shape[1]
         if n_components not in (None, K):
             raise MismatchError(f"n_components={n_components}, but W has {K} columns: give one.")
         if H is None:
-            H = starts.random_activations(data, W_start, generator)
+            H = initialization.random_activations(data, W_start, generator)
         H_start = _factor(data, "H", H, (K, data.shape[1]))
         how: dict[str, Any] = {"step": step, "penalty": penalty, "moves_W": True, "smooth": 0.0}
         how |= {"extrapolate": extrapolate, "check_every": check_every}
-        sample = starts.sample(data, K, generator) if drawn and init == "sample" else None
+        sample = initialization.sample(data, K, generator) if drawn and init == "sample" else None
         if sample is not None:
-            n = starts.REHEARSAL
+            n = initialization.REHEARSAL
             first = _solve(
                 data, W_start, H_start, frames=sample, max_iter=n, tol=0, settle=0, **how
             )
@@ -280,7 +280,7 @@ def encode(
         data.look()
         W_given = _factor(data, "W", W, (data.shape[0], None))
         if H is None:
-            H = starts.random_activations(data, W_given, np.random.default_rng(rng))
+            H = initialization.random_activations(data, W_given, np.random.default_rng(rng))
         return _solve(
             data,
             W_given,

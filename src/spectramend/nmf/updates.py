@@ -5,7 +5,7 @@
 Numerator and denominator are the negative and the positive part of the gradient. W is updated by
 the same function on transposes: ``W = update(V.T, H.T, W.T, M.T, ...).T``.
 
-Arrays may be NumPy's or, all of them, another library's, see `spectramend.nmf.arrays`.
+Arrays may be NumPy's or, all of them, another library's, see `spectramend.nmf._engine.arrays`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from spectramend.errors import ParameterError
-from spectramend.nmf.arrays import Array, namespace
-from spectramend.nmf.blockwise import split
+from spectramend.nmf._engine.arrays import Array, namespace
+from spectramend.nmf._engine.frame_blocks import split
 
 Step: TypeAlias = Literal["mm", "heuristic"]
 

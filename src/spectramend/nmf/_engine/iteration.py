@@ -34,9 +34,9 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from spectramend.nmf.arrays import Array, as_array, as_numpy, concatenated
-from spectramend.nmf.data import Data
-from spectramend.nmf.sweep import Point, Settings, Sweeper, Swept
+from spectramend.nmf._engine.arrays import Array, as_array, as_numpy, concatenated
+from spectramend.nmf._engine.data import Data
+from spectramend.nmf._engine.sweep import Point, Settings, Sweeper, Swept
 
 Status: TypeAlias = Literal["converged", "max_iter", "nonfinite", "nothing_observed"]
 

@@ -12,10 +12,11 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from reference import nmf as reference
 from spectramend.errors import ParameterError
-from spectramend.nmf import Penalties, beta_divergence, blockwise, encode, fit
-from spectramend.nmf.blockwise import split
-from spectramend.nmf.data import Data
-from spectramend.nmf.sweep import RELAXATION
+from spectramend.nmf import Penalties, beta_divergence, encode, fit
+from spectramend.nmf._engine import frame_blocks
+from spectramend.nmf._engine.data import Data
+from spectramend.nmf._engine.frame_blocks import split
+from spectramend.nmf._engine.sweep import RELAXATION
 
 Matrix = NDArray[Any]
 
@@ -204,7 +205,7 @@ def test_blocks_cover_all_frames_in_nearly_equal_parts(n_bins: int, n_frames: in
     assert [n for part in parts for n in range(part.start, part.stop)] == list(range(n_frames))
     widths = [part.stop - part.start for part in parts]
     assert max(widths) - min(widths) <= 1
-    assert max(widths) <= max(blockwise.MIN_WIDTH, blockwise.BLOCK_BYTES // (4 * n_bins)) + 1
+    assert max(widths) <= max(frame_blocks.MIN_WIDTH, frame_blocks.BLOCK_BYTES // (4 * n_bins)) + 1
     assert len(parts) == 1 or len(parts) % 2 == 0
 
 
@@ -245,7 +246,7 @@ def test_a_number_of_threads_that_cannot_work_is_refused(threads: int) -> None:
 
 
 def test_nothing_of_the_size_of_the_data_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blockwise, "BLOCK_BYTES", 1 << 18)
+    monkeypatch.setattr(frame_blocks, "BLOCK_BYTES", 1 << 18)
     V = noisy(200, 3, 12_000).astype(np.float32)
     hidden = np.random.default_rng(0).uniform(size=V.shape) > 0.5
     V[hidden] = np.nan
@@ -258,7 +259,7 @@ def test_nothing_of_the_size_of_the_data_is_stored(monkeypatch: pytest.MonkeyPat
     finally:
         tracemalloc.stop()
     # Two threads with six buffers of a block, what the first look takes, and factors.
-    assert peak < 24 * blockwise.BLOCK_BYTES < 0.7 * V.nbytes
+    assert peak < 24 * frame_blocks.BLOCK_BYTES < 0.7 * V.nbytes
 
 
 def test_wholly_hidden_frames_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:

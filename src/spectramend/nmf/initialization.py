@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from spectramend.nmf.arrays import Array, as_array, as_numpy
-from spectramend.nmf.blockwise import Workspace
-from spectramend.nmf.data import DATA_FLOOR, Data
+from spectramend.nmf._engine.arrays import Array, as_array, as_numpy
+from spectramend.nmf._engine.data import DATA_FLOOR, Data
+from spectramend.nmf._engine.frame_blocks import Workspace
 
 # Exemplars are mixed with this part of the mean frame, so that an atom can say what others say.
 MEAN_SHARE = 0.05

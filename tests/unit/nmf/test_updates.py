@@ -9,7 +9,8 @@ from scipy.integrate import quad
 
 from reference import nmf as reference
 from spectramend.errors import ParameterError
-from spectramend.nmf import beta_divergence, blockwise, exponent, gradient_parts, update
+from spectramend.nmf import beta_divergence, exponent, gradient_parts, update
+from spectramend.nmf._engine import frame_blocks
 from spectramend.nmf.divergence import (
     cell_divergence,
     censored_divergence,
@@ -211,10 +212,10 @@ def test_blocks_do_not_show(beta: float, columns: int, monkeypatch: pytest.Monke
     V, W, H = problem(7)
     M = mask("float")
     whole = update(V, W, H, M, beta=beta)
-    monkeypatch.setattr(blockwise, "MIN_WIDTH", 1)
-    monkeypatch.setattr(blockwise, "BLOCK_BYTES", columns * F * 8)
+    monkeypatch.setattr(frame_blocks, "MIN_WIDTH", 1)
+    monkeypatch.setattr(frame_blocks, "BLOCK_BYTES", columns * F * 8)
     np.testing.assert_allclose(update(V, W, H, M, beta=beta), whole, rtol=1e-13)
-    monkeypatch.setattr(blockwise, "BLOCK_BYTES", 1)
+    monkeypatch.setattr(frame_blocks, "BLOCK_BYTES", 1)
     np.testing.assert_allclose(update(V, W, H, M, beta=beta), whole, rtol=1e-13)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from spectramend.errors import MismatchError, ParameterError
-from spectramend.nmf.arrays import (
+from spectramend.nmf._engine.arrays import (
     Array,
     as_array,
     boolean,
@@ -27,8 +27,8 @@ from spectramend.nmf.arrays import (
     lies_by_frames,
     namespace,
 )
-from spectramend.nmf.blockwise import Blocks, Buffers, Workspace
-from spectramend.nmf.hidden import Bounded, Hidden
+from spectramend.nmf._engine.frame_blocks import Blocks, Buffers, Workspace
+from spectramend.nmf.censored import Bounded, Hidden
 
 # beta <= 0 puts a zero infinitely far from every model: data counts as at least this (-140 dB).
 DATA_FLOOR = 1e-14

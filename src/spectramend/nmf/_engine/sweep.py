@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from spectramend.nmf.arrays import Array, as_array, as_numpy, concatenated, converted
-from spectramend.nmf.blockwise import Buffers, Workspace
-from spectramend.nmf.data import Data
+from spectramend.nmf._engine.arrays import Array, as_array, as_numpy, concatenated, converted
+from spectramend.nmf._engine.data import Data
+from spectramend.nmf._engine.frame_blocks import Buffers, Workspace
 from spectramend.nmf.divergence import relative_divergence
 from spectramend.nmf.penalties import Penalties, Shrink, in_units
 from spectramend.nmf.updates import Step, exponent, gradient_parts_in, stepped

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from spectramend.nmf.arrays import Array
+from spectramend.nmf._engine.arrays import Array
 
 T = TypeVar("T")
 

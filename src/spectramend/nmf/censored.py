@@ -7,7 +7,7 @@ from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
-from spectramend.nmf.arrays import Array, as_array, as_numpy, namespace
+from spectramend.nmf._engine.arrays import Array, as_array, as_numpy, namespace
 from spectramend.nmf.divergence import (
     cell_divergence,
     censored_divergence,

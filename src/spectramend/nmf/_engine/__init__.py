@@ -1,0 +1,1 @@
+"""The iteration behind `spectramend.nmf.fit` and `encode`: arrays, blocks, data, sweeps."""
