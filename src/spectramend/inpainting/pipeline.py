@@ -26,8 +26,7 @@ from spectramend.inpainting.options import InpaintOptions
 from spectramend.inpainting.resynthesis import complete, recover_missing, restore_signal
 from spectramend.inpainting.variance_model import fit_model, model_occluded
 from spectramend.nmf import Factorization
-from spectramend.nmf._engine.iteration import Status
-from spectramend.nmf.solve import RngLike
+from spectramend.nmf.solve import RngLike, Status
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

@@ -1,4 +1,8 @@
-"""What NMF needs to know of hidden cells, in the EM sense: what to expect, and how likely it is."""
+"""Censored data: what stands in for cells that are not observed, in the sense of EM.
+
+A `Hidden` says what to expect in such cells, given the model (E-step), and what they add to the
+objective. `Bounded` knows an upper bound; `Guided` adds pseudo-observations from another model.
+"""
 
 from __future__ import annotations
 
@@ -8,27 +12,31 @@ from typing import Protocol, TypeAlias, runtime_checkable
 import numpy as np
 
 from spectramend.nmf._engine.arrays import Array, as_array, as_numpy, namespace
-from spectramend.nmf.divergence import (
-    cell_divergence,
-    censored_divergence,
-    censored_geometric_mean,
-    censored_value,
-)
+from spectramend.nmf.divergence import cell_divergence
 
-Frames: TypeAlias = "slice | Array"  # a range of frames, or their numbers
+Frames: TypeAlias = "slice | Array"  # a range of frames, or their indices
+
+# Values of the ratio u = B/V_hat, dimensionless; engineering choices, from the rounding of double
+# precision. Above this, u/expm1(u) is 0: the bound no longer matters.
+FAR_BOUND = 1e4
+# Below these, series are more exact than differences of large numbers.
+SERIES_BELOW = 1e-2
+LOG_SERIES_BELOW = 1e-3
+# exp(-700) is still a normal number.
+MAX_RATIO = 700
 
 
 @runtime_checkable
 class Hidden(Protocol):
-    """Knowledge of hidden cells, in the units of the data.
+    """Prior knowledge of hidden cells, in the units of the data.
 
-    Values have one entry for each cell that `cells` marks. The objective must not depend on the
-    units, as that of ``beta = 0`` does not.
+    Arrays of values have one entry for each cell that `cells` marks, row by row. The objective must
+    not depend on the units, as that of ``beta = 0`` does not.
     """
 
     @property
     def cells(self) -> Array:
-        """Mark the cells of which something is known [shape=(F, N)]."""
+        """Mark the cells of which something is known [shape=(F, N), bool]."""
 
     def expected(self, V_hat: Array) -> Array:
         """Expect the data, given the model."""
@@ -37,16 +45,16 @@ class Hidden(Protocol):
         """Evaluate what these cells add to the objective."""
 
     def of_frames(self, frames: Frames) -> Hidden:
-        """Give what is known of some of the frames."""
+        """Restrict it to some of the frames."""
 
 
 def entries(cells: Array, frames: Frames) -> tuple[Array, Array]:
-    """Find the cells of some frames among the values of all.
+    """Find the cells of some frames, and their entries in an array of values.
 
     Parameters
     ----------
     cells : ndarray [shape=(F, N), bool]
-        Cells of which something is known; their values follow each other row by row.
+        Cells whose values follow each other row by row.
     frames : slice or ndarray of int
         Which frames.
 
@@ -55,7 +63,7 @@ def entries(cells: Array, frames: Frames) -> tuple[Array, Array]:
     some : ndarray [shape=(F, n), bool]
         Which cells of these frames.
     numbers : ndarray of int
-        At which places their values are.
+        Indices of their values.
 
     Examples
     --------
@@ -64,10 +72,9 @@ def entries(cells: Array, frames: Frames) -> tuple[Array, Array]:
     ([[True], [True]], [1, 2])
     """
     xp = namespace(cells)
-    home = as_numpy(cells)
-    places = np.cumsum(home.ravel()).reshape(home.shape) - 1
-    some = cells[:, frames]
-    return some, as_array(xp, places[:, frames][home[:, frames]], cells)
+    marked = as_numpy(cells)
+    index = np.cumsum(marked.ravel()).reshape(marked.shape) - 1
+    return cells[:, frames], as_array(xp, index[:, frames][marked[:, frames]], cells)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +104,7 @@ class Bounded:
         return censored_geometric_mean(V_hat, self.B, self.beta)
 
     def direction(self, V_hat: Array) -> Array:
-        """Expect the part of the target along the mix: a bound says nothing of it."""
+        """Expect the target's part in phase with the mixture: 0, as a bound says nothing of it."""
         return namespace(V_hat).zeros_like(V_hat)
 
     def divergence(self, V_hat: Array) -> Array:
@@ -105,47 +112,98 @@ class Bounded:
         return censored_divergence(V_hat, self.B, self.beta)
 
     def of_frames(self, frames: Frames) -> Bounded:
-        """Give what is known of some of the frames."""
+        """Restrict it to some of the frames."""
         some, numbers = entries(self.cells, frames)
         return Bounded(some, self.B[numbers], self.beta)
 
 
 @dataclass(frozen=True, eq=False)
 class Guided:
-    """Hidden cells of which another model has an opinion, too; for ``beta = 0``.
+    """Hidden cells with pseudo-observations from another model; for ``beta = 0``.
 
-    The opinion counts as an observation: its divergence from the model joins the objective, so that
-    the E-step is a weighted mean.
+    The divergence of the pseudo-observations from the model joins the objective, so that the E-step
+    is a weighted mean.
 
     Parameters
     ----------
-    known : Hidden
-        What is known of the cells.
-    opinion : ndarray [shape=(cells,), > 0]
+    hidden : Hidden
+        Prior knowledge of the cells.
+    pseudo_observation : ndarray [shape=(cells,), > 0]
         What the other model expects there.
     weight : float, 0 to 1
-        Its share of the say.
+        Weight of the pseudo-observations; the prior has the rest.
     """
 
-    known: Hidden
-    opinion: Array
+    hidden: Hidden
+    pseudo_observation: Array
     weight: float
 
     @property
     def cells(self) -> Array:
-        """Mark the cells of which something is known [shape=(F, N)]."""
-        return self.known.cells
+        """Mark the cells of which something is known [shape=(F, N), bool]."""
+        return self.hidden.cells
 
     def expected(self, V_hat: Array) -> Array:
-        """Expect the data: the mean of knowledge and opinion."""
-        return (1 - self.weight) * self.known.expected(V_hat) + self.weight * self.opinion
+        """Expect the data: the weighted mean of prior and pseudo-observation."""
+        prior = self.hidden.expected(V_hat)
+        return (1 - self.weight) * prior + self.weight * self.pseudo_observation
 
     def divergence(self, V_hat: Array) -> Array:
-        """Evaluate both objectives, weighted."""
-        opinion = cell_divergence(self.opinion, V_hat, 0.0)
-        return (1 - self.weight) * self.known.divergence(V_hat) + self.weight * opinion
+        """Evaluate the weighted mean of both objectives."""
+        misfit = cell_divergence(self.pseudo_observation, V_hat, 0.0)
+        return (1 - self.weight) * self.hidden.divergence(V_hat) + self.weight * misfit
 
     def of_frames(self, frames: Frames) -> Guided:
-        """Give what is known of some of the frames."""
+        """Restrict it to some of the frames."""
         _, numbers = entries(self.cells, frames)
-        return Guided(self.known.of_frames(frames), self.opinion[numbers], self.weight)
+        values = self.pseudo_observation[numbers]
+        return Guided(self.hidden.of_frames(frames), values, self.weight)
+
+
+def censored_value(V_hat: Array, B: Array, beta: float) -> Array:
+    """Expect the value of a cell that is at most B [shapes equal].
+
+    For ``beta = 0`` the data is exponential with mean ``V_hat``, truncated to ``[0, B]``: its mean
+    is ``V_hat - B / expm1(B / V_hat)``. For other beta there is no likelihood, and only a model
+    above the bound costs: ``min(V_hat, B)``.
+    """
+    xp = namespace(V_hat, B)
+    if beta != 0:
+        return xp.minimum(V_hat, B)
+    with np.errstate(over="ignore"):
+        ratio = B / V_hat
+        u = xp.where(ratio < FAR_BOUND, ratio, FAR_BOUND)
+        exact = 1 - u / xp.expm1(xp.where(u > 0, u, 1))
+    series = u * (0.5 - u / 12)  # 1/u - 1/expm1(u) = 1/2 - u/12 + u**3/720 - ...
+    return V_hat * xp.where(u < SERIES_BELOW, series, exact)
+
+
+def censored_geometric_mean(V_hat: Array, B: Array, beta: float) -> Array:
+    """Expect the logarithm of the value of a cell that is at most B, and exponentiate it.
+
+    For ``beta = 0`` and ``u = B/V_hat``, integration by parts gives
+
+        E log(V/V_hat) = (-gamma - E1(u) - exp(-u)*log(u)) / (1 - exp(-u)),
+
+    with Euler's constant gamma and the exponential integral E1; without a bound it is -gamma.
+    """
+    if beta != 0:
+        return np.minimum(V_hat, B)
+    from scipy.special import exp1  # takes a quarter of a second to load
+
+    with np.errstate(over="ignore"):
+        u = np.clip(B / V_hat, np.finfo(np.float64).tiny, MAX_RATIO)
+    exact = -(np.euler_gamma + exp1(u) + np.exp(-u) * np.log(u)) / -np.expm1(-u)
+    return V_hat * np.exp(np.where(u < LOG_SERIES_BELOW, np.log(u) - 1 - u / 4, exact))
+
+
+def censored_divergence(V_hat: Array, B: Array, beta: float) -> Array:
+    """Evaluate the objective that the E-step by `censored_value` descends [shapes equal].
+
+    For ``beta = 0`` it is minus the log-probability that the cell is at most B.
+    """
+    xp = namespace(V_hat, B)
+    if beta != 0:
+        return cell_divergence(xp.minimum(V_hat, B), V_hat, beta)
+    with np.errstate(over="ignore"):
+        return -xp.log(-xp.expm1(-B / V_hat))

@@ -1,45 +1,49 @@
-"""Where the iteration starts from."""
+"""Factors to start the iteration from."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
 from spectramend.nmf._engine.arrays import Array, as_array, as_numpy
-from spectramend.nmf._engine.data import DATA_FLOOR, Data
-from spectramend.nmf._engine.frame_blocks import Workspace
+from spectramend.nmf._engine.data import Data
+from spectramend.nmf._engine.frame_blocks import Buffers
+from spectramend.nmf._engine.problem import DATA_FLOOR
 
-# Exemplars are mixed with this part of the mean frame, so that an atom can say what others say.
+Init: TypeAlias = Literal["sample", "exemplars", "random"]
+
+# Share of the mean frame in an exemplar, of the value 1. Engineering choice: each atom can then
+# model a little of what the others do.
 MEAN_SHARE = 0.05
-# In units of their mean, so that no cell starts far below the least that data can count as: from
-# there the first steps would throw atoms at what is next to nothing.
-LEAST = DATA_FLOOR**0.5
+# Least value of an atom of unit mean, and of the level of a frame. Engineering choice: far above
+# the least that data counts as, from where the first steps would throw atoms at next to nothing.
+EXEMPLAR_FLOOR = DATA_FLOOR**0.5
 
-# What atoms learn from so many frames each they need not learn from all, if these are many more.
-SAMPLE_FRAMES = 10
-SAMPLE_PAYS = 4
-REHEARSAL = 30  # iterations on the sample
+# The warm start. Engineering choices, with `benchmarks/starts.py`:
+SAMPLE_FRAMES = 10  # frames of the sample for each atom
+SAMPLE_MIN_RATIO = 4  # how many times the frames of the sample the data must have
+SAMPLE_ITERATIONS = 30  # iterations on the sample
 
 
 def random_dictionary(data: Data, K: int, rng: np.random.Generator) -> Array:
-    """Draw atoms [shape=(F, K)] of the level of the data."""
-    return np.abs(rng.standard_normal((data.shape[0], K))) * data.level
+    """Draw atoms [shape=(F, K)] at the level of the data."""
+    return np.abs(rng.standard_normal((data.problem.shape[0], K))) * data.problem.level
 
 
 def random_activations(data: Data, W: Array, rng: np.random.Generator) -> Any:
     """Draw activations [shape=(K, N)] such that each atom has an equal share of the level."""
     mean = as_numpy(W).mean(axis=0)
     K = len(mean)
-    share = data.level / (K * np.maximum(mean, np.finfo(mean.dtype).tiny))
-    return np.abs(rng.standard_normal((K, data.shape[1]))) * share[:, None]
+    share = data.problem.level / (K * np.maximum(mean, np.finfo(mean.dtype).tiny))
+    return np.abs(rng.standard_normal((K, data.problem.shape[1]))) * share[:, None]
 
 
 def exemplars(data: Data, K: int, rng: np.random.Generator) -> tuple[Any, Any]:
-    """Take frames of the data for atoms, all sounding together at the level of each frame.
+    """Take frames of the data as atoms, all active at the level of each frame.
 
-    Loud frames are drawn more often, in proportion to their amplitude. In hidden cells an atom is
-    the mean frame, at its level; atoms that have to be drawn twice are made to differ.
+    Frames are drawn in proportion to their amplitude. In hidden cells an atom is the mean frame, at
+    its level; atoms that have to be drawn repeatedly are multiplied by noise.
 
     Returns
     -------
@@ -49,68 +53,71 @@ def exemplars(data: Data, K: int, rng: np.random.Generator) -> tuple[Any, Any]:
         Activations, in units of the data.
     """
     mean = _mean_frame(data)
-    level, seen = _levels(data, mean)
-    chances = np.sqrt(level * seen)
-    able = np.flatnonzero(chances)
-    chosen = rng.choice(able, K, replace=len(able) < K, p=chances[able] / chances[able].sum())
+    level, observed = _levels(data, mean)
+    weights = np.sqrt(level * observed)
+    usable = np.flatnonzero(weights)
+    p = weights[usable] / weights[usable].sum()
+    chosen = rng.choice(usable, K, replace=len(usable) < K, p=p)
     W = _frames(data, chosen, mean, level)
     W /= W.mean(axis=0)
-    if len(able) < K:
-        W *= rng.gamma(4.0, 0.25, W.shape)
+    if len(usable) < K:
+        W *= rng.gamma(4.0, 0.25, W.shape)  # of mean 1, so that repeated atoms differ
     W = (1 - MEAN_SHARE) * W + MEAN_SHARE * (mean / mean.mean())[:, None]
-    h = np.maximum(level, LEAST) * mean.mean() / K
-    return np.maximum(W, LEAST), np.tile(h * data.scale, (K, 1))
+    h = np.maximum(level, EXEMPLAR_FLOOR) * mean.mean() / K
+    return np.maximum(W, EXEMPLAR_FLOOR), np.tile(h * data.problem.scale, (K, 1))
 
 
 def sample(data: Data, K: int, rng: np.random.Generator) -> Array | None:
-    """Draw frames to learn K atoms from first, or None if there are not many more than that."""
-    able = np.flatnonzero(as_numpy(data.observed_frames))
+    """Draw the frames of a warm start of K atoms, or None if there are not many more frames."""
+    observed = np.flatnonzero(as_numpy(data.problem.observed_frames))
     n = SAMPLE_FRAMES * K
-    if len(able) < SAMPLE_PAYS * n:
+    if len(observed) < SAMPLE_MIN_RATIO * n:
         return None
-    chosen = np.sort(rng.choice(able, n, replace=False))
-    return as_array(data.xp, chosen, data.values)
+    chosen = np.sort(rng.choice(observed, n, replace=False))
+    return as_array(data.problem.xp, chosen, data.problem.V)
 
 
 def _mean_frame(data: Data) -> Any:
-    """Average the observed cells of each row, in units of `data.scale` [shape=(F,)]."""
+    """Average the observed cells of each row, in units of `scale` [shape=(F,)]."""
 
-    def sums(block: slice, space: Workspace) -> tuple[Any, Any]:
-        MV, M = data.load(block, space.views(block.stop - block.start))
+    def sums(block: slice, buffers: Buffers) -> tuple[Any, Any]:
+        MV, M = data.load(block, buffers)
         n = np.full(len(MV), MV.shape[1]) if M is None else as_numpy(M.sum(axis=1))
         return as_numpy(MV.sum(axis=1)), n
 
-    total, count = (sum(parts) for parts in zip(*data.blocks.each(sums), strict=True))
-    return _over(total, count, data.level / data.scale)
+    parts = zip(*data.threads.map(sums, data.blocks), strict=True)
+    total, count = (sum(part) for part in parts)
+    return _divided(total, count, data.problem.level / data.problem.scale)
 
 
 def _levels(data: Data, mean: Any) -> tuple[Any, Any]:
-    """Tell how loud each frame is beside the mean frame, and what part of that is observed.
+    """Level of each frame relative to the mean frame, and the share of that which is observed.
 
     Where only some rows are observed, they are compared with the same rows of the mean frame.
     """
 
-    def of_block(block: slice, space: Workspace) -> tuple[Any, Any]:
-        MV, M = data.load(block, space.views(block.stop - block.start))
-        n = MV.shape[1]
-        expected = np.full(n, mean.sum()) if M is None else mean @ as_numpy(M)
+    def sums(block: slice, buffers: Buffers) -> tuple[Any, Any]:
+        MV, M = data.load(block, buffers)
+        expected = np.full(MV.shape[1], mean.sum()) if M is None else mean @ as_numpy(M)
         return as_numpy(MV.sum(axis=0)), expected
 
-    parts = zip(*data.blocks.each(of_block), strict=True)
+    parts = zip(*data.threads.map(sums, data.blocks), strict=True)
     found, expected = (np.concatenate(part) for part in parts)
-    return _over(found.astype(np.float64), expected, 0.0), expected / mean.sum()
+    return _divided(found.astype(np.float64), expected, 0.0), expected / mean.sum()
 
 
 def _frames(data: Data, chosen: Any, mean: Any, level: Any) -> Any:
-    """Copy frames [shape=(F, K)], with the mean frame in hidden cells."""
-    at = as_array(data.xp, chosen, data.values)
-    V = as_numpy(data.values[:, at]).astype(np.float64) / data.scale
-    if data.weights is not None:
-        V = np.where(as_numpy(data.weights[:, at]) > 0, V, mean[:, None] * level[chosen])
+    """Copy frames [shape=(F, K)], with the mean frame at their level in hidden cells."""
+    problem = data.problem
+    at = as_array(problem.xp, chosen, problem.V)
+    V = as_numpy(problem.V[:, at]).astype(np.float64) / problem.scale
+    if problem.weights is not None:
+        observed = as_numpy(problem.weights[:, at]) > 0
+        V = np.where(observed, V, mean[:, None] * level[chosen])
     return np.maximum(V, DATA_FLOOR)
 
 
-def _over(total: Any, count: Any, otherwise: float) -> Any:
-    """Divide, where there is something to divide by."""
+def _divided(total: Any, count: Any, otherwise: float) -> Any:
+    """Divide arrays of one shape, with another value where the divisor is 0."""
     total = np.asarray(total, np.float64)
     return np.divide(total, count, out=np.full(total.shape, otherwise), where=count > 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -49,42 +50,48 @@ class Penalties:
                 raise ParameterError(f"{field.name}={value}: give at least 0.")
 
 
-class Shrink:
-    """What penalties add to the updates of one factor, and to the objective.
+class FactorPenalty:
+    """Penalties on one factor, in the units of the iteration.
 
     Parameters
     ----------
     l1, l2 : ndarray [shape=(K, 1)]
         Weights of the sum and of half the sum of squares.
-    pull : float
+    coupling : float
         Weight of ``sum_k |w_k| |h_k|``, which no exchange of scale between W and H can change.
     """
 
-    def __init__(self, l1: Array, l2: Array, pull: float) -> None:
-        self.l1, self.l2, self.pull = l1, l2, pull
-        self.is_squared = bool((l2 > 0).any())
-        self.is_nothing = not (self.is_squared or pull or bool((l1 > 0).any()))
+    def __init__(self, l1: Array, l2: Array, coupling: float) -> None:
+        self.l1, self.l2, self.coupling = l1, l2, coupling
+        self.has_l2 = bool((l2 > 0).any())
+        self.is_zero = not (self.has_l2 or coupling or bool((l1 > 0).any()))
 
     def linear(self, sums_of_other: Array) -> Array | float:
-        """Give the weight of the sum of the factor, given the sums of the other one's atoms."""
-        return 0.0 if self.is_nothing else self.l1 + self.pull * sums_of_other[:, None]
+        """Weight of the sum of the factor, given the sums of the other factor's atoms."""
+        return 0.0 if self.is_zero else self.l1 + self.coupling * sums_of_other[:, None]
 
     @property
     def ridge(self) -> Array | float:
-        """The weight of half the sum of squares."""
-        return self.l2 if self.is_squared else 0.0
+        """Weight of half the sum of squares."""
+        return self.l2 if self.has_l2 else 0.0
 
     def value(self, factor: Array, linear: Array | float) -> Array:
         """Evaluate the penalties of each column of a factor [shape=(K, n)]."""
-        if self.is_nothing:
+        if self.is_zero:
             return 0.0
         return (factor * (linear + 0.5 * self.l2 * factor)).sum(axis=0)
 
 
-def in_units(
-    penalty: float | Penalties, *, scale: float, level: float, atom_scale: Array, beta: float
-) -> tuple[tuple[Array, Array], tuple[Array, Array], float]:
-    """Turn penalties into the units of ``V/s``, ``W/a`` and ``H*a/s``; s and a are the scales.
+def factor_penalties(
+    penalty: float | Penalties,
+    *,
+    scale: float,
+    level: float,
+    atom_scale: Array,
+    beta: float,
+    native: Callable[[Array], Array] = np.asarray,
+) -> tuple[FactorPenalty, FactorPenalty]:
+    """Convert penalties to the units of ``V/s``, ``W/a`` and ``H*a/s``; s and a are the scales.
 
     Parameters
     ----------
@@ -95,32 +102,33 @@ def in_units(
     atom_scale : ndarray [shape=(K,)]
         Units of the atoms.
     beta : float
-        Which divergence: its unit is ``s**beta``.
+        Parameter of the divergence, whose unit is ``s**beta``.
+    native : callable
+        Converts NumPy's arrays to those of the iteration.
 
     Returns
     -------
-    of_W, of_H : tuple of ndarray [shapes=(K, 1)]
-        Weights of the sum and of half the sum of squares of either factor.
-    pull : float
-        Weight of ``sum_k |w_k| |h_k|``.
+    of_W, of_H : FactorPenalty
+        Penalties on each factor.
 
     Examples
     --------
-    >>> of_W, of_H, pull = in_units(
-    ...     Penalties(l1_H=3.0), scale=2.0, level=2.0, atom_scale=np.ones(1), beta=0.0
-    ... )
-    >>> of_H[0].tolist(), pull
-    ([[6.0]], 0.0)
+    >>> units = {"scale": 2.0, "level": 2.0, "atom_scale": np.ones(1), "beta": 0.0}
+    >>> of_W, of_H = factor_penalties(Penalties(l1_H=3.0), **units)
+    >>> of_W.is_zero, of_H.l1.tolist(), of_H.coupling
+    (True, [[6.0]], 0.0)
     """
     a = np.asarray(atom_scale, np.float64)[:, None]
-    zero = np.zeros_like(a)
+    none = native(np.zeros_like(a))
     if not isinstance(penalty, Penalties):
-        return (zero, zero), (zero, zero), penalty * (level / scale) ** (beta - 1)
+        coupling = penalty * (level / scale) ** (beta - 1)
+        return FactorPenalty(none, none, coupling), FactorPenalty(none, none, coupling)
     unit = float(np.float64(scale) ** -beta)
 
     def weight(given: float, factor: Array) -> Array:
-        return given * factor * unit if given else zero  # the unit may be infinite
+        return native(given * factor * unit) if given else none  # the unit may be infinite
 
     h = scale / a
-    of_W = weight(penalty.l1_W, a), weight(penalty.l2_W, a**2)
-    return of_W, (weight(penalty.l1_H, h), weight(penalty.l2_H, h**2)), 0.0
+    of_W = FactorPenalty(weight(penalty.l1_W, a), weight(penalty.l2_W, a**2), 0.0)
+    of_H = FactorPenalty(weight(penalty.l1_H, h), weight(penalty.l2_H, h**2), 0.0)
+    return of_W, of_H

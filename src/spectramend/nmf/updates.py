@@ -10,8 +10,7 @@ Arrays may be NumPy's or, all of them, another library's, see `spectramend.nmf._
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict
 
 import numpy as np
 
@@ -19,9 +18,23 @@ from spectramend.errors import ParameterError
 from spectramend.nmf._engine.arrays import Array, namespace
 from spectramend.nmf._engine.frame_blocks import split
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
 Step: TypeAlias = Literal["mm", "heuristic"]
 
 ALL = slice(None)
+# Least value of a factor, in units of the mean observed value. Engineering choice: 120 dB below it,
+# from where factors can still grow, so that none locks at zero. Clipping the
+# minimiser of a unimodal majoriser keeps the descent.
+FACTOR_FLOOR = 1e-12
+
+
+class PenaltyWeights(TypedDict, total=False):
+    """Weights of the penalties on one factor, 0 if absent: of its sum, and of half its squares."""
+
+    penalty: float | Array
+    ridge: float | Array
 
 
 def exponent(beta: float, step: Step = "mm", *, ridge: bool = False) -> float:
@@ -30,11 +43,10 @@ def exponent(beta: float, step: Step = "mm", *, ridge: bool = False) -> float:
     Parameters
     ----------
     beta : float
-        Which divergence.
+        Parameter of the divergence.
     step : {"mm", "heuristic"}
-        ``"mm"`` makes the update majorise and minimise, so that the divergence never rises, with or
-        without a penalty. ``"heuristic"`` is 1 for ``0 <= beta <= 2``: faster for ``beta < 1``, and
-        in practice safe.
+        ``"mm"`` majorises and minimises, so that the objective never rises. ``"heuristic"`` is 1
+        for ``0 <= beta <= 2``: faster for ``beta < 1``, and in practice safe.
     ridge : bool
         Whether there is a penalty on the squares, too.
 
@@ -86,11 +98,10 @@ def update(
     *,
     beta: float = 0.0,
     step: Step = "mm",
-    penalty: float | Array = 0.0,
-    ridge: float | Array = 0.0,
     atoms: slice = ALL,
+    **penalties: Unpack[PenaltyWeights],
 ) -> Array:
-    """Update the activations once, given the dictionary.
+    """Update the activations once, given the dictionary, in blocks of frames that fit in cache.
 
     Parameters
     ----------
@@ -103,24 +114,19 @@ def update(
     M : ndarray [shape=(F, N), >= 0], optional
         Weights, of the dtype of `V` (a boolean mask works, more slowly). None weighs all cells 1.
     beta : float
-        Which divergence.
+        Parameter of the divergence.
     step : {"mm", "heuristic"}
-        Which exponent, see `exponent`.
-    penalty : float or ndarray [shape=(K, 1)]
-        Weight of the sum of the activations in the objective.
-    ridge : float or ndarray [shape=(K, 1)]
-        Weight of half the sum of their squares.
+        Exponent, see `exponent`.
     atoms : slice
         Of which atoms to update the activations; the others stay as they are.
+    **penalties : float or ndarray [shape=(K, 1)]
+        Weights in the objective: `penalty` of the sum of the activations, `ridge` of half the sum
+        of their squares.
 
     Returns
     -------
     ndarray [shape=(K, N)]
         New activations. A column under which nothing is observed is left as it was.
-
-    Notes
-    -----
-    Work goes in blocks of frames that stay in cache.
 
     References
     ----------
@@ -135,23 +141,22 @@ def update(
     [[4.0, 9.0]]
     """
     xp = namespace(V, W, H)
-    g = exponent(beta, step, ridge=_is_given(ridge))
+    g = exponent(beta, step, ridge=_is_given(penalties.get("ridge", 0.0)))
     new_H = xp.empty_like(H)
     new_H[...] = H
-    for block in split(V.shape[0], V.shape[1], V.dtype.itemsize, own=xp is np):
+    for block in split(V.shape[0], V.shape[1], V.dtype.itemsize, is_numpy=xp is np):
         M_block = None if M is None else M[:, block]
         num, den = gradient_parts(V[:, block], W, H[:, block], M_block, beta=beta, atoms=atoms)
-        h = H[atoms, block]
-        new_H[atoms, block] = stepped(h, num, den, g, penalty=penalty, ridge=ridge)
+        new_H[atoms, block] = multiplicative_step(H[atoms, block], num, den, g, **penalties)
     return new_H
 
 
-def _is_given(ridge: float | Array) -> bool:
-    """Say whether there is a penalty on squares."""
-    return not isinstance(ridge, float | int) or ridge > 0
+def _is_given(weight: float | Array) -> bool:
+    """Whether the weight of a penalty [scalar or shape=(K, 1)] is not 0."""
+    return not isinstance(weight, float | int) or weight > 0
 
 
-def stepped(
+def multiplicative_step(
     h: Array,
     num: Array,
     den: Array,
@@ -160,18 +165,18 @@ def stepped(
     penalty: float | Array = 0.0,
     ridge: float | Array = 0.0,
 ) -> Array:
-    """Take the step of the update from both parts of the gradient.
+    """Multiply a factor by the power g of the ratio of both parts of the gradient.
 
     Parameters
     ----------
     h : ndarray [shape=(K, N), >= 0]
-        Where to start from.
+        The factor.
     num, den : ndarray [shape=(K, N), >= 0]
-        Negative and positive part of the gradient.
+        Negative and positive part of the gradient of the divergence.
     g : float or ndarray [shape=(1, N)]
         Exponent.
     penalty, ridge : float or ndarray [shape=(K, 1)]
-        Weights of the penalties.
+        Weights of the sum of the factor and of half the sum of its squares.
 
     Returns
     -------
@@ -182,7 +187,7 @@ def stepped(
     --------
     >>> import numpy as np
     >>> one = np.ones((1, 1))
-    >>> stepped(2 * one, 8 * one, 1 * one, 1.0, penalty=1.0, ridge=1.0).item()
+    >>> multiplicative_step(2 * one, 8 * one, 1 * one, 1.0, penalty=1.0, ridge=1.0).item()
     4.0
     """
     xp = namespace(h)
@@ -190,10 +195,9 @@ def stepped(
         den = den + penalty
     if _is_given(ridge):
         den = den + ridge * h
-    # den == 0: nothing is observed under this column, so that nothing moves it.
-    nothing = den == 0
-    if xp.any(nothing):
-        num, den = xp.where(nothing, 1, num), xp.where(nothing, 1, den)
+    unobserved = den == 0  # nothing is observed under this column, so that it stays
+    if xp.any(unobserved):
+        num, den = xp.where(unobserved, 1, num), xp.where(unobserved, 1, den)
     ratio = num / den
     if not isinstance(g, float) or g != 1:
         ratio **= g
@@ -223,7 +227,7 @@ def gradient_parts(
     M : ndarray [shape=(F, N), >= 0], optional
         Weights.
     beta : float
-        Which divergence.
+        Parameter of the divergence.
     atoms : slice
         With respect to the activations of which atoms.
 
@@ -246,48 +250,54 @@ def gradient_parts(
     (6.0, 2.0)
     """
     xp = namespace(V, W, H)
-    # Both buffers lie in memory as V does, so that the element-wise lines run along it even where
-    # V is a transpose.
+    # Buffers have the memory order of V, for the speed of element-wise operations on transposes.
     dtype = xp.result_type(V, W, H)
     V_hat, ratio = xp.empty_like(V, dtype=dtype), xp.empty_like(V, dtype=dtype)
     if M is not None:
         M = xp.asarray(M, dtype=dtype)
     MV = V if M is None else M * V
-    num, den = gradient_parts_in(MV, W, H, M, V_hat, ratio, beta=beta, atoms=atoms)
+    model_in(MV, W, H, V_hat, None if beta == 2 else ratio)
+    num, den = gradient_parts_in(MV, W, M, V_hat, ratio, beta=beta, atoms=atoms)
     return num, xp.broadcast_to(den, num.shape)
+
+
+def model_in(MV: Array, W: Array, H: Array, V_hat: Array, ratio: Array | None) -> None:
+    """Evaluate the model, and the ratio of weighted data to it, in buffers [shapes=(F, N)].
+
+    A buffer of None is not wanted.
+    """
+    xp = namespace(MV)
+    xp.matmul(W, H, out=V_hat)
+    if ratio is not None:
+        xp.divide(MV, V_hat, out=ratio)
 
 
 def gradient_parts_in(
     MV: Array,
     W: Array,
-    H: Array,
     M: Array | None,
     V_hat: Array,
     ratio: Array,
     *,
     beta: float,
     atoms: slice = ALL,
-    look: Callable[[], None] | None = None,
 ) -> tuple[Array, Array]:
-    """Split the gradient as `gradient_parts` does, in buffers that are there.
+    """Split the gradient as `gradient_parts` does, from what `model_in` evaluated.
 
     Parameters
     ----------
     MV : ndarray [shape=(F, N), >= 0]
         Weighted data.
-    W, H : ndarray [shapes=(F, K), (K, N), >= 0]
-        Factors.
+    W : ndarray [shape=(F, K), >= 0]
+        Dictionary.
     M : ndarray [shape=(F, N), >= 0] or None
         Weights.
     V_hat, ratio : ndarray [shape=(F, N)]
-        Buffers; what is in them is lost.
+        Model, and weighted data over model (not needed for ``beta = 2``); both are overwritten.
     beta : float
-        Which divergence.
+        Parameter of the divergence.
     atoms : slice
         With respect to the activations of which atoms.
-    look : callable, optional
-        Called when the buffers hold the model and the ratio of weighted data to it; it may change
-        `MV` and `M`, and then has to change `ratio`.
 
     Returns
     -------
@@ -297,27 +307,22 @@ def gradient_parts_in(
     Examples
     --------
     >>> import numpy as np
-    >>> V, one = np.full((1, 1), 6.0), np.eye(1)
-    >>> num, den = gradient_parts_in(V, one, 2 * one, None, one.copy(), one.copy(), beta=0)
+    >>> MV, one = np.full((1, 1), 6.0), np.eye(1)
+    >>> num, den = gradient_parts_in(MV, one, None, 2 * one, 3 * one, beta=0)
     >>> num.item(), den.item()
     (1.5, 0.5)
     """
     xp = namespace(MV)
-    of_atoms = W[:, atoms].T
-    xp.matmul(W, H, out=V_hat)
-    if look is not None or beta != 2:
-        xp.divide(MV, V_hat, out=ratio)
-    if look is not None:
-        look()
-    if beta == 2:
-        negative, positive = MV, V_hat
-    elif beta == 1:
+    W_T = W[:, atoms].T
+    if beta == 1:
         if M is None:
             # V_hat**0 is 1 everywhere, so that the positive part is the sum of each atom.
-            return of_atoms @ ratio, of_atoms.sum(axis=1)[:, None]
-        return of_atoms @ ratio, of_atoms @ M
+            return W_T @ ratio, W_T.sum(axis=1)[:, None]
+        return W_T @ ratio, W_T @ M
+    positive = V_hat
+    if beta == 2:
+        negative = MV
     else:
-        positive = V_hat
         if beta == 0:
             xp.divide(1, positive, out=positive)  # a fifth of the time of a power
         else:
@@ -326,4 +331,4 @@ def gradient_parts_in(
         negative *= positive
     if M is not None:
         positive *= M
-    return of_atoms @ negative, of_atoms @ positive
+    return W_T @ negative, W_T @ positive

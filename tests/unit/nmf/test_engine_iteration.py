@@ -16,7 +16,7 @@ from spectramend.nmf import Penalties, beta_divergence, encode, fit
 from spectramend.nmf._engine import frame_blocks
 from spectramend.nmf._engine.data import Data
 from spectramend.nmf._engine.frame_blocks import split
-from spectramend.nmf._engine.sweep import RELAXATION
+from spectramend.nmf._engine.sweep import OVER_RELAXATION
 
 Matrix = NDArray[Any]
 
@@ -51,11 +51,11 @@ def test_the_iteration_is_the_one_that_is_described(beta: float, masked: bool) -
     M = np.where(rng.uniform(size=V.shape) > 0.2, rng.uniform(0.5, 2, V.shape), 0)
     weights = M if masked else None
     for n in (1, 2, 3, 8, 16):
-        slow_W, slow_H, _ = reference.descend(V, W, H, beta, weights, n, RELAXATION)
+        slow_W, slow_H, _ = reference.descend(V, W, H, beta, weights, n, OVER_RELAXATION)
         nmf = fit(V, weights=weights, W=W, H=H, beta=beta, max_iter=n, tol=0)
         for fast, slow in ((nmf.W, slow_W), (nmf.H, slow_H)):
             np.testing.assert_allclose(fast, slow, rtol=1e-6, atol=1e-9 * slow.max())  # the floor
-    *_, rises = reference.descend(V, W, H, beta, weights, 40, RELAXATION)
+    *_, rises = reference.descend(V, W, H, beta, weights, 40, OVER_RELAXATION)
     assert any(rises)  # so that the guard was needed
 
 

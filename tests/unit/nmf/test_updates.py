@@ -11,12 +11,12 @@ from reference import nmf as reference
 from spectramend.errors import ParameterError
 from spectramend.nmf import beta_divergence, exponent, gradient_parts, update
 from spectramend.nmf._engine import frame_blocks
-from spectramend.nmf.divergence import (
-    cell_divergence,
+from spectramend.nmf.censored import (
     censored_divergence,
     censored_geometric_mean,
     censored_value,
 )
+from spectramend.nmf.divergence import cell_divergence
 
 Matrix = NDArray[Any]
 

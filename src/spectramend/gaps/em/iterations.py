@@ -37,9 +37,8 @@ from spectramend.core.stft import STFT
 from spectramend.errors import ParameterError
 from spectramend.gaps.em.frame_posterior import bin_counts, infer_frames
 from spectramend.gaps.em.frame_variances import cut_frames, frame_starts
-from spectramend.nmf._engine.sweep import FACTOR_FLOOR
 from spectramend.nmf.solve import RngLike
-from spectramend.nmf.updates import update
+from spectramend.nmf.updates import FACTOR_FLOOR, update
 
 Status: TypeAlias = Literal["converged", "max_iter", "silence"]
 

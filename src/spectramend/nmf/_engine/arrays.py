@@ -1,8 +1,7 @@
-"""The few words that NumPy and other array libraries do not share.
+"""What NumPy and other array libraries do not share.
 
-All numeric code of this package asks arrays where they come from and goes on in the words of the
-array API standard, plus ``out=``, which NumPy and PyTorch both have. Only arrays that are not
-NumPy's need the package array-api-compat.
+Numeric code finds the namespace of its arrays and uses the array API standard, plus ``out=``, which
+NumPy and PyTorch both have. Only arrays that are not NumPy's need the package array-api-compat.
 """
 
 from __future__ import annotations
@@ -18,19 +17,19 @@ Array: TypeAlias = Any  # of NumPy, or of another library
 
 
 def is_foreign(values: Any) -> bool:
-    """Say whether these are the arrays of another library, such as PyTorch's tensors."""
+    """Whether these are arrays of another library, such as PyTorch's tensors."""
     return not isinstance(values, np.ndarray | np.generic) and (
         hasattr(values, "__array_namespace__") or type(values).__module__.split(".")[0] == "torch"
     )
 
 
 def namespace(*arrays: Any) -> Any:
-    """Find the functions that fit some arrays: NumPy itself, or the array API's view of a library.
+    """Find the namespace of some arrays: NumPy, or the array API's view of another library.
 
     Parameters
     ----------
     arrays : array_like
-        Arrays, or anything that NumPy can turn into one.
+        Arrays, or anything that NumPy can convert.
 
     Returns
     -------
@@ -40,7 +39,7 @@ def namespace(*arrays: Any) -> Any:
     Raises
     ------
     ParameterError
-        If it takes array-api-compat, which is not there.
+        If array-api-compat is needed and not installed.
 
     Examples
     --------
@@ -60,7 +59,7 @@ def namespace(*arrays: Any) -> Any:
 
 
 def as_array(xp: Any, values: ArrayLike | Array, like: Array | None = None) -> Array:
-    """Turn values into an array of a library, on the device of another array if one is given."""
+    """Convert values to an array of a library, on the device of `like` if that is given."""
     if xp is np:
         return np.asarray(values)
     if like is None:
@@ -71,48 +70,53 @@ def as_array(xp: Any, values: ArrayLike | Array, like: Array | None = None) -> A
 
 
 def as_numpy(values: Array) -> Any:
-    """Bring an array home."""
+    """Convert an array to NumPy."""
     return values.detach().cpu().numpy() if hasattr(values, "cpu") else np.asarray(values)
 
 
 def is_real(xp: Any, values: Array) -> bool:
-    """Say whether an array holds real numbers, integers or truth values."""
+    """Whether an array holds floating-point numbers, integers or booleans."""
     if xp is np:
         return values.dtype.kind in "fiub"
     return bool(xp.isdtype(values.dtype, ("real floating", "integral", "bool")))
 
 
 def is_floating(xp: Any, values: Array) -> bool:
-    """Say whether an array holds real numbers in floating point."""
+    """Whether an array holds real floating-point numbers."""
     if xp is np:
         return values.dtype.kind == "f"
     return bool(xp.isdtype(values.dtype, "real floating"))
 
 
 def converted(xp: Any, values: Array, dtype: Any) -> Array:
-    """Convert an array to another type of number; nothing is copied where it has that already."""
+    """Convert an array to a dtype, without a copy if it has that already."""
     return xp.asarray(values, dtype=dtype)
 
 
 def boolean(xp: Any) -> Any:
-    """Name the type of truth values."""
+    """Find the boolean dtype of a library."""
     return np.bool_ if xp is np else xp.bool
 
 
 def concatenated(xp: Any, parts: list[Array], axis: int = 0) -> Array:
-    """Join arrays; NumPy knows the standard's name of this only since version 2."""
+    """Join arrays; NumPy has the standard's name of this since version 2 only."""
     return (np.concatenate if xp is np else xp.concat)(parts, axis=axis)
 
 
 def copied(xp: Any, values: Array, dtype: Any) -> Array:
-    """Copy an array, row after row, to another type of number."""
+    """Copy an array to a dtype, in row-major order."""
     values = converted(xp, values, dtype)
-    copy = xp.empty(values.shape, dtype=dtype, **({} if xp is np else {"device": values.device}))
+    copy = xp.empty(values.shape, dtype=dtype, **on_device_of(xp, values))
     copy[...] = values
     return copy
 
 
-def lies_by_frames(xp: Any, values: Array) -> bool:
-    """Say whether the cells of a column of a matrix follow each other in memory."""
+def on_device_of(xp: Any, like: Array) -> dict[str, Any]:
+    """Give the keyword that puts a new array on the device of another."""
+    return {} if xp is np else {"device": like.device}
+
+
+def is_column_major(xp: Any, values: Array) -> bool:
+    """Whether the cells of a matrix column follow each other in memory."""
     strides = values.strides if xp is np else values.stride()
     return bool(0 < strides[0] < strides[1]) and 1 not in values.shape

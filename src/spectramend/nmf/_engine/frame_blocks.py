@@ -1,15 +1,15 @@
-"""Blocks of frames that stay in cache, worked on by threads.
+"""Blocks of frames that fit in cache, processed by threads.
 
-The blocks of a matrix and the order in which their results are summed do not depend on the number
-of threads, so that neither does a single bit of the result. Every thread runs one block on a
-single-threaded BLAS: the element-wise lines between the products, which BLAS would leave to one
-core, then run on all of them.
+Neither the blocks of a matrix nor the order in which their results are summed depends on the number
+of threads, so that the result is the same, bit for bit. Each thread processes one block with a
+single-threaded BLAS: the element-wise operations between the products, for which BLAS has no
+threads, then run on all cores, too.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import cache
@@ -20,18 +20,22 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from spectramend.nmf._engine.arrays import Array
+from spectramend.nmf._engine.arrays import Array, on_device_of
 
 T = TypeVar("T")
 
-BLOCK_BYTES = 1 << 21  # of one F x width buffer; at half of it products are slower
-MIN_WIDTH = 32  # narrower products waste most of what BLAS can do
-# Other libraries have threads of their own, and devices that want large blocks.
+# Bytes of one buffer [shape=(F, n)] of a block. Engineering choice: fits in cache, and matrix
+# products on blocks of half the width are slower; `benchmarks/update_speed.py` times iterations.
+BLOCK_BYTES = 1 << 21
+# Frames. Engineering choice: products of fewer columns are far from BLAS's full speed.
+MIN_WIDTH = 32
+# Bytes, for other libraries. Engineering choice: these have threads of their own, and devices that
+# are fast on large blocks only; `benchmarks/gpu.py` times iterations.
 FOREIGN_BLOCK_BYTES = 1 << 26
 
 
 class Buffers(NamedTuple):
-    """Matrices [shape=(F, n)] of one thread for a block of n frames: what is in them is lost."""
+    """Matrices [shape=(F, n)] of one thread for a block of n frames; contents are not kept."""
 
     V_hat: Array
     ratio: Array
@@ -41,93 +45,83 @@ class Buffers(NamedTuple):
     other: Array
 
 
-class Workspace:
-    """Buffers of one thread, for a block of at most `width` frames.
+class BlockBuffers:
+    """Memory of one thread for the `Buffers` of a block of at most `width` frames.
 
-    Parameters
-    ----------
-    n_bins : int
-        F.
-    width : int
-        Frames of the largest block.
-    like : ndarray
-        An array of the library, dtype and device that the buffers are to have.
-    xp : module
-        Namespace of the library.
-    by_frames : bool
-        Whether the cells of a frame follow each other in memory, as opposed to those of a row.
+    `column_major` says whether the cells of a frame follow each other in memory; library, dtype and
+    device are those of `like`.
     """
 
-    def __init__(self, n_bins: int, width: int, like: Array, xp: Any, by_frames: bool) -> None:
-        self._n_bins, self._by_frames = n_bins, by_frames
-        where = {} if xp is np else {"device": like.device}
-        size = n_bins * width
+    def __init__(self, n_bins: int, width: int, like: Array, xp: Any, column_major: bool) -> None:
+        self._n_bins, self._column_major = n_bins, column_major
+        size, where = n_bins * width, on_device_of(xp, like)
         self._flat = [xp.empty(size, dtype=like.dtype, **where) for _ in Buffers._fields]
 
-    def views(self, n_frames: int) -> Buffers:
+    def of_width(self, n_frames: int) -> Buffers:
         """Give the buffers as contiguous matrices [shape=(F, n_frames)]."""
         F, size = self._n_bins, self._n_bins * n_frames
         parts = (flat[:size] for flat in self._flat)
-        if self._by_frames:
+        if self._column_major:
             return Buffers(*(part.reshape(n_frames, F).T for part in parts))
         return Buffers(*(part.reshape(F, n_frames) for part in parts))
 
 
-class Blocks:
-    """Run functions on blocks of frames, in threads.
+class BlockThreads:
+    """Threads, each with buffers of its own, that apply functions to blocks of frames.
 
-    BLAS threads are limited from entering to leaving the context, and then as they were.
+    BLAS is limited to one thread inside the context, and has as many as before after it.
 
     Parameters
     ----------
-    n_bins, n_frames : int
-        F and N.
+    shape : tuple of int
+        F and N, the most frames that there can be.
     like : ndarray
-        An array of the library, dtype and device with which to work.
+        An array of the library, dtype and device of the buffers.
     xp : module
         Namespace of the library.
     threads : int, >= 1, or None
         Threads at most; None is as many as BLAS may use.
-    by_frames : bool
-        How buffers are to lie in memory, see `Workspace`.
+    column_major : bool
+        Memory order of the buffers, see `BlockBuffers`.
     """
 
     def __init__(
         self,
-        n_bins: int,
-        n_frames: int,
+        shape: tuple[int, int],
         like: Array,
         xp: Any,
         threads: int | None = None,
         *,
-        by_frames: bool = False,
+        column_major: bool = False,
     ) -> None:
-        self._n_bins, self._like, self._xp, self._threads = n_bins, like, xp, threads
-        self._by_frames = by_frames
-        self._own = xp is np
-        self.divide(n_frames)
-        self._width = min(n_frames, widest(n_bins, like.dtype.itemsize, own=self._own))
+        self._n_bins, n_frames = shape
+        self._like, self._xp, self._threads = like, xp, threads
+        self._column_major = column_major
+        self._is_numpy = xp is np
+        self._n_blocks = len(self.blocks_of(n_frames))
+        widest = max_width(self._n_bins, like.dtype.itemsize, is_numpy=self._is_numpy)
+        self._width = min(n_frames, widest)
         self._stack = ExitStack()
         self._pool: ThreadPoolExecutor | None = None
         self._n_workers = 1
 
-    def divide(self, n_frames: int) -> None:
-        """Divide anew, into blocks of no more frames than there were."""
-        self.slices = split(self._n_bins, n_frames, self._like.dtype.itemsize, own=self._own)
+    def blocks_of(self, n_frames: int) -> list[slice]:
+        """Divide frames, at most as many as the context is made for, into blocks."""
+        return split(self._n_bins, n_frames, self._like.dtype.itemsize, is_numpy=self._is_numpy)
 
-    def __enter__(self) -> Blocks:
-        if self._own:
+    def __enter__(self) -> BlockThreads:
+        if self._is_numpy:
             blas = _blas()
             allowed = max((pool.num_threads for pool in blas.lib_controllers), default=1)
-            self._n_workers = min(self._threads or allowed, len(self.slices))
+            self._n_workers = min(self._threads or allowed, self._n_blocks)
             if allowed > 1:
                 self._stack.enter_context(blas.limit(limits=1))
             if self._n_workers > 1:
                 self._pool = self._stack.enter_context(ThreadPoolExecutor(self._n_workers))
-        self._idle: SimpleQueue[Workspace] = SimpleQueue()
+        self._idle: SimpleQueue[BlockBuffers] = SimpleQueue()
         for _ in range(self._n_workers):
-            space = Workspace(self._n_bins, self._width, self._like, self._xp, self._by_frames)
-            self._idle.put(space)
+            memory = (self._n_bins, self._width, self._like, self._xp, self._column_major)
+            self._idle.put(BlockBuffers(*memory))
         return self
 
     def __exit__(
@@ -139,43 +133,44 @@ class Blocks:
         self._stack.close()
         del self._idle
 
-    def each(self, work: Callable[[slice, Workspace], T]) -> Iterator[T]:
-        """Run a function on every block and give what it returns, in the order of the blocks."""
+    def map(self, work: Callable[[slice, Buffers], T], blocks: Sequence[slice]) -> Iterator[T]:
+        """Apply a function to every block, with buffers of its width; yield results in order."""
 
         def run(block: slice) -> T:
-            space = self._idle.get()
+            memory = self._idle.get()
             try:
                 with np.errstate(all="ignore"):  # which holds for one thread
-                    return work(block, space)
+                    return work(block, memory.of_width(block.stop - block.start))
             finally:
-                self._idle.put(space)
+                self._idle.put(memory)
 
         if self._pool is None:
-            yield from map(run, self.slices)
+            yield from map(run, blocks)
             return
         # A few at a time: results may be as large as a factor, and the caller adds them up.
-        for i in range(0, len(self.slices), self._n_workers):
-            yield from self._pool.map(run, self.slices[i : i + self._n_workers])
+        for i in range(0, len(blocks), self._n_workers):
+            yield from self._pool.map(run, blocks[i : i + self._n_workers])
 
 
 @cache
 def _blas() -> Any:
-    """Find the BLAS of NumPy, which is loaded once and for all.
+    """Find the BLAS of NumPy, once for the process.
 
-    `spectramend.core.threads.limited_threads` loads SciPy's, too, which nothing here uses.
+    `spectramend.core.threads.limited_threads` loads SciPy's, too, which is not used here.
     """
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController().select(user_api="blas")
 
 
-def widest(n_bins: int, itemsize: int, *, own: bool = True) -> int:
+def max_width(n_bins: int, itemsize: int, *, is_numpy: bool = True) -> int:
     """Give the most frames that a block may have."""
-    return max(MIN_WIDTH, (BLOCK_BYTES if own else FOREIGN_BLOCK_BYTES) // (n_bins * itemsize))
+    size = BLOCK_BYTES if is_numpy else FOREIGN_BLOCK_BYTES
+    return max(MIN_WIDTH, size // (n_bins * itemsize))
 
 
-def split(n_bins: int, n_frames: int, itemsize: int, *, own: bool = True) -> list[slice]:
-    """Split frames into blocks.
+def split(n_bins: int, n_frames: int, itemsize: int, *, is_numpy: bool = True) -> list[slice]:
+    """Split frames into blocks of nearly equal width, in order.
 
     Parameters
     ----------
@@ -183,22 +178,22 @@ def split(n_bins: int, n_frames: int, itemsize: int, *, own: bool = True) -> lis
         F and N.
     itemsize : int
         Bytes of a cell.
-    own : bool
-        Whether our own threads share the blocks; then their number is even, so that two, four, ...
-        threads have equal shares.
+    is_numpy : bool
+        Whether threads of this package process the blocks; their number is then even, so that two,
+        four, ... threads have equal shares.
 
     Returns
     -------
     list of slice
-        Blocks of nearly equal width, in order.
+        The blocks.
 
     Examples
     --------
     >>> split(513, 1000, 4)
     [slice(0, 500, None), slice(500, 1000, None)]
     """
-    count = math.ceil(n_frames / widest(n_bins, itemsize, own=own))
-    if own and n_frames >= 2 * MIN_WIDTH:
+    count = math.ceil(n_frames / max_width(n_bins, itemsize, is_numpy=is_numpy))
+    if is_numpy and n_frames >= 2 * MIN_WIDTH:
         count += count % 2
     edges = [round(i * n_frames / count) for i in range(count + 1)]
     return [slice(start, stop) for start, stop in pairwise(edges)]

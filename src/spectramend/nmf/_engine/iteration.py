@@ -1,20 +1,20 @@
-"""The iteration of masked beta-NMF: extrapolated and guarded sweeps.
+"""The iteration of masked beta-NMF: extrapolated sweeps whose objective never rises.
 
-**Extrapolation.** Multiplicative updates walk the logarithms of the factors downhill in steps that
-hardly change from one to the next. From ``x_k``, both factors, one goes on to
+**Extrapolation.** The steps of multiplicative updates, in the logarithms of the factors, change
+slowly. From ``x_k``, both factors, the iteration therefore extrapolates:
 
     y_k = x_k * (x_k / x_{k-1})**m,   m = k/(k + 3),   x_{k+1} = update(y_k),
 
 which is Nesterov's momentum on logarithms: factors stay positive and cannot lock at zero. The
-update itself goes a fifth farther than the step asks for.
+exponent of the update is over-relaxed by a fifth.
 
-**Guard.** The objective at ``y_k`` costs little more than a logarithm a cell, since the update
-looks at model and data there anyway. If it is above that at the last accepted point, ``y_k`` and
-the update of it are dropped: the iteration goes on from ``x_k`` without momentum; and if that is
-above, too, from the last accepted point by the step that majorises and minimises, which cannot
-rise. So the objective at accepted points never rises, whatever divergence, mask and penalties; the
-last point is checked against them. Where W is given, frames have nothing to do with each other, and
-each has momentum and guard of its own.
+**Guard.** The objective at ``y_k`` takes little more than a logarithm a cell, since the update
+evaluates the model there anyway. If it is above that at the last accepted point, ``y_k`` and its
+update are rejected, and the iteration restarts from ``x_k`` without momentum; if the objective at
+``x_k`` is above, too, it restarts from the last accepted point with an MM step (majorization-
+minimization), which cannot raise it. So the objective at accepted points never rises, for any
+divergence, mask and penalties; the last point is checked like the others. Where W is given, frames
+are independent, and each has momentum and guard of its own.
 
 References
 ----------
@@ -36,147 +36,154 @@ import numpy as np
 
 from spectramend.nmf._engine.arrays import Array, as_array, as_numpy, concatenated
 from spectramend.nmf._engine.data import Data
-from spectramend.nmf._engine.sweep import Point, Settings, Sweeper, Swept
+from spectramend.nmf._engine.settings import Settings
+from spectramend.nmf._engine.sweep import Factors, Sweeper, Swept
 
 Status: TypeAlias = Literal["converged", "max_iter", "nonfinite", "nothing_observed"]
 
-UNSMOOTHED = 3  # iterations at the end that follow the data alone
-SLACK = 8  # rounding of the objective, in units of the last place, a cell
+# Iterations at the end without smoothing. Engineering choice: the result follows the data.
+UNSMOOTHED = 3
+# Units in the last place, for each cell, by which rounding may raise the objective. Engineering
+# choice: above what sums of a block round.
+ROUNDING_UNITS = 8
 
 
 @dataclass
 class Outcome:
-    """Where an iteration came to, and how."""
+    """Result of an iteration, in its units."""
 
-    x: Point
+    x: Factors
     status: Status
     n_iter: int
     trace: list[float]
 
 
-def iterate(data: Data, start: Point, settings: Settings) -> Outcome:
+def iterate(data: Data, start: Factors, settings: Settings, atom_scale: Array) -> Outcome:
     """Sweep until the objective no longer falls.
 
     Parameters
     ----------
     data : Data
-        The data, prepared.
-    start : Point
+        The data.
+    start : Factors
         Factors to start from.
     settings : Settings
-        How to iterate.
+        Settings of the iteration.
+    atom_scale : ndarray [shape=(K,)]
+        Units of the atoms.
 
     Returns
     -------
     Outcome
         Factors, status, iterations and trace, in the units of the iteration.
     """
-    sweeper = Sweeper(data, settings)
-    if settings.is_guarded:
-        return _descend(sweeper, start, settings)
-    return _follow(sweeper, start, settings)
+    sweeper = Sweeper(data, settings, atom_scale)
+    run = _guarded if settings.is_guarded else _plain
+    return run(sweeper, start, settings)
 
 
-def _follow(sweeper: Sweeper, x: Point, settings: Settings) -> Outcome:
-    """Take one step after the other, without extrapolation or guard."""
+def _plain(sweeper: Sweeper, x: Factors, settings: Settings) -> Outcome:
+    """Iterate without extrapolation and guard."""
     trace: list[float] = []
-    kept = x
+    finite = x
     for n in range(settings.max_iter + 1):
         last = n == settings.max_iter
         checks = last or n % settings.check_every == 0
-        found = sweeper.sweep(x, judges=checks, steps=not last, moves_W=settings.moves_W_at(n))
+        swept = sweeper.sweep(
+            x, evaluates=checks, updates=not last, learns_W=settings.learns_W_at(n)
+        )
         if checks:
-            trace.append(_total(found.value))
+            trace.append(_total(swept.objective))
             if not (np.isfinite(trace[-1]) or n == 0):
-                return Outcome(kept, "nonfinite", n, trace)
-            if _stands(trace, n, settings):
+                return Outcome(finite, "nonfinite", n, trace)
+            if _has_converged(trace, n, settings):
                 return Outcome(x, "converged", n, trace)
-            kept = x
+            finite = x
         if last:
             break
-        x = found.to
+        x = swept.to
         if settings.smooth and n % 2 and n < settings.max_iter - UNSMOOTHED:
-            x = Point(x.W, _smoothed(sweeper.xp, x.H, settings.smooth))
+            x = Factors(x.W, _smoothed(sweeper.xp, x.H, settings.smooth))
     return Outcome(x, "max_iter", settings.max_iter, trace)
 
 
-def _descend(sweeper: Sweeper, x: Point, settings: Settings) -> Outcome:
-    """Take extrapolated steps, none of which may raise the objective."""
+def _guarded(sweeper: Sweeper, x: Factors, settings: Settings) -> Outcome:
+    """Iterate with extrapolated steps, none of which may raise the objective."""
     xp = sweeper.xp
-    groups = 1 if settings.moves_W else x.H.shape[1]
+    groups = 1 if settings.learns_W else x.H.shape[1]
 
-    def each(value: Any) -> Array:
+    def for_each_group(value: Any) -> Array:
         return as_array(xp, np.full(groups, value), x.H)
 
     accepted, before = x, x
-    lowest, age = each(np.inf), each(0.0)
-    careful = each(False)
-    slack = sweeper.slack(SLACK)
+    lowest, age = for_each_group(np.inf), for_each_group(0.0)  # age: steps since the last restart
+    mm = for_each_group(False)
+    rounding = sweeper.rounding(ROUNDING_UNITS)
     trace: list[float] = []
     for n in range(settings.max_iter + 1):
         last = n == settings.max_iter
         if n == settings.settle:
-            age = each(0.0)  # W begins to move, which nothing led up to
-        found = sweeper.sweep(
+            age = for_each_group(0.0)  # W has no momentum when it begins to be learned
+        momentum = None if last else age / (age + 3)
+        swept = sweeper.sweep(
             x,
+            learns_W=settings.learns_W_at(n),
+            updates=not last,
             before=before,
-            momentum=None if last else age / (age + 3),
-            careful=careful,
-            judges=True,
-            steps=not last,
-            moves_W=settings.moves_W_at(n),
+            momentum=momentum,
+            mm=mm,
         )
-        value = found.value
-        worse = ~(value <= lowest + slack)
-        lowest = xp.where(worse | (value > lowest), lowest, value)
+        value = swept.objective
+        rose = ~(value <= lowest + rounding)  # also where it is NaN
+        lowest = xp.where(rose | (value > lowest), lowest, value)
         if last or n % settings.check_every == 0:
             trace.append(_total(lowest))
-            if _stands(trace, n, settings):
-                return Outcome(_where(xp, worse, accepted, found.at), "converged", n, trace)
+            if _has_converged(trace, n, settings):
+                return Outcome(_where(xp, rose, accepted, swept.at), "converged", n, trace)
         if last:
             status: Status = "max_iter" if np.isfinite(trace[-1]) else "nonfinite"
-            return Outcome(_where(xp, worse, accepted, x), status, n, trace)
-        if bool(xp.any(worse & careful & ~xp.isfinite(value))):
+            return Outcome(_where(xp, rose, accepted, x), status, n, trace)
+        if bool(xp.any(rose & mm & ~xp.isfinite(value))):
             return Outcome(accepted, "nonfinite", n, trace)
-        careful = worse & (age == 0)
-        before, x, accepted = _go_on(xp, found, worse, careful, x, accepted)
-        age = xp.where(worse, 0.0, age + 1)
+        mm = rose & (age == 0)
+        before, x, accepted = _next(xp, swept, rose, mm, x, accepted)
+        age = xp.where(rose, 0.0, age + 1)
     raise AssertionError  # the loop ends with its last point
 
 
-def _go_on(
-    xp: Any, found: Swept, worse: Array, careful: Array, x: Point, accepted: Point
-) -> tuple[Point, Point, Point]:
-    """Say where the iteration was, where it is, and the last accepted point.
+def _next(
+    xp: Any, swept: Swept, rose: Array, mm: Array, x: Factors, accepted: Factors
+) -> tuple[Factors, Factors, Factors]:
+    """Find the last point, the current one and the accepted one of the next iteration.
 
-    Where it got worse it goes back to where it was, or, if careful, to what was accepted last.
+    Where the objective `rose`, the iteration returns to `x`, or for an MM step to `accepted`.
     """
-    if not bool(xp.any(worse)):
-        return x, found.to, found.at
-    if bool(xp.all(worse)) and bool(xp.all(careful) | ~xp.any(careful)):
-        origin = accepted if bool(careful[0]) else x
+    if not bool(xp.any(rose)):
+        return x, swept.to, swept.at
+    if bool(xp.all(rose)) and bool(xp.all(mm) | ~xp.any(mm)):
+        origin = accepted if bool(mm[0]) else x
         return origin, origin, accepted
-    at = xp.nonzero(worse)[0]
+    at = xp.nonzero(rose)[0]
     kept = accepted.H[:, at]
-    back = xp.where(careful[at], kept, x.H[:, at])
-    was = Point(x.W, _with_columns(xp, x.H, at, back))
-    found.to.H[:, at] = back  # which this sweep has made, and nobody else holds
-    return was, found.to, Point(found.at.W, _with_columns(xp, found.at.H, at, kept))
+    origin_H = xp.where(mm[at], kept, x.H[:, at])
+    before = Factors(x.W, _with_columns(xp, x.H, at, origin_H))
+    swept.to.H[:, at] = origin_H  # an array that this sweep has made and nothing else refers to
+    return before, swept.to, Factors(swept.at.W, _with_columns(xp, swept.at.H, at, kept))
 
 
 def _with_columns(xp: Any, H: Array, at: Array, columns: Array) -> Array:
-    """Copy a matrix, some of its columns replaced."""
+    """Copy a matrix [shape=(K, N)] with some columns replaced [shape=(K, len(at))]."""
     new = xp.empty_like(H)
     new[...] = H
     new[:, at] = columns
     return new
 
 
-def _where(xp: Any, which: Array, a: Point, b: Point) -> Point:
-    """Choose between two points, as a whole or frame by frame."""
+def _where(xp: Any, which: Array, a: Factors, b: Factors) -> Factors:
+    """Choose between two points, as a whole or frame by frame [shape=(1,) or (N,)]."""
     if not bool(xp.any(which)):
         return b
-    return a if bool(xp.all(which)) else Point(b.W, xp.where(which, a.H, b.H))
+    return a if bool(xp.all(which)) else Factors(b.W, xp.where(which, a.H, b.H))
 
 
 def _total(value: Array) -> float:
@@ -184,8 +191,8 @@ def _total(value: Array) -> float:
     return float(as_numpy(value).sum(dtype=np.float64))
 
 
-def _stands(trace: list[float], n: int, settings: Settings) -> bool:
-    """Say whether the objective no longer falls by what is asked for."""
+def _has_converged(trace: list[float], n: int, settings: Settings) -> bool:
+    """Whether the objective fell by no more than `tol` of its first finite value."""
     if not settings.tol or n <= settings.settle or len(trace) < 2:
         return False
     first = trace[0] if np.isfinite(trace[0]) else trace[1]
@@ -193,7 +200,7 @@ def _stands(trace: list[float], n: int, settings: Settings) -> bool:
 
 
 def _smoothed(xp: Any, H: Array, smooth: float) -> Array:
-    """Draw activations towards the geometric mean of both neighbours in time."""
+    """Draw activations [shape=(K, N)] towards the geometric mean of both neighbours in time."""
     log_H = xp.log(H)
     padded = concatenated(xp, [log_H[:, :1], log_H, log_H[:, -1:]], axis=1)
     between = 0.5 * (padded[:, :-2] + padded[:, 2:])

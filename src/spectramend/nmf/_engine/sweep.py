@@ -1,7 +1,7 @@
 """One sweep over the data: both factors updated once, block by block.
 
-In each block H is updated, and then the share of the block in the gradient with respect to W is
-taken while its data and model are in cache; W moves at the end of the sweep.
+In each block H is updated, and then the part of the block in the gradient with respect to W is
+evaluated while data and model are in cache; W is updated at the end of the sweep.
 """
 
 from __future__ import annotations
@@ -9,53 +9,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
-
-from spectramend.nmf._engine.arrays import Array, as_array, as_numpy, concatenated, converted
+from spectramend.nmf._engine.arrays import Array, as_numpy, concatenated, converted
 from spectramend.nmf._engine.data import Data
-from spectramend.nmf._engine.frame_blocks import Buffers, Workspace
+from spectramend.nmf._engine.frame_blocks import Buffers
+from spectramend.nmf._engine.settings import Settings
 from spectramend.nmf.divergence import relative_divergence
-from spectramend.nmf.penalties import Penalties, Shrink, in_units
-from spectramend.nmf.updates import Step, exponent, gradient_parts_in, stepped
+from spectramend.nmf.penalties import factor_penalties
+from spectramend.nmf.updates import (
+    FACTOR_FLOOR,
+    exponent,
+    gradient_parts_in,
+    model_in,
+    multiplicative_step,
+)
 
-# In units of the mean observed value. A factor at the floor can still grow, so nothing locks at
-# zero, and clipping the minimiser of a unimodal majoriser keeps the descent.
-FACTOR_FLOOR = 1e-12
-# Guarded steps go this much farther along the logarithms. Up to 1.2 it saved iterations for every
-# beta, data and number of atoms that was tried; at 1.3 it cost some for beta = 2, at 1.5 for all.
-RELAXATION = 1.2
-
-
-@dataclass(frozen=True, eq=False)
-class Settings:
-    """How to iterate, see `spectramend.nmf.fit` and `spectramend.nmf.encode`.
-
-    `atom_scale` [shape=(K,)] has the units of the atoms: the iteration works on ``W/atom_scale``,
-    ``V/scale`` and ``H*atom_scale/scale``, which are near 1.
-    """
-
-    step: Step
-    penalty: float | Penalties
-    moves_W: bool
-    settle: int
-    smooth: float
-    extrapolate: bool
-    max_iter: int
-    tol: float
-    check_every: int
-    atom_scale: Array
-
-    @property
-    def is_guarded(self) -> bool:
-        """Whether steps are extrapolated, and taken back where that raised the objective."""
-        return self.extrapolate and not self.smooth
-
-    def moves_W_at(self, n: int) -> bool:
-        """Say whether W moves in this iteration."""
-        return self.moves_W and n >= self.settle
+# Factor on the exponent of guarded steps, dimensionless. Up to 1.2 it saves iterations for every
+# beta, data and number of atoms tried with `benchmarks/peers.py`; 1.3 costs some for beta = 2, 1.5
+# for all.
+OVER_RELAXATION = 1.2
 
 
-class Point(NamedTuple):
+class Factors(NamedTuple):
     """Both factors [shapes=(F, K), (K, N)], in the units of the iteration."""
 
     W: Array
@@ -63,11 +37,11 @@ class Point(NamedTuple):
 
 
 class Swept(NamedTuple):
-    """What a sweep found: where it looked, the objective there, and where it came to."""
+    """Result of a sweep: the point where it evaluated, the objective there, and the next point."""
 
-    at: Point
-    value: Array
-    to: Point
+    at: Factors
+    objective: Array
+    to: Factors
 
 
 class Sweeper:
@@ -78,205 +52,195 @@ class Sweeper:
     data : Data
         The data.
     settings : Settings
-        How to iterate.
+        Settings of the iteration.
+    atom_scale : ndarray [shape=(K,)]
+        Units of the atoms: the factors are ``W/atom_scale`` and ``H*atom_scale/scale``.
     """
 
-    def __init__(self, data: Data, settings: Settings) -> None:
-        self.data, self.xp, self.beta = data, data.xp, data.beta
-        self.joint = settings.moves_W  # W and H make one objective, else each frame has its own
-        of_W, of_H, pull = in_units(
+    def __init__(self, data: Data, settings: Settings, atom_scale: Array) -> None:
+        problem = data.problem
+        self.data, self.xp, self.beta = data, problem.xp, problem.beta
+        self.joint = settings.learns_W  # W and H have one objective, else each frame has its own
+        self.penalty_W, self.penalty_H = factor_penalties(
             settings.penalty,
-            scale=data.scale,
-            level=data.level,
-            atom_scale=as_numpy(settings.atom_scale),
-            beta=data.beta,
+            scale=problem.scale,
+            level=problem.level,
+            atom_scale=as_numpy(atom_scale),
+            beta=self.beta,
+            native=data.native,
         )
-        self.shrink_W = Shrink(self.native(of_W[0]), self.native(of_W[1]), pull)
-        self.shrink_H = Shrink(self.native(of_H[0]), self.native(of_H[1]), pull)
-        self.floor = self.native(np.asarray(FACTOR_FLOOR))
-        step, farther = settings.step, RELAXATION if settings.is_guarded else 1.0
-        self._fast_W, self._fast_H = (
-            farther * exponent(self.beta, step, ridge=shrink.is_squared)
-            for shrink in (self.shrink_W, self.shrink_H)
+        self.floor = data.native(as_numpy(FACTOR_FLOOR))
+        self.hidden = data.hidden_cells()
+        relaxation = OVER_RELAXATION if settings.is_guarded else 1.0
+        self._g_W, self._g_H = (
+            relaxation * exponent(self.beta, settings.step, ridge=penalty.has_l2)
+            for penalty in (self.penalty_W, self.penalty_H)
         )
-        self._safe_W, self._safe_H = (
-            exponent(self.beta, ridge=shrink.is_squared)
-            for shrink in (self.shrink_W, self.shrink_H)
+        self._mm_W, self._mm_H = (
+            exponent(self.beta, ridge=penalty.has_l2)
+            for penalty in (self.penalty_W, self.penalty_H)
         )
 
-    def native(self, values: Array) -> Array:
-        """Turn values into an array of the library, dtype and device of the iteration."""
-        values = as_array(self.xp, values, self.data.values)
-        return converted(self.xp, values, self.data.dtype)
-
-    def slack(self, units: float) -> Array:
-        """Give the rounding of the objective, in units of the last place: of all, or each frame."""
-        cells = self.data.sizes if self.data.frames is None else self.data.sizes[self.data.frames]
-        rounding = units * float(self.xp.finfo(self.data.dtype).eps) * cells
+    def rounding(self, units: float) -> Array:
+        """Give so many units in the last place of the objective, of all or of each frame."""
+        sizes, frames = self.data.problem.sizes, self.data.frames
+        eps = float(self.xp.finfo(self.data.problem.dtype).eps)
+        rounding = units * eps * (sizes if frames is None else sizes[frames])
         return rounding.sum() if self.joint else rounding
 
-    def exponent_of_W(self, careful: Array | None) -> float:
-        """Give the exponent of the update of W."""
-        is_careful = careful is not None and bool(self.xp.any(careful))
-        return self._safe_W if is_careful else self._fast_W
+    def exponent_W(self, mm: Array | None) -> float:
+        """Exponent of the update of W."""
+        return self._mm_W if mm is not None and bool(self.xp.any(mm)) else self._g_W
 
-    def exponent_of_H(self, careful: Array | None, block: slice) -> float | Array:
-        """Give the exponent of the update of H, for all columns of a block or for each."""
-        if careful is None or not bool(self.xp.any(careful)):
-            return self._fast_H
-        if len(careful) == 1:
-            return self._safe_H
-        return self.native(self.xp.where(careful[block], self._safe_H, self._fast_H))
+    def exponent_H(self, mm: Array | None, block: slice) -> float | Array:
+        """Exponent of the update of H: of all columns of a block, or of each."""
+        if mm is None or not bool(self.xp.any(mm)):
+            return self._g_H
+        if len(mm) == 1:
+            return self._mm_H
+        return self.data.native(self.xp.where(mm[block], self._mm_H, self._g_H))
 
     def extrapolated(self, x: Array, before: Array, momentum: Array) -> Array:
-        """Go on along the logarithms."""
+        """Extrapolate a factor along the logarithm."""
         y = x / before
         y **= momentum
         y *= x
         return self.xp.maximum(y, self.floor)
 
-    def divergence(self, room: Buffers, M: Array | None) -> Array:
-        """Evaluate the divergence of each frame of a block over observed cells."""
-        xp, (V_hat, ratio, _, _, r, out) = self.xp, room
+    def divergence(self, buffers: Buffers, M: Array | None) -> Array:
+        """Evaluate the divergence of each frame of a block over observed cells [shape=(n,)]."""
+        xp, V_hat, ratio = self.xp, buffers.V_hat, buffers.ratio
+        r, is_binary = buffers.scratch, self.data.problem.is_binary
         tiny = float(xp.finfo(ratio.dtype).tiny)  # since 0 times its logarithm is to be 0
         if M is None:
             xp.add(ratio, tiny, out=r)
-        elif self.data.binary:
-            xp.subtract(1, M, out=r)  # hidden cells, which hold 0, count as met
+        elif is_binary:
+            xp.subtract(1, M, out=r)  # hidden cells, whose data is 0, count as equal to the model
             r += ratio
             if self.beta > 0:
                 r += tiny
         else:
             r[...] = xp.where(M > 0, ratio / M, 1) + tiny
-        cells = relative_divergence(r, V_hat, self.beta, out)
-        if M is not None and not self.data.binary:
+        cells = relative_divergence(r, V_hat, self.beta, buffers.other)
+        if M is not None and not is_binary:
             cells *= M
         return cells.sum(axis=0)
 
     def sweep(
         self,
-        x: Point,
+        x: Factors,
         *,
-        moves_W: bool,
-        judges: bool,
-        steps: bool,
-        before: Point | None = None,
+        learns_W: bool,
+        evaluates: bool = True,
+        updates: bool = True,
+        before: Factors | None = None,
         momentum: Array | None = None,
-        careful: Array | None = None,
+        mm: Array | None = None,
     ) -> Swept:
-        """Extrapolate, look, and step.
+        """Extrapolate, evaluate the objective, and update.
 
         Parameters
         ----------
-        x : Point
+        x : Factors
             Where the iteration is.
-        moves_W : bool
-            Whether W moves.
-        judges : bool
-            Whether to evaluate the objective at the extrapolated point.
-        steps : bool
-            Whether to step at all.
-        before : Point, optional
+        learns_W : bool
+            Whether W is updated, too.
+        evaluates : bool
+            Whether to evaluate the objective.
+        updates : bool
+            Whether to update at all.
+        before : Factors, optional
             Where the iteration was.
         momentum : ndarray [shape=(1,) or (N,)], optional
             How far to extrapolate.
-        careful : ndarray [shape=(1,) or (N,), bool], optional
-            Where to majorise and minimise, whatever the step.
+        mm : ndarray [shape=(1,) or (N,), bool], optional
+            Where to take MM steps, whatever the settings.
 
         Returns
         -------
         Swept
-            The objective has the shape (N,), or (1,) if W is learned; it is empty if not asked for.
+            The objective has the shape (N,), or (1,) if W is learned; it is empty if not evaluated.
         """
-        goes_on = momentum is not None and bool(self.xp.any(momentum > 0))
-        one = _Sweep(
-            self,
-            x,
-            before or x,
-            self.native(momentum) if goes_on else None,
-            careful,
-            moves_W and steps,
-            judges,
-            steps,
-        )
+        is_moving = momentum is not None and bool(self.xp.any(momentum > 0))
+        momentum = self.data.native(momentum) if is_moving else None
+        one = _Sweep(self, x, before or x, momentum, mm, learns_W and updates, evaluates, updates)
         values: list[Array] = []
         sums: list[Array] = []
-        for value, *parts in self.data.blocks.each(one.block):
+        for value, *parts in self.data.threads.map(one.process, self.data.blocks):
             values.append(value)
             sums = [a + b for a, b in zip(sums, parts, strict=True)] if sums else parts
-        to_W = one.updated_W(*sums) if sums else one.y.W
-        return Swept(one.y, self._objective(values, one.y.W), Point(to_W, one.to_H))
+        W = one.updated_W(*sums) if sums else one.y.W
+        return Swept(one.y, self._objective(values, one.y.W), Factors(W, one.new_H))
 
     def _objective(self, values: list[Array], W: Array) -> Array:
-        """Join the objective of all frames, or sum it."""
+        """Join the objectives of all frames, or sum them."""
         value = converted(self.xp, concatenated(self.xp, values), self.xp.float64)
         if not self.joint or not len(value):
             return value
         value = value.sum()[None]
-        if not self.shrink_W.is_nothing:
-            # What pulls at both factors was counted with H.
-            value = value + self.shrink_W.value(W.T, self.shrink_W.l1).sum()
+        if not self.penalty_W.is_zero:
+            # The penalty that couples both factors was counted with H.
+            value = value + self.penalty_W.value(W.T, self.penalty_W.l1).sum()
         return value
 
 
 @dataclass
 class _Sweep:
-    """One sweep: it looks at `y`, and steps to `to_H` and `updated_W`."""
+    """One sweep: it evaluates at `y`, and updates to `new_H` and `updated_W`."""
 
     of: Sweeper
-    x: Point
-    before: Point
+    x: Factors
+    before: Factors
     momentum: Array | None
-    careful: Array | None
-    moves_W: bool
-    judges: bool
-    steps: bool
+    mm: Array | None
+    learns_W: bool
+    evaluates: bool
+    updates: bool
 
     def __post_init__(self) -> None:
-        self.y, self.to_H = self.x, self.x.H
+        self.y, self.new_H = self.x, self.x.H
         if self.momentum is not None:
             W = self.x.W
-            if self.moves_W:
+            if self.learns_W:
                 W = self.of.extrapolated(W, self.before.W, self.momentum)
-            self.y = Point(W, self.of.xp.empty_like(self.x.H))  # H follows block by block
-        if self.steps:
-            self.to_H = self.of.xp.empty_like(self.x.H)
-        self.pull_H = self.of.shrink_H.linear(self.y.W.sum(axis=0))
+            self.y = Factors(W, self.of.xp.empty_like(self.x.H))  # H follows block by block
+        if self.updates:
+            self.new_H = self.of.xp.empty_like(self.x.H)
+        self.linear_H = self.of.penalty_H.linear(self.y.W.sum(axis=0))
 
-    def block(self, block: slice, space: Workspace) -> list[Array]:
-        """Update H in a block; give the objective, and the share in the gradient of a moving W."""
-        of, W, room = self.of, self.y.W, space.views(block.stop - block.start)
-        xp, (V_hat, ratio, *_) = of.xp, room
-        MV, M = of.data.load(block, room)
-        h = self._extrapolated(block)
-        value = [xp.empty(0)]
+    def process(self, block: slice, buffers: Buffers) -> list[Array]:
+        """Update H in a block; give its objective, and what `_gradient_W` gives."""
+        of, W, V_hat = self.of, self.y.W, buffers.V_hat
+        MV, M = of.data.load(block, buffers)
+        h = self._extrapolated_H(block)
+        cells = of.hidden.get(block.start)
+        needs_ratio = of.beta != 2 or self.evaluates or cells is not None
+        model_in(MV, W, h, V_hat, buffers.ratio if needs_ratio else None)
+        value = of.xp.empty(0)
+        if self.evaluates:
+            value = of.divergence(buffers, M) + of.penalty_H.value(h, self.linear_H)
+            if cells is not None:
+                value = value + cells.objective(V_hat)
+        if not self.updates:
+            return [value]
+        if cells is not None:
+            cells.expect(buffers)
+        num, den = gradient_parts_in(MV, W, M, V_hat, buffers.ratio, beta=of.beta)
+        g, ridge = of.exponent_H(self.mm, block), of.penalty_H.ridge
+        h = multiplicative_step(h, num, den, g, penalty=self.linear_H, ridge=ridge)
+        self.new_H[:, block] = of.xp.maximum(h, of.floor, out=h)
+        return [value, *self._gradient_W(MV, M, h, buffers)] if self.learns_W else [value]
 
-        def look() -> None:
-            if self.judges:
-                value[0] = of.divergence(room, M) + of.shrink_H.value(h, self.pull_H)
-            known = of.data.known.get(block.start)
-            if known is not None:
-                of_hidden = of.data.fill(known, room, judge=self.judges)
-                value[0] = value[0] if of_hidden is None else value[0] + of_hidden
-
-        if not self.steps:
-            xp.matmul(W, h, out=V_hat)
-            xp.divide(MV, V_hat, out=ratio)
-            look()
-            return value
-        looks = look if self.judges or of.data.hidden is not None else None
-        num, den = gradient_parts_in(MV, W, h, M, V_hat, ratio, beta=of.beta, look=looks)
-        g = of.exponent_of_H(self.careful, block)
-        h = stepped(h, num, den, g, penalty=self.pull_H, ridge=of.shrink_H.ridge)
-        self.to_H[:, block] = xp.maximum(h, of.floor, out=h)
-        if not self.moves_W:
-            return value
+    def _gradient_W(self, MV: Array, M: Array | None, h: Array, buffers: Buffers) -> list[Array]:
+        """Split the gradient with respect to W [shapes=(K, F)]; sum activations [shape=(K,)]."""
+        beta, W, V_hat, ratio = self.of.beta, self.y.W, buffers.V_hat.T, buffers.ratio.T
+        model_in(MV.T, h.T, W.T, V_hat, None if beta == 2 else ratio)
         M_T = None if M is None else M.T
-        num, den = gradient_parts_in(MV.T, h.T, W.T, M_T, V_hat.T, ratio.T, beta=of.beta)
-        return [*value, num, den, h.sum(axis=1)]
+        num, den = gradient_parts_in(MV.T, h.T, M_T, V_hat, ratio, beta=beta)
+        return [num, den, h.sum(axis=1)]
 
-    def _extrapolated(self, block: slice) -> Array:
-        """Give the activations of a block to look at."""
+    def _extrapolated_H(self, block: slice) -> Array:
+        """Extrapolate the activations of a block [shape=(K, n)]."""
         if self.momentum is not None:
             m = self.momentum if len(self.momentum) == 1 else self.momentum[block]
             x, before = self.x.H[:, block], self.before.H[:, block]
@@ -286,6 +250,8 @@ class _Sweep:
     def updated_W(self, num: Array, den: Array, H_sums: Array) -> Array:
         """Update W from the gradient over all blocks."""
         of, W = self.of, self.y.W
-        penalty, g = of.shrink_W.linear(H_sums), of.exponent_of_W(self.careful)
-        new = stepped(W.T, num, den, g, penalty=penalty, ridge=of.shrink_W.ridge)
+        penalty, ridge = of.penalty_W.linear(H_sums), of.penalty_W.ridge
+        new = multiplicative_step(
+            W.T, num, den, of.exponent_W(self.mm), penalty=penalty, ridge=ridge
+        )
         return of.xp.maximum(new, of.floor).T
