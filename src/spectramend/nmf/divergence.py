@@ -91,25 +91,8 @@ def relative_divergence(r: Array, V_hat: Array, beta: float, out: Array) -> Arra
     """Evaluate ``d(x | y) = y**beta * d(x/y | 1)`` from the ratio ``r = x/y``, in place.
 
     These terms are never negative, so that their sum loses no digits, as sums of ``log(y)`` would.
+    The ratio, the model and `out`, which is returned, have equal shapes; the ratio is overwritten.
 
-    Parameters
-    ----------
-    r : ndarray [shape=(F, N), > 0]
-        Data over model; overwritten for some beta.
-    V_hat : ndarray [shape=(F, N), > 0]
-        Model.
-    beta : float
-        Parameter of the divergence.
-    out : ndarray [shape=(F, N)]
-        Receives the result.
-
-    Returns
-    -------
-    ndarray [shape=(F, N), >= 0]
-        The divergence of each cell: `out`.
-
-    Examples
-    --------
     >>> one = np.ones((1, 1))
     >>> relative_divergence(0.5 * one, 2 * one, 2.0, one.copy()).item()
     0.5

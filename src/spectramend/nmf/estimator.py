@@ -1,22 +1,25 @@
-"""Masked NMF as a scikit-learn estimator: what is NaN is missing, and each cell may have a weight.
+"""Masked NMF as a scikit-learn estimator: NaN is missing, and each cell may have a weight.
 
-scikit-learn has samples in rows, ``X (n_samples, n_features) ≈ W @ H``; this is the transpose of
-``V (F, N) ≈ W @ H`` elsewhere in this package. What scikit-learn calls W, the transformed data, is
-``H.T`` here, and its H, `components_`, is ``W.T``.
+scikit-learn has samples in rows, ``X (n_samples, n_features) ≈ W @ H``, the transpose of
+``V (F, N) ≈ W @ H`` elsewhere in this package: scikit-learn's W, the transformed data, is ``H.T``
+here, and its H, `components_`, is ``W.T``.
 """
 
 from __future__ import annotations
 
 import math
 import warnings
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from spectramend import nmf
 from spectramend.errors import MismatchError, MissingExtraError, ParameterError
-from spectramend.nmf._engine.arrays import Array, as_array, as_numpy, is_foreign, is_real, namespace
+from spectramend.nmf import estimator_input
+from spectramend.nmf._engine.arrays import Array, as_array, as_numpy, is_foreign, namespace
+from spectramend.nmf._engine.settings import SolveOptions
+from spectramend.nmf.estimator_input import Init
 
 try:
     from sklearn import get_config
@@ -29,10 +32,9 @@ except ImportError as error:
         f"MaskedNMF needs scikit-learn 1.6 or newer ({error}): pip install 'spectramend[sklearn]'"
     ) from error
 
-Init: TypeAlias = Literal["sample", "exemplars", "random", "custom"] | None
-
-BETA_LOSSES = {"frobenius": 2.0, "kullback-leibler": 1.0, "itakura-saito": 0.0}
-FOLDS = 5  # of the cells of a sample, for `MaskedNMF.score`
+# Number of parts of the cells of a sample, for `MaskedNMF.score`. Engineering choice: as
+# scikit-learn's cross-validation has by default.
+FOLDS = 5
 
 
 class MaskedNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -164,10 +166,8 @@ class MaskedNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
             Not used; scikit-learn's convention.
         weights : array_like [shape=(n_samples, n_features), bool or >= 0], optional
             Weight of each cell; a cell of weight 0 is missing. 1 if None.
-        W : array_like [shape=(n_samples, n_components), >= 0], optional
-            Where to start, for ``init="custom"``.
-        H : array_like [shape=(n_components, n_features), >= 0], optional
-            Where to start, for ``init="custom"``.
+        W, H : array_like [shapes=(n_samples, n_components), (n_components, n_features)], optional
+            Where to start, >= 0, for ``init="custom"``.
 
         Returns
         -------
@@ -177,9 +177,7 @@ class MaskedNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         Raises
         ------
         ParameterError
-            If a value cannot work, or no cell is observed.
-        MismatchError
-            If shapes do not fit together.
+            If a value cannot work, shapes do not fit together, or no cell is observed.
         """
         self._learn(X, weights, W, H)
         return self
@@ -193,56 +191,22 @@ class MaskedNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         W: ArrayLike | None = None,
         H: ArrayLike | None = None,
     ) -> Any:
-        """Learn the components, and give the activations of the data.
-
-        Parameters
-        ----------
-        X : array_like [shape=(n_samples, n_features), >= 0 or NaN]
-            Data.
-        y : object
-            Not used; scikit-learn's convention.
-        weights : array_like [shape=(n_samples, n_features), bool or >= 0], optional
-            Weight of each cell; a cell of weight 0 is missing. 1 if None.
-        W : array_like [shape=(n_samples, n_components), >= 0], optional
-            Where to start, for ``init="custom"``.
-        H : array_like [shape=(n_components, n_features), >= 0], optional
-            Where to start, for ``init="custom"``.
+        """Learn the components, and give the activations of the data; parameters as of `fit`.
 
         Returns
         -------
         ndarray [shape=(n_samples, n_components), >= 0]
             Activations of the components.
-
-        Raises
-        ------
-        ParameterError
-            If a value cannot work, or no cell is observed.
-        MismatchError
-            If shapes do not fit together.
         """
         return self._learn(X, weights, W, H)
 
     def transform(self, X: ArrayLike, *, weights: ArrayLike | None = None) -> Any:
-        """Find the activations of data, with the components as they are.
-
-        Parameters
-        ----------
-        X : array_like [shape=(n_samples, n_features), >= 0 or NaN]
-            Data.
-        weights : array_like [shape=(n_samples, n_features), bool or >= 0], optional
-            Weight of each cell; a cell of weight 0 is missing. 1 if None.
+        """Find the activations of data, with the components as they are; parameters as of `fit`.
 
         Returns
         -------
         ndarray [shape=(n_samples, n_components), >= 0]
             Activations of the components.
-
-        Raises
-        ------
-        ParameterError
-            If a value cannot work.
-        MismatchError
-            If shapes do not fit together.
         """
         check_is_fitted(self)
         V, M = self._checked(X, weights, reset=False)
@@ -260,15 +224,10 @@ class MaskedNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         -------
         ndarray [shape=(n_samples, n_features)]
             ``X @ components_``.
-
-        Raises
-        ------
-        ParameterError
-            If X has another number of columns than there are components.
         """
         check_is_fitted(self)
         activations = check_array(X, dtype=_dtypes(X))
-        self._check_kind(activations)
+        estimator_input.check_same_kind(activations, self.components_)
         if activations.shape[1] != self.n_components_:
             raise MismatchError(
                 f"X has {activations.shape[1]} columns: give {self.n_components_}, "
@@ -277,50 +236,35 @@ class MaskedNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         return activations @ self.components_
 
     def score(self, X: ArrayLike, y: object = None, *, weights: ArrayLike | None = None) -> float:
-        """Tell how well the components predict each cell of data from the others of its sample.
+        """Evaluate how well the components predict each cell of data from others of its sample.
 
-        The observed cells of every sample are dealt out to five folds; each fold is hidden in turn
+        The observed cells of every sample are divided into five folds; each fold is hidden in turn
         and predicted from the other four. Thus more components do not always score better, and
         `sklearn.model_selection.GridSearchCV` can choose their number, the penalties, or `max_iter`
-        (but not `beta_loss`, since the divergence itself is what is averaged).
-
-        Parameters
-        ----------
-        X : array_like [shape=(n_samples, n_features), >= 0 or NaN]
-            Data, best such as was not seen by `fit`.
-        y : object
-            Not used; scikit-learn's convention.
-        weights : array_like [shape=(n_samples, n_features), bool or >= 0], optional
-            Weight of each cell; a cell of weight 0 is missing. 1 if None.
+        (but not `beta_loss`, since the divergence itself is averaged). Parameters are as of `fit`;
+        the data is best held out from it, and some sample needs two observed cells.
 
         Returns
         -------
         float
             Minus the weighted mean, over the observed cells, of the divergence from the prediction.
-
-        Raises
-        ------
-        ParameterError
-            If a value cannot work, or no sample has two observed cells.
-        MismatchError
-            If shapes do not fit together.
         """
         check_is_fitted(self)
         V, M = self._checked(X, weights, reset=False)
         xp = namespace(V)
-        M = self._explicable(V, M)
+        M = self._modelled(V, M)
         M = xp.ones_like(V) if M is None else M
         M = xp.where(xp.sum(M > 0, axis=0) >= 2, M, 0)  # one cell has no others
         if not xp.any(M > 0):
             raise ParameterError("No sample of X has two observed cells: give more of them.")
-        # Counting observed cells, not features: any two neighbours fall into different folds.
+        # Counting observed cells, not features: any two neighbours are in different folds.
         fold = as_array(xp, np.cumsum(as_numpy(M) > 0, axis=0) % FOLDS, like=V)
         loss = 0.0
         for number in range(FOLDS):
-            apart = xp.where(fold == number, M, 0)
-            if xp.any(apart > 0):
+            held_out = xp.where(fold == number, M, 0)
+            if xp.any(held_out > 0):
                 H = self._activations(V, xp.where(fold == number, 0, M))
-                loss += self._divergence(V, apart, H)
+                loss += self._divergence(V, held_out, H)
         return -loss / float(xp.sum(M, dtype=xp.float64))
 
     @property
@@ -336,24 +280,29 @@ class MaskedNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         return tags
 
     def _learn(
-        self,
-        X: ArrayLike,
-        weights: ArrayLike | None,
-        W: ArrayLike | None,
-        H: ArrayLike | None,
+        self, X: ArrayLike, weights: ArrayLike | None, W: ArrayLike | None, H: ArrayLike | None
     ) -> Array:
         """Set the attributes, and give the activations [shape=(n_samples, n_components)]."""
         V, M = self._checked(X, weights, reset=True)
         xp = namespace(V)
-        n_components, start = self._start(V, W, H)
+        start = estimator_input.start_of(V, self.n_components, self.init, W, H)
         if M is not None and not xp.any(M > 0):
             raise ParameterError("X has no observed cell: nothing can be learned from it.")
-        result = nmf.fit(V, n_components, weights=M, rng=self._generator(), **start, **self._how(V))
+        result = nmf.fit(
+            V,
+            start.n_components,
+            weights=M,
+            init=start.init,
+            W=start.W,
+            H=start.H,
+            rng=self._generator(),
+            **self._options(V),
+        )
         components = result.W.T
         if M is not None:
             components = xp.where(xp.any(M > 0, axis=1), components, 0)
         self.components_ = components
-        self.n_components_ = n_components
+        self.n_components_ = start.n_components
         self.n_iter_ = result.n_iter
         activations = self._activations(V, M, result.status)
         self.reconstruction_err_ = math.sqrt(2 * max(self._divergence(V, M, activations), 0))
@@ -362,125 +311,30 @@ class MaskedNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     def _checked(
         self, X: ArrayLike, weights: ArrayLike | None, *, reset: bool
     ) -> tuple[Array, Array | None]:
-        """Give data and weights, None if all weigh 1, in this package's order [shape=(F, N)].
-
-        What stands in missing cells is replaced by 0.
-        """
+        """Give data and weights, None if all are 1 [shapes=(n_features, n_samples)]."""
         values = validate_data(self, X, dtype=_dtypes(X), ensure_all_finite=False, reset=reset)
-        xp = namespace(values)
         if not reset:
-            self._check_kind(values)
-        M = None
-        missing = xp.isnan(values)
-        if weights is not None:
-            given = as_array(xp, weights, like=values)
-            if given.shape != values.shape:
-                raise MismatchError(
-                    f"weights has shape {tuple(given.shape)}, X {tuple(values.shape)}: "
-                    "make them equal."
-                )
-            if not (is_real(xp, given) and xp.all(given >= 0) and xp.all(given < math.inf)):
-                raise ParameterError("weights has cells that are not numbers >= 0: make them so.")
-            M = xp.where(missing, 0, given)
-        elif xp.any(missing):
-            M = ~missing
-        if M is not None:
-            values = xp.where(M > 0, values, 0)
-        least, most = float(xp.min(values)), float(xp.max(values))
-        if least < 0:
-            raise ParameterError(
-                f"Negative values in data, such as {least}: make them NaN if they are missing."
-            )
-        if most == math.inf:
-            raise ParameterError("X has infinite cells: make them NaN if they are missing.")
-        return values.T, None if M is None else M.T
+            estimator_input.check_same_kind(values, self.components_)
+        return estimator_input.data_and_weights(values, weights)
 
-    def _check_kind(self, values: Array) -> None:
-        """Refuse arrays of another library, or on another device, than those of `fit`."""
-        places = [
-            (namespace(x), str(getattr(x, "device", "cpu"))) for x in (values, self.components_)
-        ]
-        if places[0] != places[1]:
-            kinds = [f"{xp.__name__} on {device}" for xp, device in places]
-            raise ParameterError(
-                f"X is {kinds[0]}, but fit was given {kinds[1]}: give the same to both."
-            )
+    @property
+    def _beta(self) -> float:
+        """The parameter of the divergence."""
+        return estimator_input.beta_of(self.beta_loss)
 
-    def _start(
-        self, V: Array, W: ArrayLike | None, H: ArrayLike | None
-    ) -> tuple[int, dict[str, Any]]:
-        """Give the number of components, and where `nmf.fit` is to start."""
-        n_features, n_samples = V.shape
-        n_components: Any = self.n_components
-        if self.init == "custom":
-            if W is None or H is None:
-                raise ParameterError("init='custom' without W and H: give both to fit.")
-            xp = namespace(V)
-            components, activations = as_array(xp, H, like=V), as_array(xp, W, like=V)
-            if n_components == "auto":
-                n_components = components.shape[0]
-        elif not (W is None and H is None):
-            raise ParameterError(f"W or H with init={self.init!r}: give init='custom' with them.")
-        if n_components in (None, "auto"):
-            n_components = n_features
-        if not (isinstance(n_components, int | np.integer) and n_components >= 1):
-            raise ParameterError(
-                f"n_components={n_components!r}: give a whole number of at least 1, 'auto' or None."
-            )
-        K = int(n_components)
-        if self.init == "custom":
-            for name, given, wanted in (
-                ("W", activations, (n_samples, K)),
-                ("H", components, (K, n_features)),
-            ):
-                if given.shape != wanted:
-                    raise MismatchError(
-                        f"{name} has shape {tuple(given.shape)}: {wanted} is needed."
-                    )
-                if not (xp.all(given >= 0) and xp.all(given < math.inf)):
-                    raise ParameterError(f"{name} has cells that are not numbers >= 0.")
-            return K, {"W": components.T, "H": activations.T}
-        return K, {"init": self.init or "sample"}
-
-    def _how(self, V: Array) -> dict[str, Any]:
+    def _options(self, V: Array) -> SolveOptions:
         """Give the options that `nmf.fit` and `nmf.encode` share."""
-        n_features, n_samples = V.shape
-        alpha_W: Any = self.alpha_W
-        alpha_H: Any = alpha_W if self.alpha_H == "same" else self.alpha_H
-        for name, value, most in (
-            ("alpha_W", alpha_W, math.inf),
-            ("alpha_H", alpha_H, math.inf),
-            ("l1_ratio", self.l1_ratio, 1),
-        ):
-            if isinstance(value, str) or not 0 <= value <= most:
-                raise ParameterError(f"{name}={value!r}: give a number from 0 to {most}.")
-        l1, l2 = self.l1_ratio, 1 - self.l1_ratio
+        penalty = estimator_input.penalties_of(V, self.alpha_W, self.alpha_H, self.l1_ratio)
         return {
             "beta": self._beta,
-            # scikit-learn's W are the activations, see above.
-            "penalty": nmf.Penalties(
-                l1_W=n_samples * alpha_H * l1,
-                l1_H=n_features * alpha_W * l1,
-                l2_W=n_samples * alpha_H * l2,
-                l2_H=n_features * alpha_W * l2,
-            ),
+            "penalty": penalty,
             "max_iter": self.max_iter,
             "tol": self.tol,
             "threads": self.n_threads,
         }
 
-    @property
-    def _beta(self) -> float:
-        """Which divergence, as a number."""
-        if not isinstance(self.beta_loss, str):
-            return float(self.beta_loss)
-        if self.beta_loss not in BETA_LOSSES:
-            names = ", ".join(map(repr, BETA_LOSSES))
-            raise ParameterError(f"beta_loss={self.beta_loss!r}: give a number, or one of {names}.")
-        return BETA_LOSSES[self.beta_loss]
-
     def _generator(self) -> np.random.Generator:
-        """Make of `random_state` what the rest of this package takes."""
+        """Convert `random_state` to a generator."""
         seed: Any = self.random_state
         if isinstance(seed, int | np.integer):
             return np.random.default_rng(int(seed))
@@ -489,14 +343,14 @@ class MaskedNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 
     def _activations(self, V: Array, M: Array | None, status_of_fit: str = "converged") -> Array:
         """Find the activations [shape=(K, N)] of data under the components."""
-        W, M = self.components_.T, self._explicable(V, M)
-        # Plain steps: extrapolation makes so much of rounding, which depends on how many samples
-        # there are, that a sample would not come out alike alone and among others.
-        how = {**self._how(V), "weights": M, "H": _shares(V, M, W, self._beta)}
-        result = nmf.encode(V, W, extrapolate=False, **how)
+        W, M = self.components_.T, self._modelled(V, M)
+        start, options = estimator_input.equal_shares(V, M, W, self._beta), self._options(V)
+        # Without extrapolation, which amplifies rounding: that depends on the number of samples,
+        # and the activations of a sample must not depend on the others.
+        result = nmf.encode(V, W, weights=M, H=start, extrapolate=False, **options)
         xp = namespace(V)
         if not xp.all(xp.isfinite(result.H)):  # which the guard of extrapolation prevents
-            result = nmf.encode(V, W, **how)
+            result = nmf.encode(V, W, weights=M, H=start, **options)
         for status in (status_of_fit, result.status):
             if (status == "max_iter" and self.tol > 0) or status == "nonfinite":
                 warnings.warn(
@@ -508,13 +362,13 @@ class MaskedNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
                 break
         return result.H  # of a sample in which nothing is observed, the start: 0
 
-    def _explicable(self, V: Array, M: Array | None) -> Array | None:
-        """Take weight from features for which all components are zero."""
+    def _modelled(self, V: Array, M: Array | None) -> Array | None:
+        """Set the weights of features to 0 for which all components are zero."""
         xp = namespace(V)
-        explicable = xp.any(self.components_ > 0, axis=0)
-        if xp.all(explicable):
+        modelled = xp.any(self.components_ > 0, axis=0)
+        if xp.all(modelled):
             return M
-        return xp.where(explicable[:, None], xp.ones_like(V) if M is None else M, 0)
+        return xp.where(modelled[:, None], xp.ones_like(V) if M is None else M, 0)
 
     def _divergence(self, V: Array, M: Array | None, H: Array) -> float:
         """Sum the weighted divergence of the model with these activations from the data."""
@@ -523,32 +377,7 @@ class MaskedNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 
 
 def _dtypes(X: ArrayLike | Array) -> list[Any]:
-    """Give the types of number that are kept; others become the first."""
-    own = get_config()["array_api_dispatch"] and is_foreign(X)
-    xp = namespace(X) if own else np
+    """Give the dtypes that are kept; others become the first."""
+    is_kept = get_config()["array_api_dispatch"] and is_foreign(X)
+    xp = namespace(X) if is_kept else np
     return [xp.float64, xp.float32]
-
-
-def _shares(V: Array, M: Array | None, W: Array, beta: float) -> Array:
-    """Give all atoms an equal share of each sample, at the scale that is best [shape=(K, N)].
-
-    Thus no sample depends on others. For ``U = sum_k w_k / mean(w_k)`` the divergence of ``s*U``
-    has the derivative ``s**(beta-2) * sum(M * (s*U - V) * U**(beta-1))``, which vanishes once.
-    """
-    xp = namespace(V)
-    atoms = xp.asarray(W, dtype=xp.float64)
-    means = xp.mean(atoms, axis=0)
-    used = means > xp.finfo(xp.float64).tiny
-    shares = xp.where(used, 1 / xp.where(used, means, 1), 0)
-    U = atoms @ shares
-    U = xp.where(U > 0, U, 1)  # where it is 0, so is M
-    num = U ** (beta - 1)
-    num = num / xp.sum(num)
-    num, den = (xp.asarray(x, dtype=V.dtype) for x in (num, num * U))
-    if M is None:
-        scale = num @ V / xp.sum(den)
-    else:
-        M = xp.asarray(M, dtype=V.dtype)
-        seen = den @ M
-        scale = num @ (M * V) / xp.where(seen > 0, seen, 1)
-    return shares[:, None] * scale[None, :]

@@ -53,12 +53,8 @@ class Penalties:
 class FactorPenalty:
     """Penalties on one factor, in the units of the iteration.
 
-    Parameters
-    ----------
-    l1, l2 : ndarray [shape=(K, 1)]
-        Weights of the sum and of half the sum of squares.
-    coupling : float
-        Weight of ``sum_k |w_k| |h_k|``, which no exchange of scale between W and H can change.
+    `l1` and `l2` [shapes=(K, 1)] weigh the sum and half the sum of squares, `coupling` weighs
+    ``sum_k |w_k| |h_k|``, which no exchange of scale between W and H can change.
     """
 
     def __init__(self, l1: Array, l2: Array, coupling: float) -> None:
@@ -91,28 +87,11 @@ def factor_penalties(
     beta: float,
     native: Callable[[Array], Array] = np.asarray,
 ) -> tuple[FactorPenalty, FactorPenalty]:
-    """Convert penalties to the units of ``V/s``, ``W/a`` and ``H*a/s``; s and a are the scales.
+    """Convert penalties, as given to `fit`, to the units of ``V/s``, ``W/a`` and ``H*a/s``.
 
-    Parameters
-    ----------
-    penalty : float or Penalties
-        As given to `spectramend.nmf.fit`.
-    scale, level : float
-        Unit and mean of the data.
-    atom_scale : ndarray [shape=(K,)]
-        Units of the atoms.
-    beta : float
-        Parameter of the divergence, whose unit is ``s**beta``.
-    native : callable
-        Converts NumPy's arrays to those of the iteration.
+    s is the scale of the data, which has the mean `level`, and a that of the atoms [shape=(K,)];
+    the unit of the objective is ``s**beta``. `native` converts NumPy's arrays.
 
-    Returns
-    -------
-    of_W, of_H : FactorPenalty
-        Penalties on each factor.
-
-    Examples
-    --------
     >>> units = {"scale": 2.0, "level": 2.0, "atom_scale": np.ones(1), "beta": 0.0}
     >>> of_W, of_H = factor_penalties(Penalties(l1_H=3.0), **units)
     >>> of_W.is_zero, of_H.l1.tolist(), of_H.coupling

@@ -1,4 +1,4 @@
-"""Semi-supervised NMF: some atoms are known, the rest is learned beside them."""
+"""Semi-supervised NMF: some atoms are known, others are learned."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def learn_rest(
     beta: float,
     max_iter: int,
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Learn atoms for what known atoms leave of the data.
+    """Learn atoms for what known atoms do not explain of the data.
 
     Parameters
     ----------
@@ -27,21 +27,17 @@ def learn_rest(
         Data.
     W_known : ndarray [shape=(F, K), >= 0]
         Atoms that stay as they are.
-    W_rest : ndarray [shape=(F, L), >= 0]
-        Atoms to start from; what is zero stays zero.
-    H : ndarray [shape=(K + L, N), >= 0]
-        Activations to start from.
+    W_rest, H : ndarray [shapes=(F, L), (K + L, N), >= 0]
+        Other atoms, and activations of all, to start from; zeros stay zero.
     beta : float
-        Which divergence.
+        Parameter of the divergence.
     max_iter : int
         Iterations, each of all activations and of the atoms that are learned.
 
     Returns
     -------
-    W_rest : ndarray [shape=(F, L)]
-        The atoms that were learned.
-    H : ndarray [shape=(K + L, N)]
-        Activations of all atoms.
+    W_rest, H : ndarray [shapes=(F, L), (K + L, N)]
+        The learned atoms, and activations of all.
 
     References
     ----------

@@ -10,25 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeAlias, TypedDict, get_args
+from typing import TYPE_CHECKING, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spectramend.errors import MismatchError, ParameterError
 from spectramend.nmf import initialization
-from spectramend.nmf._engine.arrays import (
-    Array,
-    as_array,
-    converted,
-    copied,
-    is_floating,
-    is_real,
-)
+from spectramend.nmf._engine.arrays import Array, as_array, converted, copied, is_floating, is_real
 from spectramend.nmf._engine.data import Data
 from spectramend.nmf._engine.iteration import Status, iterate
 from spectramend.nmf._engine.problem import Problem, check_input, survey
-from spectramend.nmf._engine.settings import Settings
+from spectramend.nmf._engine.settings import EncodeOptions, Settings
 from spectramend.nmf._engine.sweep import Factors
 from spectramend.nmf.censored import Hidden
 from spectramend.nmf.initialization import Init
@@ -38,7 +31,7 @@ from spectramend.nmf.updates import FACTOR_FLOOR, Step
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-__all__ = ["EncodeOptions", "Factorization", "Init", "RngLike", "Status", "encode", "fit"]
+__all__ = ["Factorization", "Init", "RngLike", "Status", "encode", "fit"]
 
 RngLike: TypeAlias = int | np.random.Generator | None
 
@@ -80,20 +73,6 @@ class Factorization:
     def V_hat(self) -> Array:
         """The model ``W @ H`` [shape=(F, N)]."""
         return self.W @ self.H
-
-
-class EncodeOptions(TypedDict, total=False):
-    """Settings of `encode`, documented there."""
-
-    beta: float
-    step: Step
-    penalty: float | Penalties
-    smooth: float
-    extrapolate: bool
-    max_iter: int
-    tol: float
-    check_every: int
-    threads: int | None
 
 
 def fit(
@@ -140,10 +119,8 @@ def fit(
         Start where no factor is given: ``"random"`` is noise, ``"exemplars"`` are frames of the
         data as atoms, all active at the level of each frame. ``"sample"`` is the same, but with
         forty frames an atom or more, atoms are first learned from a sample of them (warm start).
-    W : array_like [shape=(F, K), >= 0], optional
-        Dictionary to start from.
-    H : array_like [shape=(K, N), >= 0], optional
-        Activations to start from.
+    W, H : array_like [shapes=(F, K), (K, N), >= 0], optional
+        Factors to start from.
     settle : int
         Iterations at the start in which only H is updated.
     extrapolate : bool
@@ -169,9 +146,7 @@ def fit(
     Raises
     ------
     ParameterError
-        If a value cannot work.
-    MismatchError
-        If shapes do not fit together.
+        If a value cannot work, or shapes do not fit together.
 
     Notes
     -----
@@ -179,10 +154,10 @@ def fit(
     moves from W to H, so that W needs no normalization. Objective and result scale with the data.
     For ``beta <= 0`` data counts as at least 1e-14 of its mean. Beyond the input and a few copies
     of the factors, each thread takes a few blocks of two megabytes; bounds take as much memory as
-    the data, and weights in column-major order, beside data in row-major order, are copied.
+    the data, and weights in another memory order than the data may be copied.
 
-    Arrays may be another library's, such as tensors of PyTorch on any device, and the result is of
-    the same kind. This needs the package array-api-compat.
+    Arrays of another library, such as PyTorch's tensors on any device, give results of the same
+    kind, with the package array-api-compat.
 
     References
     ----------
@@ -249,10 +224,8 @@ def encode(
         Data, see `fit`.
     W : array_like [shape=(F, K), >= 0]
         Dictionary; it is returned as it was given.
-    weights : array_like [shape=(F, N), bool or >= 0], optional
-        Weight of each cell, see `fit`.
-    bound : array_like [shape=(F, N), >= 0] or Hidden, optional
-        Prior knowledge of the data in cells of weight 0, see `fit`.
+    weights, bound : array_like [shapes=(F, N)] or Hidden, optional
+        Weight of each cell, and prior knowledge of those of weight 0, see `fit`.
     H : array_like [shape=(K, N), >= 0], optional
         Activations to start from; random if None.
     rng : int, Generator or None
@@ -276,9 +249,7 @@ def encode(
     Raises
     ------
     ParameterError
-        If a value cannot work.
-    MismatchError
-        If shapes do not fit together.
+        If a value cannot work, or shapes do not fit together.
 
     Examples
     --------

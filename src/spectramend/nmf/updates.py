@@ -55,11 +55,6 @@ def exponent(beta: float, step: Step = "mm", *, ridge: bool = False) -> float:
     float
         The exponent.
 
-    Raises
-    ------
-    ParameterError
-        If `step` is neither.
-
     Notes
     -----
     Let ``r`` be what multiplies an activation ``h``. Up to constants, the divergence has the
@@ -112,7 +107,7 @@ def update(
     H : ndarray [shape=(K, N), >= 0]
         Activations.
     M : ndarray [shape=(F, N), >= 0], optional
-        Weights, of the dtype of `V` (a boolean mask works, more slowly). None weighs all cells 1.
+        Weights, best of the dtype of `V`; 1 if None.
     beta : float
         Parameter of the divergence.
     step : {"mm", "heuristic"}
@@ -135,7 +130,6 @@ def update(
 
     Examples
     --------
-    >>> import numpy as np
     >>> W, H = np.ones((2, 1)), np.ones((1, 2))
     >>> update(np.array([[4.0, 9.0], [4.0, 9.0]]), W, H, step="heuristic").tolist()
     [[4.0, 9.0]]
@@ -167,25 +161,9 @@ def multiplicative_step(
 ) -> Array:
     """Multiply a factor by the power g of the ratio of both parts of the gradient.
 
-    Parameters
-    ----------
-    h : ndarray [shape=(K, N), >= 0]
-        The factor.
-    num, den : ndarray [shape=(K, N), >= 0]
-        Negative and positive part of the gradient of the divergence.
-    g : float or ndarray [shape=(1, N)]
-        Exponent.
-    penalty, ridge : float or ndarray [shape=(K, 1)]
-        Weights of the sum of the factor and of half the sum of its squares.
+    Factor and parts have the shape (K, N), the exponent is a number or has the shape (N,), the
+    weights of its sum (`penalty`) and of half the sum of its squares (`ridge`) are as of `update`.
 
-    Returns
-    -------
-    ndarray [shape=(K, N)]
-        The new factor.
-
-    Examples
-    --------
-    >>> import numpy as np
     >>> one = np.ones((1, 1))
     >>> multiplicative_step(2 * one, 8 * one, 1 * one, 1.0, penalty=1.0, ridge=1.0).item()
     4.0
@@ -218,14 +196,8 @@ def gradient_parts(
 
     Parameters
     ----------
-    V : ndarray [shape=(F, N), >= 0]
-        Data.
-    W : ndarray [shape=(F, K), >= 0]
-        Dictionary.
-    H : ndarray [shape=(K, N), >= 0]
-        Activations.
-    M : ndarray [shape=(F, N), >= 0], optional
-        Weights.
+    V, W, H, M : ndarray [shapes=(F, N), (F, K), (K, N), (F, N), >= 0]
+        Data, dictionary, activations and weights, 1 if None.
     beta : float
         Parameter of the divergence.
     atoms : slice
@@ -233,10 +205,8 @@ def gradient_parts(
 
     Returns
     -------
-    num : ndarray [shape=(K, N), >= 0]
-        Negative part.
-    den : ndarray [shape=(K, N), >= 0]
-        Positive part; the gradient is ``den - num``.
+    num, den : ndarray [shapes=(K, N), >= 0]
+        Negative and positive part; the gradient is ``den - num``.
 
     References
     ----------
@@ -244,7 +214,6 @@ def gradient_parts(
 
     Examples
     --------
-    >>> import numpy as np
     >>> num, den = gradient_parts(np.full((1, 1), 6.0), np.eye(1), np.full((1, 1), 2.0), beta=2)
     >>> num.item(), den.item()
     (6.0, 2.0)
@@ -262,10 +231,7 @@ def gradient_parts(
 
 
 def model_in(MV: Array, W: Array, H: Array, V_hat: Array, ratio: Array | None) -> None:
-    """Evaluate the model, and the ratio of weighted data to it, in buffers [shapes=(F, N)].
-
-    A buffer of None is not wanted.
-    """
+    """Evaluate the model, and, if wanted, the ratio of weighted data to it [shapes=(F, N)]."""
     xp = namespace(MV)
     xp.matmul(W, H, out=V_hat)
     if ratio is not None:
@@ -284,29 +250,9 @@ def gradient_parts_in(
 ) -> tuple[Array, Array]:
     """Split the gradient as `gradient_parts` does, from what `model_in` evaluated.
 
-    Parameters
-    ----------
-    MV : ndarray [shape=(F, N), >= 0]
-        Weighted data.
-    W : ndarray [shape=(F, K), >= 0]
-        Dictionary.
-    M : ndarray [shape=(F, N), >= 0] or None
-        Weights.
-    V_hat, ratio : ndarray [shape=(F, N)]
-        Model, and weighted data over model (not needed for ``beta = 2``); both are overwritten.
-    beta : float
-        Parameter of the divergence.
-    atoms : slice
-        With respect to the activations of which atoms.
+    `V_hat` and `ratio`, which ``beta = 2`` does not need, are overwritten. The positive part has
+    the shape (K, 1) where all its columns are equal.
 
-    Returns
-    -------
-    num, den : ndarray
-        See `gradient_parts`; `den` has the shape (K, 1) where all its columns are equal.
-
-    Examples
-    --------
-    >>> import numpy as np
     >>> MV, one = np.full((1, 1), 6.0), np.eye(1)
     >>> num, den = gradient_parts_in(MV, one, None, 2 * one, 3 * one, beta=0)
     >>> num.item(), den.item()

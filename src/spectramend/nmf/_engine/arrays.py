@@ -24,28 +24,7 @@ def is_foreign(values: Any) -> bool:
 
 
 def namespace(*arrays: Any) -> Any:
-    """Find the namespace of some arrays: NumPy, or the array API's view of another library.
-
-    Parameters
-    ----------
-    arrays : array_like
-        Arrays, or anything that NumPy can convert.
-
-    Returns
-    -------
-    module
-        The namespace.
-
-    Raises
-    ------
-    ParameterError
-        If array-api-compat is needed and not installed.
-
-    Examples
-    --------
-    >>> namespace([1.0, 2.0]).__name__
-    'numpy'
-    """
+    """Find the namespace of arrays: NumPy, or array-api-compat's, refused if not installed."""
     foreign = [values for values in arrays if is_foreign(values)]
     if not foreign:
         return np

@@ -18,17 +18,7 @@ from spectramend.nmf.censored import Hidden
 
 
 class Data:
-    """The frames of a problem to work on, and the threads that do.
-
-    Parameters
-    ----------
-    problem : Problem
-        The problem.
-    threads : BlockThreads
-        Entered threads.
-    frames : ndarray of int, optional
-        Indices of the frames; all if None.
-    """
+    """Frames of a problem [shape=(n,), int], all if None, and the entered threads for them."""
 
     def __init__(
         self, problem: Problem, threads: BlockThreads, frames: Array | None = None

@@ -46,11 +46,7 @@ class Buffers(NamedTuple):
 
 
 class BlockBuffers:
-    """Memory of one thread for the `Buffers` of a block of at most `width` frames.
-
-    `column_major` says whether the cells of a frame follow each other in memory; library, dtype and
-    device are those of `like`.
-    """
+    """Memory of one thread for the `Buffers` of a block of at most `width` frames."""
 
     def __init__(self, n_bins: int, width: int, like: Array, xp: Any, column_major: bool) -> None:
         self._n_bins, self._column_major = n_bins, column_major
@@ -67,22 +63,10 @@ class BlockBuffers:
 
 
 class BlockThreads:
-    """Threads, each with buffers of its own, that apply functions to blocks of frames.
+    """At most so many threads (None is BLAS's number) that apply functions to blocks of frames.
 
-    BLAS is limited to one thread inside the context, and has as many as before after it.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        F and N, the most frames that there can be.
-    like : ndarray
-        An array of the library, dtype and device of the buffers.
-    xp : module
-        Namespace of the library.
-    threads : int, >= 1, or None
-        Threads at most; None is as many as BLAS may use.
-    column_major : bool
-        Memory order of the buffers, see `BlockBuffers`.
+    Each thread has buffers of its own. Inside the context BLAS has one thread, after it as many as
+    before. `shape` is F and N, the most frames that there can be.
     """
 
     def __init__(
@@ -154,11 +138,8 @@ class BlockThreads:
 
 @cache
 def _blas() -> Any:
-    """Find the BLAS of NumPy, once for the process.
-
-    `spectramend.core.threads.limited_threads` loads SciPy's, too, which is not used here.
-    """
-    from threadpoolctl import ThreadpoolController
+    """Find the BLAS of NumPy, once for the process."""
+    from threadpoolctl import ThreadpoolController  # without SciPy's BLAS, which is not used here
 
     return ThreadpoolController().select(user_api="blas")
 
@@ -172,23 +153,8 @@ def max_width(n_bins: int, itemsize: int, *, is_numpy: bool = True) -> int:
 def split(n_bins: int, n_frames: int, itemsize: int, *, is_numpy: bool = True) -> list[slice]:
     """Split frames into blocks of nearly equal width, in order.
 
-    Parameters
-    ----------
-    n_bins, n_frames : int
-        F and N.
-    itemsize : int
-        Bytes of a cell.
-    is_numpy : bool
-        Whether threads of this package process the blocks; their number is then even, so that two,
-        four, ... threads have equal shares.
+    NumPy's blocks are even in number, so that two, four, ... threads have equal shares.
 
-    Returns
-    -------
-    list of slice
-        The blocks.
-
-    Examples
-    --------
     >>> split(513, 1000, 4)
     [slice(0, 500, None), slice(500, 1000, None)]
     """

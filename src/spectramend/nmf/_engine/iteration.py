@@ -37,7 +37,7 @@ import numpy as np
 from spectramend.nmf._engine.arrays import Array, as_array, as_numpy, concatenated
 from spectramend.nmf._engine.data import Data
 from spectramend.nmf._engine.settings import Settings
-from spectramend.nmf._engine.sweep import Factors, Sweeper, Swept
+from spectramend.nmf._engine.sweep import Factors, Sweep, Sweeper, Swept
 
 Status: TypeAlias = Literal["converged", "max_iter", "nonfinite", "nothing_observed"]
 
@@ -59,24 +59,7 @@ class Outcome:
 
 
 def iterate(data: Data, start: Factors, settings: Settings, atom_scale: Array) -> Outcome:
-    """Sweep until the objective no longer falls.
-
-    Parameters
-    ----------
-    data : Data
-        The data.
-    start : Factors
-        Factors to start from.
-    settings : Settings
-        Settings of the iteration.
-    atom_scale : ndarray [shape=(K,)]
-        Units of the atoms.
-
-    Returns
-    -------
-    Outcome
-        Factors, status, iterations and trace, in the units of the iteration.
-    """
+    """Sweep until the objective no longer falls; `atom_scale` [shape=(K,)] is as of `Sweeper`."""
     sweeper = Sweeper(data, settings, atom_scale)
     run = _guarded if settings.is_guarded else _plain
     return run(sweeper, start, settings)
@@ -89,9 +72,8 @@ def _plain(sweeper: Sweeper, x: Factors, settings: Settings) -> Outcome:
     for n in range(settings.max_iter + 1):
         last = n == settings.max_iter
         checks = last or n % settings.check_every == 0
-        swept = sweeper.sweep(
-            x, evaluates=checks, updates=not last, learns_W=settings.learns_W_at(n)
-        )
+        learns_W = settings.learns_W_at(n)
+        swept = Sweep(sweeper, x, x, learns_W, evaluates=checks, updates=not last).run()
         if checks:
             trace.append(_total(swept.objective))
             if not (np.isfinite(trace[-1]) or n == 0):
@@ -125,14 +107,9 @@ def _guarded(sweeper: Sweeper, x: Factors, settings: Settings) -> Outcome:
         if n == settings.settle:
             age = for_each_group(0.0)  # W has no momentum when it begins to be learned
         momentum = None if last else age / (age + 3)
-        swept = sweeper.sweep(
-            x,
-            learns_W=settings.learns_W_at(n),
-            updates=not last,
-            before=before,
-            momentum=momentum,
-            mm=mm,
-        )
+        learns_W = settings.learns_W_at(n)
+        sweep = Sweep(sweeper, x, before, learns_W, updates=not last, momentum=momentum, mm=mm)
+        swept = sweep.run()
         value = swept.objective
         rose = ~(value <= lowest + rounding)  # also where it is NaN
         lowest = xp.where(rose | (value > lowest), lowest, value)

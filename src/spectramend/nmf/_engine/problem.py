@@ -42,80 +42,39 @@ MAX_POWER = 100
 
 @dataclass(frozen=True, eq=False)
 class Input:
-    """What the caller gave, with shapes and kinds checked.
-
-    `V` and `weights` [shapes=(F, N)] are in the memory order in which they are processed; `dtype`
-    is that of the result.
-    """
+    """What the caller gave, with shapes and kinds checked, in the memory order of the buffers."""
 
     xp: Any
-    V: Array
-    weights: Array | None
+    V: Array  # [shape=(F, N)]
+    weights: Array | None  # [shape=(F, N)]
     bound: ArrayLike | Array | Hidden | None
-    dtype: Any
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """F and N."""
-        return (self.V.shape[0], self.V.shape[1])
+    dtype: Any  # of the result
 
     def threads(self, threads: int | None) -> BlockThreads:
         """Prepare threads with buffers in the memory order of V; transposing blocks is slow."""
         like = self.xp.empty_like(self.V[:1, :1], dtype=self.dtype)
         column_major = is_column_major(self.xp, self.V)
-        return BlockThreads(self.shape, like, self.xp, threads, column_major=column_major)
+        return BlockThreads(self.V.shape, like, self.xp, threads, column_major=column_major)
 
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """A factorization to be done.
-
-    Parameters
-    ----------
-    xp : module
-        Namespace of the arrays.
-    V : ndarray [shape=(F, N)]
-        Data as given; values in hidden cells are arbitrary.
-    weights : ndarray [shape=(F, N), >= 0] or None
-        Weights, None if all are 1.
-    dtype : dtype
-        In which to compute.
-    beta : float
-        Parameter of the divergence.
-    level : float
-        Weighted mean of the observed values.
-    scale : float
-        Unit of the iteration: the power of two nearest to `level`, which keeps every digit.
-    has_small : bool
-        Whether observed values lie under the floor of the data.
-    has_large : bool
-        Whether hidden cells may hold what overflows, and have to be replaced.
-    is_binary : bool
-        Whether all weights are 0 or 1.
-    observed_frames : ndarray [shape=(N,), bool]
-        Frames in which something is observed, or known of hidden cells.
-    sizes : ndarray [shape=(N,), float64]
-        Magnitude of the sum of the terms of the objective in each frame, for its rounding.
-    hidden : Hidden, optional
-        What is known of hidden cells.
-    hidden_unit : float
-        What turns data in units of `scale` into that of `hidden`.
-    """
+    """A factorization to be done; the iteration has the unit `scale`."""
 
     xp: Any
-    V: Array
-    weights: Array | None
-    dtype: Any
+    V: Array  # as given, with anything in hidden cells [shape=(F, N)]
+    weights: Array | None  # [shape=(F, N), >= 0]; None if all are 1
+    dtype: Any  # in which to compute
     beta: float
-    level: float
-    scale: float
-    has_small: bool
-    has_large: bool
-    is_binary: bool
-    observed_frames: Array
-    sizes: Array
-    hidden: Hidden | None = None
-    hidden_unit: float = 1.0
+    level: float  # weighted mean of the observed values
+    scale: float  # the power of two nearest to it, which keeps every digit
+    has_small: bool  # whether observed values lie under `floor`
+    has_large: bool  # whether hidden cells hold what might overflow, and have to be replaced
+    is_binary: bool  # whether all weights are 0 or 1
+    observed_frames: Array  # with observed cells or prior knowledge [shape=(N,), bool]
+    sizes: Array  # sum of the terms of the objective, for its rounding [shape=(N,), float64]
+    hidden: Hidden | None = None  # prior knowledge of hidden cells
+    hidden_unit: float = 1.0  # factor from the unit of the iteration to that of `hidden`
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -124,8 +83,8 @@ class Problem:
 
     @property
     def floor(self) -> float:
-        """Least value that data counts as, in units of `scale`."""
-        return DATA_FLOOR if self.beta <= 0 else 0.0
+        """Least value that data counts as."""
+        return _floor(self.beta)
 
     @property
     def factors(self) -> tuple[float, ...]:
@@ -134,6 +93,11 @@ class Problem:
         if abs(power) <= MAX_POWER:
             return (2.0**power,)
         return (2.0 ** (power // 2), 2.0 ** (power - power // 2))
+
+
+def _floor(beta: float) -> float:
+    """Least value that data counts as, in units of its level."""
+    return DATA_FLOOR if beta <= 0 else 0.0
 
 
 def check_input(
@@ -170,28 +134,13 @@ def _check_matrix(xp: Any, name: str, values: Array, V: Array) -> None:
 
 
 def survey(given: Input, threads: BlockThreads, beta: float) -> Problem:
-    """Read the data once, refuse values that cannot work, and state the problem.
-
-    Parameters
-    ----------
-    given : Input
-        What the caller gave.
-    threads : BlockThreads
-        Entered threads.
-    beta : float
-        Parameter of the divergence.
-
-    Returns
-    -------
-    Problem
-        The problem.
-    """
+    """Read the data once in entered threads, refuse values that cannot work, state the problem."""
 
     def summarize(block: slice, buffers: Buffers) -> _Summary:
         weights = None if given.weights is None else given.weights[:, block]
         return _summarize(given.xp, given.V[:, block], weights, buffers)
 
-    parts = list(threads.map(summarize, threads.blocks_of(given.shape[1])))
+    parts = list(threads.map(summarize, threads.blocks_of(given.V.shape[1])))
     problem = _stated(given, parts, beta)
     return problem if given.bound is None else _with_hidden(problem, given.bound)
 
@@ -272,7 +221,7 @@ def _stated(given: Input, parts: Sequence[_Summary], beta: float) -> Problem:
     level = float(sum(part.total / weight for part in parts if weight))
     # A power of two keeps every digit, so that scaling the data scales the result exactly.
     scale = 2.0 ** round(math.log2(level)) if level else 1.0
-    F = given.shape[0]
+    F = given.V.shape[0]
     levels = converted(xp, concatenated(xp, [part.sums for part in parts]), xp.float64)
     levels = xp.clip(levels / F / scale, DATA_FLOOR, None)
     return Problem(
@@ -283,7 +232,7 @@ def _stated(given: Input, parts: Sequence[_Summary], beta: float) -> Problem:
         beta=beta,
         level=level,
         scale=scale,
-        has_small=min(part.least for part in parts) / scale < (DATA_FLOOR if beta <= 0 else 0.0),
+        has_small=min(part.least for part in parts) / scale < _floor(beta),
         has_large=not all(part.most / scale < LARGE for part in parts),
         is_binary=all(part.is_binary for part in parts),
         observed_frames=concatenated(xp, [part.observed for part in parts]),
@@ -295,23 +244,18 @@ def _with_hidden(problem: Problem, bound: ArrayLike | Array | Hidden) -> Problem
     """Add what is known of hidden cells; bounds are put in units of `scale`."""
     xp, V, M = problem.xp, problem.V, problem.weights
     seen = as_array(xp, np.ones(problem.shape, bool), V) if M is None else M > 0
-    hidden, unit = (
-        (bound, problem.scale)
-        if isinstance(bound, Hidden)
-        else (_bounded(problem, bound, ~seen), 1.0)
-    )
+    hidden = bound if isinstance(bound, Hidden) else _bounded(problem, bound, ~seen)
     cells = as_array(xp, hidden.cells, V)
     if tuple(cells.shape) != problem.shape or bool(xp.any(cells & seen)):
         raise MismatchError(
             f"bound marks cells of shape {tuple(cells.shape)}: give cells of V, {problem.shape}, "
             "with weight 0."
         )
-    observed_frames = problem.observed_frames | xp.any(cells, axis=0)
     return replace(
         problem,
         hidden=hidden if bool(xp.any(cells)) else None,
-        hidden_unit=unit,
-        observed_frames=observed_frames,
+        hidden_unit=problem.scale if hidden is bound else 1.0,
+        observed_frames=problem.observed_frames | xp.any(cells, axis=0),
     )
 
 

@@ -1,35 +1,43 @@
-"""Settings of a factorization, checked."""
+"""Settings of a factorization: as keywords, and checked."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TypedDict
 
 from spectramend.errors import ParameterError
 from spectramend.nmf.penalties import Penalties
 from spectramend.nmf.updates import Step, exponent
 
 # Least value of each setting that is a number.
-LEAST = {
-    "penalty": 0,
-    "max_iter": 0,
-    "tol": 0,
-    "settle": 0,
-    "check_every": 1,
-    "smooth": 0,
-}
+LEAST = {"penalty": 0, "max_iter": 0, "tol": 0, "settle": 0, "check_every": 1, "smooth": 0}
+
+
+class SolveOptions(TypedDict, total=False):
+    """Settings that `spectramend.nmf.fit` and `encode` share, documented there."""
+
+    beta: float
+    step: Step
+    penalty: float | Penalties
+    max_iter: int
+    tol: float
+    check_every: int
+    threads: int | None
+
+
+class EncodeOptions(SolveOptions, total=False):
+    """Settings of `encode`, documented there."""
+
+    smooth: float
+    extrapolate: bool
 
 
 @dataclass(frozen=True)
 class Settings:
     """Settings that `spectramend.nmf.fit` and `spectramend.nmf.encode` share, documented there.
 
-    `learns_W` is what sets them apart: `fit` learns both factors, `encode` the activations alone.
-
-    Raises
-    ------
-    ParameterError
-        If a value cannot work.
+    `fit` learns both factors, `encode` the activations alone. Values that cannot work are refused.
     """
 
     learns_W: bool

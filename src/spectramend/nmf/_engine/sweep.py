@@ -47,14 +47,8 @@ class Swept(NamedTuple):
 class Sweeper:
     """What all sweeps over some data have in common.
 
-    Parameters
-    ----------
-    data : Data
-        The data.
-    settings : Settings
-        Settings of the iteration.
-    atom_scale : ndarray [shape=(K,)]
-        Units of the atoms: the factors are ``W/atom_scale`` and ``H*atom_scale/scale``.
+    `atom_scale` [shape=(K,)] has the units of the atoms: factors are ``W/atom_scale`` and
+    ``H*atom_scale/scale``.
     """
 
     def __init__(self, data: Data, settings: Settings, atom_scale: Array) -> None:
@@ -126,53 +120,7 @@ class Sweeper:
             cells *= M
         return cells.sum(axis=0)
 
-    def sweep(
-        self,
-        x: Factors,
-        *,
-        learns_W: bool,
-        evaluates: bool = True,
-        updates: bool = True,
-        before: Factors | None = None,
-        momentum: Array | None = None,
-        mm: Array | None = None,
-    ) -> Swept:
-        """Extrapolate, evaluate the objective, and update.
-
-        Parameters
-        ----------
-        x : Factors
-            Where the iteration is.
-        learns_W : bool
-            Whether W is updated, too.
-        evaluates : bool
-            Whether to evaluate the objective.
-        updates : bool
-            Whether to update at all.
-        before : Factors, optional
-            Where the iteration was.
-        momentum : ndarray [shape=(1,) or (N,)], optional
-            How far to extrapolate.
-        mm : ndarray [shape=(1,) or (N,), bool], optional
-            Where to take MM steps, whatever the settings.
-
-        Returns
-        -------
-        Swept
-            The objective has the shape (N,), or (1,) if W is learned; it is empty if not evaluated.
-        """
-        is_moving = momentum is not None and bool(self.xp.any(momentum > 0))
-        momentum = self.data.native(momentum) if is_moving else None
-        one = _Sweep(self, x, before or x, momentum, mm, learns_W and updates, evaluates, updates)
-        values: list[Array] = []
-        sums: list[Array] = []
-        for value, *parts in self.data.threads.map(one.process, self.data.blocks):
-            values.append(value)
-            sums = [a + b for a, b in zip(sums, parts, strict=True)] if sums else parts
-        W = one.updated_W(*sums) if sums else one.y.W
-        return Swept(one.y, self._objective(values, one.y.W), Factors(W, one.new_H))
-
-    def _objective(self, values: list[Array], W: Array) -> Array:
+    def objective(self, values: list[Array], W: Array) -> Array:
         """Join the objectives of all frames, or sum them."""
         value = converted(self.xp, concatenated(self.xp, values), self.xp.float64)
         if not self.joint or not len(value):
@@ -185,30 +133,48 @@ class Sweeper:
 
 
 @dataclass
-class _Sweep:
-    """One sweep: it evaluates at `y`, and updates to `new_H` and `updated_W`."""
+class Sweep:
+    """One sweep: extrapolate from `before` and `x` to `y`, evaluate the objective, and update.
+
+    `momentum` and `mm`, which marks where to take MM steps whatever the settings, have one entry
+    for each frame, or one if W is learned [shape=(N,) or (1,)]; so has the objective, which is
+    empty if not evaluated.
+    """
 
     of: Sweeper
     x: Factors
     before: Factors
-    momentum: Array | None
-    mm: Array | None
     learns_W: bool
-    evaluates: bool
-    updates: bool
+    evaluates: bool = True
+    updates: bool = True
+    momentum: Array | None = None
+    mm: Array | None = None
 
     def __post_init__(self) -> None:
-        self.y, self.new_H = self.x, self.x.H
+        of, x = self.of, self.x
+        self.learns_W = self.learns_W and self.updates
         if self.momentum is not None:
-            W = self.x.W
+            is_moving = bool(of.xp.any(self.momentum > 0))
+            self.momentum = of.data.native(self.momentum) if is_moving else None
+        self.y, self.new_H = x, of.xp.empty_like(x.H) if self.updates else x.H
+        if self.momentum is not None:
+            W = x.W
             if self.learns_W:
-                W = self.of.extrapolated(W, self.before.W, self.momentum)
-            self.y = Factors(W, self.of.xp.empty_like(self.x.H))  # H follows block by block
-        if self.updates:
-            self.new_H = self.of.xp.empty_like(self.x.H)
-        self.linear_H = self.of.penalty_H.linear(self.y.W.sum(axis=0))
+                W = of.extrapolated(W, self.before.W, self.momentum)
+            self.y = Factors(W, of.xp.empty_like(x.H))  # H follows block by block
+        self.linear_H = of.penalty_H.linear(self.y.W.sum(axis=0))
 
-    def process(self, block: slice, buffers: Buffers) -> list[Array]:
+    def run(self) -> Swept:
+        """Process all blocks."""
+        values: list[Array] = []
+        sums: list[Array] = []
+        for value, *parts in self.of.data.threads.map(self._process, self.of.data.blocks):
+            values.append(value)
+            sums = [a + b for a, b in zip(sums, parts, strict=True)] if sums else parts
+        W = self._updated_W(*sums) if sums else self.y.W
+        return Swept(self.y, self.of.objective(values, self.y.W), Factors(W, self.new_H))
+
+    def _process(self, block: slice, buffers: Buffers) -> list[Array]:
         """Update H in a block; give its objective, and what `_gradient_W` gives."""
         of, W, V_hat = self.of, self.y.W, buffers.V_hat
         MV, M = of.data.load(block, buffers)
@@ -247,7 +213,7 @@ class _Sweep:
             self.y.H[:, block] = self.of.extrapolated(x, before, m)
         return self.y.H[:, block]
 
-    def updated_W(self, num: Array, den: Array, H_sums: Array) -> Array:
+    def _updated_W(self, num: Array, den: Array, H_sums: Array) -> Array:
         """Update W from the gradient over all blocks."""
         of, W = self.of, self.y.W
         penalty, ridge = of.penalty_W.linear(H_sums), of.penalty_W.ridge
