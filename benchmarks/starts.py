@@ -1,4 +1,4 @@
-"""Measure what the start of `spectramend.nmf.fit` is worth on long data.
+"""Compare starts of `spectramend.nmf.fit` on long data.
 
 Prints a Markdown table for a power spectrogram of speech: the mean Itakura-Saito divergence of a
 cell after equal times, from noise, from frames of the data, and after learning from a sample of
@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 
 from spectramend.core.threads import limited_threads
 from spectramend.nmf import fit
-from spectramend.nmf.solve import Init
+from spectramend.nmf.initialization import Init
 from workbench import in_turns, single, speech_power, table
 
 ITERATIONS = (1, 2, 3, 5, 7, 10, 14, 20, 28, 40)
 
 
 def divergence(V: NDArray[Any], K: int, init: Init, n: int, seed: int) -> float:
-    """Factorize, and say how well [mean over the cells]."""
+    """Factorize; give the mean divergence of a cell."""
     return float(fit(V, K, init=init, max_iter=n, tol=0, rng=seed).trace[-1]) / V.size
 
 

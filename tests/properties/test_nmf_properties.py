@@ -68,7 +68,7 @@ def test_the_objective_never_rises_and_factors_stay_finite_and_nonnegative(
     value=st.sampled_from([np.nan, np.inf, -np.inf, 1e30, -1.0, 0.0]),
     bounded=st.booleans(),
 )
-def test_hidden_cells_cannot_be_told_apart(
+def test_values_in_hidden_cells_have_no_influence(
     p: Problem, beta: float, value: float, bounded: bool
 ) -> None:
     bound = p.bound if bounded else None

@@ -97,32 +97,32 @@ def update_W(
 
 
 def descend(
-    V: Matrix, W: Matrix, H: Matrix, beta: float, M: Matrix | None, n_iter: int, farther: float
+    V: Matrix, W: Matrix, H: Matrix, beta: float, M: Matrix | None, n_iter: int, relaxation: float
 ) -> tuple[Matrix, Matrix, list[bool]]:
     """Iterate as `spectramend.nmf._engine.iteration` describes, without floors.
 
-    Returns the factors, and in which iterations the objective was found to have risen.
+    Returns the factors, and in which iterations the objective rose.
     """
-    fast = farther * (1.0 if 0 <= beta <= 2 else mm_exponent(beta))
+    g_fast = relaxation * (1.0 if 0 <= beta <= 2 else mm_exponent(beta))
     x = before = accepted = (W, H)
-    lowest, age, careful = math.inf, 0, False
+    lowest, age, mm = math.inf, 0, False
     rises = []
     for n in range(n_iter + 1):
         m = 0.0 if n == n_iter else age / (age + 3)
         y_W, y_H = (now * (now / then) ** m for now, then in zip(x, before, strict=True))
         value = divergence(V, y_W, y_H, beta, M)
-        worse = value > lowest
-        rises.append(worse)
+        rose = value > lowest
+        rises.append(rose)
         if n == n_iter:
-            return (*(accepted if worse else x), rises)
-        g = mm_exponent(beta) if careful else fast
+            return (*(accepted if rose else x), rises)
+        g = mm_exponent(beta) if mm else g_fast
         new_H = update_H(V, y_W, y_H, beta, M, g=g)
         new_W = update_W(V, y_W, new_H, beta, M, g)
-        if not worse:
+        if not rose:
             before, x, accepted, lowest = x, (new_W, new_H), (y_W, y_H), value
-            age, careful = age + 1, False
+            age, mm = age + 1, False
         else:
-            careful = age == 0
-            before = x = accepted if careful else x
+            mm = age == 0
+            before = x = accepted if mm else x
             age = 0
     raise AssertionError

@@ -1,4 +1,4 @@
-"""MaskedNMF: scikit-learn's conventions and objective, missing cells, weights, and bad data."""
+"""MaskedNMF: scikit-learn's conventions and objective, missing cells, weights, starts."""
 
 from __future__ import annotations
 
@@ -24,33 +24,13 @@ from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler
 from sklearn.utils.estimator_checks import check_estimator
 
 from conftest import ROOT
+from nmf_problems import hidden_cells, low_rank, noisy_samples
 from spectramend import MaskedNMF
-from spectramend.errors import MismatchError, ParameterError
+from spectramend.errors import ParameterError
 from spectramend.nmf import beta_divergence, fit
 
 quiet = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 BETAS: list[Any] = [2, 1, 0, 0.5, 1.5, 3, -1]
-
-
-def low_rank(
-    n_samples: int = 40, n_features: int = 15, rank: int = 3, seed: int = 0
-) -> NDArray[np.float64]:
-    """Draw a matrix of exactly this rank."""
-    rng = np.random.default_rng(seed)
-    W: NDArray[np.float64] = rng.gamma(1.0, size=(n_samples, rank))
-    return W @ rng.gamma(1.0, size=(rank, n_features))
-
-
-def noisy(n_samples: int = 40, n_features: int = 15, seed: int = 0) -> NDArray[np.float64]:
-    """Draw a matrix of no low rank."""
-    rng = np.random.default_rng(seed + 100)
-    X = low_rank(n_samples, n_features, 4, seed)
-    return X * rng.gamma(2.0, 0.5, size=X.shape)
-
-
-def hidden_cells(shape: tuple[int, ...], part: float = 0.3, seed: int = 1) -> NDArray[np.bool_]:
-    """Choose cells to hide."""
-    return np.random.default_rng(seed).random(shape) < part
 
 
 def objective(model: Any, X: NDArray[Any], W: NDArray[Any], M: Any = None) -> float:
@@ -80,9 +60,6 @@ def run(program: str, **environment: str) -> str:
     )
     assert result.returncode == 0, result.stderr
     return result.stdout
-
-
-# scikit-learn's conventions
 
 
 @quiet
@@ -118,7 +95,7 @@ def test_scikit_learn_skips_no_check() -> None:
 
 
 def test_fit_transform_is_fit_and_transform() -> None:
-    X = np.where(hidden_cells((40, 15)), np.nan, noisy())
+    X = np.where(hidden_cells((40, 15)), np.nan, noisy_samples())
     model = MaskedNMF(3, random_state=0, tol=1e-3)
     W = model.fit_transform(X)
     np.testing.assert_array_equal(W, model.transform(X))
@@ -134,7 +111,7 @@ def test_fit_transform_is_fit_and_transform() -> None:
 
 @pytest.mark.parametrize("beta", BETAS)
 def test_activations_of_a_sample_do_not_depend_on_the_others(beta: float) -> None:
-    X = np.where(hidden_cells((40, 15)), np.nan, noisy())
+    X = np.where(hidden_cells((40, 15)), np.nan, noisy_samples())
     X[0] *= 10
     model = MaskedNMF(3, beta_loss=beta, random_state=0, max_iter=500).fit(X[10:])
     model.set_params(tol=0, max_iter=200)
@@ -144,7 +121,7 @@ def test_activations_of_a_sample_do_not_depend_on_the_others(beta: float) -> Non
 
 
 def test_pandas_in_and_out() -> None:
-    frame = pd.DataFrame(noisy(), columns=[f"bin{i}" for i in range(15)]).mask(
+    frame = pd.DataFrame(noisy_samples(), columns=[f"bin{i}" for i in range(15)]).mask(
         hidden_cells((40, 15))
     )
     frame.index = pd.Index(range(100, 140))
@@ -160,7 +137,7 @@ def test_pandas_in_and_out() -> None:
 
 
 def test_copies_and_pickles() -> None:
-    X = noisy()
+    X = noisy_samples()
     model = MaskedNMF(2, alpha_W=0.1, random_state=3, tol=1e-3)
     assert clone(model).get_params() == model.get_params()
     W = model.fit_transform(X)
@@ -174,7 +151,7 @@ def test_copies_and_pickles() -> None:
 
 
 def test_in_a_pipeline_with_weights() -> None:
-    X = noisy()
+    X = noisy_samples()
     hidden = hidden_cells(X.shape)
     with config_context(enable_metadata_routing=True):
         model = MaskedNMF(2, random_state=0, tol=1e-3)
@@ -203,7 +180,7 @@ def test_a_search_finds_the_number_of_components() -> None:
 
 
 def test_the_score_is_of_cells_that_were_hidden() -> None:
-    X = noisy(20, 12)
+    X = noisy_samples(20, 12)
     X[7:][hidden_cells((13, 12), 0.2)] = np.nan
     X[3] = np.nan
     X[4, 1:] = np.nan  # one cell, which no other can predict
@@ -211,9 +188,9 @@ def test_the_score_is_of_cells_that_were_hidden() -> None:
     model = MaskedNMF(2, beta_loss=1, random_state=0, max_iter=500).fit(X, weights=weights)
     loss = total = 0.0
     for i in {*range(20)} - {3, 4}:
-        seen = np.flatnonzero(~np.isnan(X[i]))
+        observed = np.flatnonzero(~np.isnan(X[i]))
         for fold in range(5):
-            apart = seen[np.arange(1, len(seen) + 1) % 5 == fold]
+            apart = observed[np.arange(1, len(observed) + 1) % 5 == fold]
             rest = X[i].copy()
             rest[apart] = np.nan
             guess = model.transform(rest[None], weights=weights[i : i + 1]) @ model.components_
@@ -229,7 +206,7 @@ def test_the_score_is_of_cells_that_were_hidden() -> None:
 
 
 def test_a_warning_says_that_iterations_did_not_suffice() -> None:
-    X = noisy()
+    X = noisy_samples()
     with pytest.warns(ConvergenceWarning, match="max_iter=3"):
         model = MaskedNMF(2, random_state=0, max_iter=3).fit(X)
     assert model.n_iter_ == 3
@@ -242,7 +219,7 @@ def test_a_warning_says_that_iterations_did_not_suffice() -> None:
 
 
 def test_the_seed_is_what_makes_results_repeatable() -> None:
-    X = noisy(120)
+    X = noisy_samples(120)
 
     def components(random_state: Any, init: Any = None) -> Any:
         model = MaskedNMF(2, init=init, random_state=random_state, max_iter=5, tol=0)
@@ -271,16 +248,13 @@ def test_the_seed_is_what_makes_results_repeatable() -> None:
 def test_librosa_takes_it() -> None:
     import librosa  # which takes a second to load
 
-    S = noisy(30, 20).T
+    S = noisy_samples(30, 20).T
     model = MaskedNMF(3, beta_loss="itakura-saito", random_state=0, tol=1e-3)
     components, activations = librosa.decompose.decompose(S, transformer=model)
     np.testing.assert_array_equal(components, model.components_.T)
     np.testing.assert_array_equal(activations, model.transform(S.T).T)
     held, same = librosa.decompose.decompose(S, transformer=model, fit=False, sort=True)
     np.testing.assert_allclose(held @ same, components @ activations)
-
-
-# The objective
 
 
 @quiet
@@ -292,7 +266,7 @@ def test_librosa_takes_it() -> None:
 def test_as_low_as_scikit_learn_comes(
     beta_loss: Any, alpha_W: float, alpha_H: Any, l1_ratio: float
 ) -> None:
-    X = noisy(25, 10)
+    X = noisy_samples(25, 10)
     options = {
         "n_components": 3,
         "beta_loss": beta_loss,
@@ -322,7 +296,7 @@ def test_as_low_as_scikit_learn_comes(
 @pytest.mark.parametrize("l1_ratio", [0, 0.5, 1])
 @pytest.mark.parametrize("beta", [2, 1, 0, -1, 3])
 def test_no_small_change_of_a_factor_lowers_the_objective(beta: float, l1_ratio: float) -> None:
-    X, M = noisy(12, 7), np.random.default_rng(2).choice([0.0, 1.0, 3.0], (12, 7))
+    X, M = noisy_samples(12, 7), np.random.default_rng(2).choice([0.0, 1.0, 3.0], (12, 7))
     model = MaskedNMF(
         2,
         beta_loss=beta,
@@ -346,9 +320,6 @@ def test_no_small_change_of_a_factor_lowers_the_objective(beta: float, l1_ratio:
             model.components_ = H
 
 
-# Missing cells and weights
-
-
 @pytest.mark.parametrize("beta", [2, 1, 0])
 def test_missing_cells_of_a_low_rank_matrix_are_recovered(beta: float) -> None:
     X, hidden = low_rank(), hidden_cells((40, 15))
@@ -359,8 +330,8 @@ def test_missing_cells_of_a_low_rank_matrix_are_recovered(beta: float) -> None:
     assert model.reconstruction_err_ < 1e-2 * np.sqrt((X**2).sum())
 
 
-def test_what_stands_in_missing_cells_has_no_influence() -> None:
-    X, hidden = noisy(), hidden_cells((40, 15))
+def test_values_in_missing_cells_have_no_influence() -> None:
+    X, hidden = noisy_samples(), hidden_cells((40, 15))
 
     def results(garbage: float, weights: Any) -> list[Any]:
         model = MaskedNMF(3, beta_loss=0, random_state=0, tol=1e-3)
@@ -377,7 +348,7 @@ def test_what_stands_in_missing_cells_has_no_influence() -> None:
 
 
 def test_weights_weigh() -> None:
-    X = noisy()
+    X = noisy_samples()
     weights = np.random.default_rng(4).integers(1, 4, X.shape)
 
     def fitted(factor: float, alpha: float) -> MaskedNMF:
@@ -398,7 +369,7 @@ def test_weights_weigh() -> None:
 @pytest.mark.parametrize("alpha", [0, 0.01])
 @pytest.mark.parametrize("beta", BETAS)
 def test_whole_rows_and_columns_may_be_missing(beta: float, alpha: float) -> None:
-    X = noisy()
+    X = noisy_samples()
     X[[4, 9]] = np.nan
     X[:, 5] = np.nan
     model = MaskedNMF(3, beta_loss=beta, alpha_W=alpha, random_state=0)
@@ -417,11 +388,8 @@ def test_whole_rows_and_columns_may_be_missing(beta: float, alpha: float) -> Non
     assert (model.transform(np.full((2, 15), np.nan)) == 0).all()
 
 
-# Starts
-
-
 def test_the_start_is_the_one_that_is_given() -> None:
-    X = noisy()
+    X = noisy_samples()
     W, H = np.ones((40, 2)), np.random.default_rng(0).random((2, 15))
     model = MaskedNMF(init="custom", max_iter=3, tol=0).fit(X, W=W, H=H)
     assert model.n_components_ == 2
@@ -432,172 +400,11 @@ def test_the_start_is_the_one_that_is_given() -> None:
 
 
 def test_the_number_of_components_is_that_of_features_if_it_is_not_given() -> None:
-    X = noisy(6, 5)
+    X = noisy_samples(6, 5)
     for n_components in (None, "auto"):
         model = MaskedNMF(n_components, random_state=0, tol=1e-2)
         assert model.fit_transform(X).shape == (6, 5)
         assert model.n_components_ == 5
-
-
-# What is refused
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"n_components": 0}, "n_components=0: give"),
-        ({"n_components": 2.5}, "n_components=2.5: give"),
-        ({"n_components": "many"}, "n_components='many': give"),
-        ({"init": "nndsvd"}, "nndsvd"),
-        ({"init": "custom"}, "init='custom' without W and H"),
-        ({"beta_loss": "euclid"}, "beta_loss='euclid': give a number, or one of 'frobenius'"),
-        ({"beta_loss": float("nan")}, "beta"),
-        ({"tol": -1}, "tol=-1"),
-        ({"max_iter": -1}, "max_iter=-1"),
-        ({"alpha_W": -0.1}, "alpha_W=-0.1: give"),
-        ({"alpha_H": "other"}, "alpha_H='other': give"),
-        ({"alpha_H": float("inf")}, "l1_W|l2_W|alpha_H"),
-        ({"l1_ratio": 1.1}, "l1_ratio=1.1: give a number from 0 to 1"),
-        ({"n_threads": 0}, "threads=0"),
-        ({"random_state": "seed"}, "seed"),
-    ],
-    ids=str,
-)
-def test_parameters_that_cannot_work_are_refused(options: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        MaskedNMF(**{"n_components": 2, **options}).fit(noisy())
-
-
-def test_data_that_cannot_work_is_refused() -> None:
-    X = noisy()
-    model = MaskedNMF(2, random_state=0, tol=1e-2)
-    with pytest.raises(ParameterError, match=r"Negative values in data, such as -1\.0"):
-        model.fit(np.where(hidden_cells(X.shape), -1, X))
-    with pytest.raises(ParameterError, match="infinite cells"):
-        model.fit(np.where(hidden_cells(X.shape), np.inf, X))
-    with pytest.raises(ParameterError, match="no observed cell"):
-        model.fit(np.full((3, 4), np.nan))
-    with pytest.raises(MismatchError, match=r"weights has shape \(40,\), X \(40, 15\)"):
-        model.fit(X, weights=np.ones(40))
-    for bad in (-1.0, np.nan, np.inf):
-        with pytest.raises(ParameterError, match="weights has cells that are not"):
-            model.fit(X, weights=np.where(hidden_cells(X.shape), bad, 1))
-    with pytest.raises(ParameterError, match="weights"):
-        model.fit(X, weights=np.full(X.shape, "a"))
-    with pytest.raises(ParameterError, match="give init='custom' with them"):
-        model.fit(X, W=np.ones((40, 2)))
-    custom = MaskedNMF(2, init="custom")
-    with pytest.raises(MismatchError, match=r"W has shape \(40, 3\): \(40, 2\) is needed"):
-        custom.fit(X, W=np.ones((40, 3)), H=np.ones((2, 15)))
-    with pytest.raises(MismatchError, match=r"H has shape \(3, 15\): \(2, 15\) is needed"):
-        custom.fit(X, W=np.ones((40, 2)), H=np.ones((3, 15)))
-    with pytest.raises(ParameterError, match="H has cells that are not"):
-        custom.fit(X, W=np.ones((40, 2)), H=-np.ones((2, 15)))
-    model.fit(X)
-    with pytest.raises(MismatchError, match="X has 3 columns: give 2"):
-        model.inverse_transform(np.ones((4, 3)))
-
-
-# Whatever is given
-
-
-def well_behaved(X: Any, **options: Any) -> MaskedNMF:
-    """Check what holds for any data: finite and nonnegative, of the data's type, never changed."""
-    kept = np.array(X, copy=True)
-    n_samples, n_features = X.shape
-    model = MaskedNMF(**{"n_components": 2, "random_state": 0, **options})
-    W = model.fit_transform(X)
-    dtype = X.dtype if X.dtype in (np.float32, np.float64) else np.float64
-    for factor, shape in (
-        (W, (n_samples, model.n_components_)),
-        (model.components_, (model.n_components_, n_features)),
-        (model.inverse_transform(W), X.shape),
-    ):
-        assert factor.dtype == dtype
-        assert factor.shape == shape
-        assert np.isfinite(factor).all()
-        assert (factor >= 0).all()
-    assert np.isfinite(model.reconstruction_err_)
-    np.testing.assert_array_equal(model.transform(X), W)
-    np.testing.assert_array_equal(X, kept)
-    return model
-
-
-def huge_range() -> NDArray[np.float64]:
-    return np.asarray(10.0 ** np.random.default_rng(0).uniform(-30, 30, (20, 9)))
-
-
-STRANGE = {
-    "zeros": np.zeros((8, 5)),
-    "some zeros": np.where(hidden_cells((20, 9)), 0, noisy(20, 9)),
-    "zero rows and columns": noisy(20, 9) * (np.arange(20) % 5 > 0)[:, None] * (np.arange(9) != 4),
-    "subnormal": noisy(20, 9) * 1e-310,
-    "some subnormal": np.where(hidden_cells((20, 9)), 1e-310, noisy(20, 9)),
-    "tiny": noisy(20, 9) * 1e-30,
-    "huge": noisy(20, 9) * 1e30,
-    "huge range": huge_range(),
-    "one sample": noisy(1, 9),
-    "one feature": noisy(20, 1),
-    "one cell": np.ones((1, 1)),
-    "fewer samples than components": noisy(3, 9)[:1].repeat(2, axis=0),
-    "constant": np.full((8, 5), 3.0),
-    "missing": np.where(hidden_cells((20, 9)), np.nan, huge_range()),
-}
-
-
-@quiet
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("beta", [2, 1, 0, -0.5])
-@pytest.mark.parametrize("name", STRANGE)
-def test_strange_data_has_a_finite_result(name: str, beta: float, dtype: Any) -> None:
-    X = STRANGE[name]
-    if dtype == np.float32 and np.nanmax(X) > 1e20 * np.nanmin(X) > 0:
-        X = X**0.5  # the squares of 60 decades are beyond what single precision holds
-    X = X.astype(dtype)
-    n_components = 4 if name.startswith("fewer") else 2
-    well_behaved(X, beta_loss=beta, n_components=n_components, max_iter=30)
-    well_behaved(X, beta_loss=beta, n_components=n_components, alpha_W=0.1, max_iter=30)
-
-
-@pytest.mark.parametrize("scale", [1e-30, 1e30])
-@pytest.mark.parametrize("beta", [2, 1, 0])
-def test_the_level_of_the_data_does_not_matter(beta: float, scale: float) -> None:
-    X = noisy()
-    models = [well_behaved(X * s, beta_loss=beta, tol=1e-3) for s in (1.0, scale)]
-    one, other = (
-        m.inverse_transform(m.transform(X * s)) for m, s in zip(models, (1.0, scale), strict=True)
-    )
-    np.testing.assert_allclose(other / scale, one, rtol=1e-4)
-
-
-def test_every_layout_has_the_same_result() -> None:
-    X = (noisy() * 100).astype(np.int64)
-    expected = well_behaved(X.astype(np.float64), tol=1e-3)
-    wide = np.zeros((80, 30))
-    wide[::2, ::2] = X
-    read_only = X.astype(np.float64)
-    read_only.flags.writeable = False
-    for given in (X, X.astype(np.uint16), np.asfortranarray(X), wide[::2, ::2], read_only):
-        model = well_behaved(given, tol=1e-3)
-        np.testing.assert_allclose(model.components_, expected.components_, rtol=1e-9)
-    backwards = MaskedNMF(2, random_state=0, tol=1e-3).fit(read_only.tolist())
-    np.testing.assert_array_equal(backwards.components_, expected.components_)
-
-
-def test_single_precision_is_near_double() -> None:
-    X = noisy()
-    double = well_behaved(X, tol=1e-3)
-    single = well_behaved(X.astype(np.float32), tol=1e-3)
-    assert single.reconstruction_err_ == pytest.approx(double.reconstruction_err_, rel=1e-3)
-
-
-def test_threads_do_not_change_the_result() -> None:
-    X = noisy()
-    one, two = (MaskedNMF(2, random_state=0, tol=1e-3, n_threads=n).fit(X) for n in (1, 2))
-    np.testing.assert_array_equal(one.components_, two.components_)
-
-
-# How it is loaded, and where else it runs
 
 
 def test_scikit_learn_is_loaded_only_for_the_estimator() -> None:
