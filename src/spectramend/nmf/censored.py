@@ -1,7 +1,7 @@
-"""Censored data: what stands in for cells that are not observed, in the sense of EM.
+"""Censored data: the E-step for cells that are not observed.
 
-A `Hidden` says what to expect in such cells, given the model (E-step), and what they add to the
-objective. `Bounded` knows an upper bound; `Guided` adds pseudo-observations from another model.
+A `Hidden` gives the expected values of such cells, given the model, and what they add to the
+objective. `Bounded` has upper bounds; `Guided` adds pseudo-observations from another model.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class Bounded:
         return censored_geometric_mean(V_hat, self.B, self.beta)
 
     def direction(self, V_hat: Array) -> Array:
-        """Expect the target's part in phase with the mixture: 0, as a bound says nothing of it."""
+        """Expect the target's part in phase with the mixture: 0, which a bound leaves open."""
         return namespace(V_hat).zeros_like(V_hat)
 
     def divergence(self, V_hat: Array) -> Array:

@@ -42,7 +42,7 @@ class MaskedNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 
     Finds nonnegative ``W (n_samples, n_components)`` and ``H (n_components, n_features)`` whose
     product is near X where X is observed. Cells that are NaN, or whose weight is 0, are missing: no
-    value in them has any influence, and ``inverse_transform`` says what they should be.
+    value in them has any influence, and ``inverse_transform`` predicts them.
 
     Names and meanings are those of `sklearn.decomposition.NMF`, and so is the objective, over the
     observed cells::
@@ -65,7 +65,7 @@ class MaskedNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         Stop when the objective falls, between two checks, by less than this part of its first
         value. 0 does `max_iter` iterations.
     max_iter : int, >= 0
-        Iterations at most. A ``ConvergenceWarning`` says if they did not reach `tol`.
+        Iterations at most, with a ``ConvergenceWarning`` if they do not reach `tol`.
     random_state : int, RandomState or None
         Source of the start. An int makes results repeatable; it seeds a NumPy ``Generator``.
     alpha_W : float, >= 0
@@ -98,7 +98,7 @@ class MaskedNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     `fit_transform` ends with what `transform` does, so that both give the same: components are
     held, and the activations of every sample are found anew.
 
-    Zeros in X need not be taken out for ``beta_loss <= 0``: data counts as at least 1e-14 of the
+    Zeros in X need not be removed for ``beta_loss <= 0``: data counts as at least 1e-14 of the
     mean of the observed cells. Nothing determines the activations of a sample in which no cell is
     observed; they are zero. `transform` leaves out features for which all components are zero.
 

@@ -16,11 +16,11 @@ Init: TypeAlias = Literal["sample", "exemplars", "random"]
 # Share of the mean frame in an exemplar, of the value 1. Engineering choice: each atom can then
 # model a little of what the others do.
 MEAN_SHARE = 0.05
-# Least value of an atom of unit mean, and of the level of a frame. Engineering choice: far above
-# the least that data counts as, from where the first steps would throw atoms at next to nothing.
+# Least value of an atom of unit mean, and of the level of a frame relative to the mean. Engineering
+# choice: products are not below the floor of the data, from where the first steps would be too long.
 EXEMPLAR_FLOOR = DATA_FLOOR**0.5
 
-# The warm start. Engineering choices, with `benchmarks/starts.py`:
+# The warm start; engineering choices. `benchmarks/starts.py` compares it with other starts.
 SAMPLE_FRAMES = 10  # frames of the sample for each atom
 SAMPLE_MIN_RATIO = 4  # how many times the frames of the sample the data must have
 SAMPLE_ITERATIONS = 30  # iterations on the sample

@@ -44,7 +44,7 @@ Status: TypeAlias = Literal["converged", "max_iter", "nonfinite", "nothing_obser
 # Iterations at the end without smoothing. Engineering choice: the result follows the data.
 UNSMOOTHED = 3
 # Units in the last place, for each cell, by which rounding may raise the objective. Engineering
-# choice: above what sums of a block round.
+# choice: several operations round the term of a cell.
 ROUNDING_UNITS = 8
 
 
