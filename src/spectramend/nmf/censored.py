@@ -49,24 +49,10 @@ class Hidden(Protocol):
 
 
 def entries(cells: Array, frames: Frames) -> tuple[Array, Array]:
-    """Find the cells of some frames, and their entries in an array of values.
+    """Find cells [shape=(F, N), bool] of some frames [shape=(F, n)], and where their values are.
 
-    Parameters
-    ----------
-    cells : ndarray [shape=(F, N), bool]
-        Cells whose values follow each other row by row.
-    frames : slice or ndarray of int
-        Which frames.
+    The values of all cells follow each other row by row.
 
-    Returns
-    -------
-    some : ndarray [shape=(F, n), bool]
-        Which cells of these frames.
-    numbers : ndarray of int
-        Indices of their values.
-
-    Examples
-    --------
     >>> some, numbers = entries(np.array([[True, True], [False, True]]), slice(1, 2))
     >>> some.tolist(), numbers.tolist()
     ([[True], [True]], [1, 2])

@@ -36,11 +36,6 @@ def beta_divergence(
     float
         ``sum M * d(V | V_hat)``, summed in double precision.
 
-    Raises
-    ------
-    ParameterError
-        If the shapes differ.
-
     References
     ----------
     .. [1] C. Févotte and J. Idier, "Algorithms for nonnegative matrix factorization with the

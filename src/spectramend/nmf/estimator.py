@@ -88,10 +88,8 @@ class MaskedNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         the observed cells.
     n_iter_ : int
         Iterations done to find `components_`.
-    n_features_in_ : int
-        Number of features.
-    feature_names_in_ : ndarray [shape=(n_features,), object]
-        Names of the features, if X had such names, all of them strings.
+    n_features_in_, feature_names_in_ : int, ndarray [shape=(n_features,), object]
+        Number of features, and their names if X had such, all of them strings.
 
     Notes
     -----

@@ -16,8 +16,8 @@ Init: TypeAlias = Literal["sample", "exemplars", "random"]
 # Share of the mean frame in an exemplar, of the value 1. Engineering choice: each atom can then
 # model a little of what the others do.
 MEAN_SHARE = 0.05
-# Least value of an atom of unit mean, and of the level of a frame relative to the mean. Engineering
-# choice: products are not below the floor of the data, from where the first steps would be too long.
+# Least value of an atom of unit mean, and of a frame's level in units of the mean. Engineering
+# choice: products are not below the floor of the data, from where first steps would be too long.
 EXEMPLAR_FLOOR = DATA_FLOOR**0.5
 
 # The warm start; engineering choices. `benchmarks/starts.py` compares it with other starts.

@@ -15,7 +15,6 @@ from contextlib import ExitStack
 from functools import cache
 from itertools import pairwise
 from queue import SimpleQueue
-from types import TracebackType
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -45,23 +44,6 @@ class Buffers(NamedTuple):
     other: Array
 
 
-class BlockBuffers:
-    """Memory of one thread for the `Buffers` of a block of at most `width` frames."""
-
-    def __init__(self, n_bins: int, width: int, like: Array, xp: Any, column_major: bool) -> None:
-        self._n_bins, self._column_major = n_bins, column_major
-        size, where = n_bins * width, on_device_of(xp, like)
-        self._flat = [xp.empty(size, dtype=like.dtype, **where) for _ in Buffers._fields]
-
-    def of_width(self, n_frames: int) -> Buffers:
-        """Give the buffers as contiguous matrices [shape=(F, n_frames)]."""
-        F, size = self._n_bins, self._n_bins * n_frames
-        parts = (flat[:size] for flat in self._flat)
-        if self._column_major:
-            return Buffers(*(part.reshape(n_frames, F).T for part in parts))
-        return Buffers(*(part.reshape(F, n_frames) for part in parts))
-
-
 class BlockThreads:
     """At most so many threads (None is BLAS's number) that apply functions to blocks of frames.
 
@@ -84,7 +66,7 @@ class BlockThreads:
         self._is_numpy = xp is np
         self._n_blocks = len(self.blocks_of(n_frames))
         widest = max_width(self._n_bins, like.dtype.itemsize, is_numpy=self._is_numpy)
-        self._width = min(n_frames, widest)
+        self._size = self._n_bins * min(n_frames, widest)
         self._stack = ExitStack()
         self._pool: ThreadPoolExecutor | None = None
         self._n_workers = 1
@@ -102,18 +84,24 @@ class BlockThreads:
                 self._stack.enter_context(blas.limit(limits=1))
             if self._n_workers > 1:
                 self._pool = self._stack.enter_context(ThreadPoolExecutor(self._n_workers))
-        self._idle: SimpleQueue[BlockBuffers] = SimpleQueue()
+        self._idle: SimpleQueue[list[Array]] = SimpleQueue()
         for _ in range(self._n_workers):
-            memory = (self._n_bins, self._width, self._like, self._xp, self._column_major)
-            self._idle.put(BlockBuffers(*memory))
+            self._idle.put([self._empty() for _ in Buffers._fields])
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def _empty(self) -> Array:
+        """Allocate a buffer for the widest block [shape=(size,)]."""
+        where = on_device_of(self._xp, self._like)
+        return self._xp.empty(self._size, dtype=self._like.dtype, **where)
+
+    def _matrix(self, flat: Array, n_frames: int) -> Array:
+        """View the start of a buffer as a contiguous matrix [shape=(F, n_frames)]."""
+        part = flat[: self._n_bins * n_frames]
+        if self._column_major:
+            return part.reshape(n_frames, self._n_bins).T
+        return part.reshape(self._n_bins, n_frames)
+
+    def __exit__(self, *_: object) -> None:
         self._stack.close()
         del self._idle
 
@@ -121,12 +109,12 @@ class BlockThreads:
         """Apply a function to every block, with buffers of its width; yield results in order."""
 
         def run(block: slice) -> T:
-            memory = self._idle.get()
+            buffers, n = self._idle.get(), block.stop - block.start
             try:
                 with np.errstate(all="ignore"):  # which holds for one thread
-                    return work(block, memory.of_width(block.stop - block.start))
+                    return work(block, Buffers(*(self._matrix(flat, n) for flat in buffers)))
             finally:
-                self._idle.put(memory)
+                self._idle.put(buffers)
 
         if self._pool is None:
             yield from map(run, blocks)

@@ -23,9 +23,8 @@ from spectramend.nmf.updates import (
     multiplicative_step,
 )
 
-# Factor on the exponent of guarded steps, dimensionless. Of the values tried for several beta, data
-# and numbers of atoms (docs/nmf.md): up to 1.2 saves iterations, 1.3 costs some for beta = 2, 1.5 for
-# all beta.
+# Factor on the exponent of guarded steps, dimensionless. Tried for several beta, data and numbers
+# of atoms (docs/nmf.md): up to 1.2 saves iterations, 1.3 costs some for beta = 2, 1.5 for all.
 OVER_RELAXATION = 1.2
 
 
