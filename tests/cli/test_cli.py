@@ -317,7 +317,7 @@ BAD_INPUT = [
     ([*WITH_MASK, "IN/half_rate.wav"], "was made at 16000 Hz, not at 8000 Hz"),
     ([*WITH_MASK, "IN/short.wav"], "shorter than a frame"),
     ([*WITH_MASK, "IN/nan.wav"], "nan.wav: has NaN or infinite samples"),
-    (["repair", "IN/mix.wav", "--mask", "IN/mask.npz", "-o", "OUT/out.xyz"], "ending of an audio"),
+    (["repair", "IN/mix.wav", "--mask", "IN/mask.npz", "-o", "OUT/out.xyz"], "no extension of"),
     (["repair", "IN/mix.wav", "--mask", "IN/mask.npz", "-o", "OUT"], "is a directory"),
     (["repair", "IN/mix.wav", "--mask", "IN/mask.npz", "-o", "IN/mix.wav"], "exists; choose"),
     (["evaluate", "IN/target.wav", "IN/short.wav"], "reference has shape (32000,)"),

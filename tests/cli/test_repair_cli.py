@@ -398,7 +398,7 @@ BAD_INPUT: list[tuple[list[str], str]] = [
     (["repair", "IN/nan.wav", "-o", "OUT/out.wav", "--region", "1.1-1.2"], "NaN or infinite"),
     (["repair", "IN/absent.wav", "-o", "OUT/a.wav", "--region", "1-2"], "no such file"),
     (["repair", "IN/mono.wav", "-o", "OUT/no/a.wav", "--region", "1-2"], "does not exist"),
-    (["repair", "IN/mono.wav", "-o", "OUT/a.xyz", "--region", "1-2"], "ending of an audio"),
+    (["repair", "IN/mono.wav", "-o", "OUT/a.xyz", "--region", "1-2"], "no extension of"),
     ([*MONO, "--region", "1-1.1", "--report", "IN"], "holds other files"),
     (["detect", "IN/mono.wav", "-o", "OUT/a.xyz"], "its ending says no format"),
     (["detect", "IN/mono.wav", "-o", "OUT/a.txt", "--dropout-ms", "-1"], "dropout_ms"),

@@ -1,16 +1,17 @@
-"""Which container and coding a file is written in."""
+"""Container and coding of an output file, from its extension and the recording."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from spectramend.audio.containers import WIDTHS
+from spectramend.audio.codings import CODINGS, EXACT, LINEAR, converts_exactly
 from spectramend.audio.reader import FileInfo
 from spectramend.errors import AudioError, ParameterError
 
 WAVE = ("WAV", "WAVEX", "RF64")
-ENDINGS = {
+# Containers by extension, the first of each the default; others are called as libsndfile does.
+CONTAINERS = {
     ".wav": WAVE,
     ".wave": WAVE,
     ".bwf": WAVE,
@@ -28,31 +29,24 @@ ENDINGS = {
     ".oga": ("OGG",),
     ".opus": ("OGG",),
 }
-# What is decoded from these can be coded again without a change. ALAC is not among them, because
-# libsndfile codes it with errors.
-EXACT = set(WIDTHS)
-# From narrow to wide, so that the first one that holds the samples makes the smallest file.
-PLAIN = ("PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")
-# Codings of whole numbers; others are decoded to floating point.
-WHOLE = {*PLAIN[:5], "ULAW", "ALAW", "ALAC_16", "ALAC_20", "ALAC_24", "ALAC_32"}
-# RAW says nothing of what it holds, SD2 says it in a second file, and libsndfile writes the other
-# two with errors.
+# RAW does not say what it holds, SD2 says it in a second file, and libsndfile writes the other two
+# with errors.
 UNWRITABLE = {"RAW", "SD2", "PAF", "SDS"}
-UNLIMITED = {"RF64", "W64", "CAF", "FLAC", "OGG", "MP3"}  # may be longer than 4 GiB
-LARGEST = (1 << 32) - 1
-HEADER = 1 << 16  # more than a header with text tags takes
+LONG = {"RF64", "W64", "CAF", "FLAC", "OGG", "MP3"}  # may be longer than `MAX_BYTES`
+MAX_BYTES = (1 << 32) - 1  # of a file whose lengths are numbers of 32 bits
+HEADER_BYTES = 1 << 16  # engineering choice: more than a header with text tags takes
 
 
 @dataclass(frozen=True)
 class Target:
-    """How a file is written.
+    """How an output file is written.
 
     Parameters
     ----------
     container, subtype : str
-        Its form, in libsndfile's words.
+        Container and coding, by their names in libsndfile.
     in_place : bool
-        Whether it is a copy of the recording with other samples.
+        Whether it is a copy of the recording in which samples are replaced.
     notes : tuple of str
         What a user should know, a sentence each.
     """
@@ -66,18 +60,18 @@ class Target:
 def choose_target(
     info: FileInfo, target: Path, subtype: str | None, *, allow_lossy: bool
 ) -> Target:
-    """Choose container and coding of a recording that is written again.
+    """Choose container and coding of an output file.
 
     Parameters
     ----------
     info : FileInfo
         The recording.
     target : Path
-        The file to be written.
+        The output file.
     subtype : str or None
-        The coding that is asked for; None for that of the recording.
+        Its coding, by its name in libsndfile; None for that of the recording, or the nearest one.
     allow_lossy : bool
-        Whether it may be a lossy one.
+        Whether the coding may be lossy.
 
     Returns
     -------
@@ -87,7 +81,7 @@ def choose_target(
     Raises
     ------
     AudioError
-        If the ending is none of an audio format.
+        If the extension is not that of an audio format.
     ParameterError
         If the container does not have the coding, cannot be that long, or is lossy.
     """
@@ -97,12 +91,12 @@ def choose_target(
     if chosen not in EXACT and not allow_lossy:
         raise ParameterError(
             f"{target}: coding it as {chosen} would change every sample: write .wav or .flac, or "
-            f"allow it."
+            f"allow it (--lossy, allow_lossy=True)."
         )
     if info.layout is not None and (container, chosen) == (info.container, info.subtype):
         return Target(container, chosen, True, ())
     notes = []
-    if predicted_bytes(info, chosen) > LARGEST and container not in UNLIMITED:
+    if predicted_bytes(info, chosen) > MAX_BYTES and container not in LONG:
         if container not in WAVE:
             raise ParameterError(f"{target}: {container} ends at 4 GiB: write .wav, .w64 or .caf.")
         container = "RF64"
@@ -111,138 +105,87 @@ def choose_target(
 
 
 def usual_ending(info: FileInfo) -> str:
-    """Choose an ending for a file that has no name of its own.
-
-    Parameters
-    ----------
-    info : FileInfo
-        The recording that it is made of.
-
-    Returns
-    -------
-    str
-        That of its container, or ``".wav"`` if its coding is lossy.
-    """
-    own = (ending for ending, names in ENDINGS.items() if info.container in names)
-    return ".wav" if info.lossy else next(own, ".wav")
-
-
-def bits_of(subtype: str) -> int:
-    """Give the bits of the whole numbers that a coding holds.
-
-    Parameters
-    ----------
-    subtype : str
-        The coding, in libsndfile's words.
-
-    Returns
-    -------
-    int
-        Bits; what is decoded from any other is 16 bits wide in libsndfile.
-
-    Examples
-    --------
-    >>> bits_of("ALAC_20"), bits_of("PCM_U8"), bits_of("ULAW")
-    (20, 8, 16)
-    """
-    name, _, bits = subtype.partition("_")
-    return int(bits.strip("SU")) if name in ("PCM", "ALAC") else 16
-
-
-def predicted_bytes(info: FileInfo, subtype: str) -> int:
-    """Predict how long an uncompressed file can become.
+    """Give the file extension of a recording's container, or ``".wav"`` if its coding is lossy.
 
     Parameters
     ----------
     info : FileInfo
         The recording.
-    subtype : str
-        The coding of the file.
 
     Returns
     -------
-    int
-        Bytes, with room for a header.
+    str
+        The extension.
     """
-    return HEADER + info.length * info.channels * WIDTHS.get(subtype, 2)
+    own = (extension for extension, names in CONTAINERS.items() if info.container in names)
+    return ".wav" if info.lossy else next(own, ".wav")
+
+
+def predicted_bytes(info: FileInfo, subtype: str) -> int:
+    """Predict the largest size of an output file in bytes; a compressed sample counts as 2."""
+    width = CODINGS[subtype].width if subtype in EXACT else 2
+    return HEADER_BYTES + info.length * info.channels * width
+
+
+def check_container(path: Path, container: str) -> None:
+    """Refuse an output file whose extension names no container of libsndfile."""
+    import soundfile
+
+    if container not in soundfile.available_formats():
+        raise AudioError(f"{path}: has no extension of an audio format: try .wav or .flac.")
 
 
 def _container(info: FileInfo, target: Path) -> str:
-    """Choose the container by the ending."""
-    import soundfile
-
-    ending = target.suffix.lower()
-    if ending in ENDINGS:
-        family = ENDINGS[ending]
+    """Choose the container by the extension."""
+    extension = target.suffix.lower()
+    if extension in CONTAINERS:
+        family = CONTAINERS[extension]
         return info.container if info.container in family else family[0]
-    same = ending == info.path.suffix.lower()
-    name = info.container if same else ending[1:].upper()
-    if name not in soundfile.available_formats():
-        raise AudioError(f"{target}: {name or 'no'} ending of an audio format; try .wav.")
-    if name in UNWRITABLE:
-        raise AudioError(f"{target}: {name} cannot be written without an error; try .wav.")
-    return name
+    same = extension == info.path.suffix.lower()
+    container = info.container if same else extension[1:].upper()
+    check_container(target, container)
+    if container in UNWRITABLE:
+        raise AudioError(f"{target}: {container} cannot be written without an error; try .wav.")
+    return container
 
 
 def _subtype(info: FileInfo, target: Path, container: str, allow_lossy: bool) -> str:
-    """Choose a coding that holds what the recording holds."""
+    """Choose a coding that holds the samples of the recording."""
     import soundfile
 
     if container == "OGG":
-        same = info.container == "OGG" and target.suffix.lower() != ".opus"
-        return info.subtype if same else "OPUS" if target.suffix.lower() == ".opus" else "VORBIS"
+        if target.suffix.lower() == ".opus":
+            return "OPUS"
+        return info.subtype if info.container == "OGG" else "VORBIS"
     same = info.subtype in EXACT or (allow_lossy and container == info.container)
     if same and soundfile.check_format(container, info.subtype):
         return info.subtype
-    there = [name for name in PLAIN if soundfile.check_format(container, name)]
-    fitting = [name for name in there if holds(info.subtype, name)]
-    return (fitting or there[-1:] or [str(soundfile.default_subtype(container))])[0]
+    available = [name for name in LINEAR if soundfile.check_format(container, name)]
+    exact = [name for name in available if converts_exactly(info.subtype, name)]
+    return (exact or available[-1:] or [str(soundfile.default_subtype(container))])[0]
 
 
 def _check_subtype(target: Path, container: str, subtype: str) -> None:
     """Refuse a coding that a container does not have."""
     import soundfile
 
-    there = soundfile.available_subtypes(container)
-    if subtype not in there:
-        raise ParameterError(f"{target}: {container} has no {subtype}; it has {', '.join(there)}.")
-
-
-def holds(old: str, new: str) -> bool:
-    """Tell whether a coding holds exactly what another one does.
-
-    Parameters
-    ----------
-    old, new : str
-        The codings, in libsndfile's words.
-
-    Returns
-    -------
-    bool
-        Whether no sample is rounded.
-
-    Examples
-    --------
-    >>> holds("PCM_24", "FLOAT"), holds("PCM_32", "FLOAT"), holds("VORBIS", "PCM_24")
-    (True, False, False)
-    """
-    if new in (old, "DOUBLE"):
-        return True
-    if old not in WHOLE or new in ("ULAW", "ALAW"):
-        return new == "FLOAT" and old != "DOUBLE"
-    return bits_of(old) <= (24 if new == "FLOAT" else bits_of(new))
+    available = soundfile.available_subtypes(container)
+    if subtype not in available:
+        raise ParameterError(
+            f"{target}: {container} has no {subtype}; it has {', '.join(available)}."
+        )
 
 
 def _notes(info: FileInfo, container: str, subtype: str) -> list[str]:
-    """Say what changes besides the patches."""
-    notes = []
+    """Describe what changes besides the repaired samples."""
     if subtype not in EXACT:
-        notes.append(f"Every sample may change, because it is coded as {subtype} again.")
-    elif info.subtype not in EXACT:
+        return [f"Every sample may change, because it is coded as {subtype} again."]
+    notes = []
+    if info.subtype not in EXACT:
         notes.append(
             f"The sound decoded from {info.subtype} is written as {container} {subtype}, because "
             f"coding it again would change every sample."
         )
-    if subtype in EXACT and not holds(info.subtype, subtype):
+    if not converts_exactly(info.subtype, subtype):
         notes.append(f"Samples are rounded from {info.subtype} to {subtype}.")
     return notes

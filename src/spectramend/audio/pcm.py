@@ -1,4 +1,4 @@
-"""Samples as bytes: exact both ways, rounded to the nearest, limited and never wrapped."""
+"""Samples as bytes: exact both ways, rounded to the nearest step, clipped and never wrapped."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
-FLOATS = {"FLOAT": "f4", "DOUBLE": "f8"}
+from spectramend.audio.codings import CODINGS
 
 
 def quantize(x: NDArray[np.float64], bits: int) -> tuple[NDArray[np.int64], int]:
-    """Round samples to whole steps, without dither.
+    """Round samples to integers, without dither.
 
     Parameters
     ----------
@@ -24,9 +23,9 @@ def quantize(x: NDArray[np.float64], bits: int) -> tuple[NDArray[np.int64], int]
     Returns
     -------
     steps : ndarray [int64]
-        Whole steps, limited to full scale.
+        Integers, clipped to full scale.
     clipped : int
-        How many lay beyond full scale; +1, which has no step of its own, does not count.
+        How many lay beyond full scale; +1, which has no integer of its own, does not count.
 
     Examples
     --------
@@ -47,9 +46,9 @@ def decode(raw: bytes, subtype: str, big_endian: bool) -> NDArray[np.float64]:
     raw : bytes
         Bytes of whole samples.
     subtype : str
-        How they are coded, in libsndfile's words.
+        Their coding, by its name in libsndfile.
     big_endian : bool
-        Whether the first byte of a sample is the highest.
+        Whether the most significant byte of a sample comes first.
 
     Returns
     -------
@@ -61,23 +60,21 @@ def decode(raw: bytes, subtype: str, big_endian: bool) -> NDArray[np.float64]:
     >>> decode(b"\x00\x40", "PCM_16", big_endian=False)
     array([0.5])
     """
-    order = ">" if big_endian else "<"
-    if subtype in FLOATS:
+    coding, order = CODINGS[subtype], ">" if big_endian else "<"
+    if coding.kind == "float":
         with np.errstate(invalid="ignore"):  # a signalling NaN
-            return np.frombuffer(raw, order + FLOATS[subtype]).astype(np.float64)
-    if subtype in ("ULAW", "ALAW"):
-        return _table(subtype)[np.frombuffer(raw, np.uint8)]
+            return np.frombuffer(raw, f"{order}f{coding.width}").astype(np.float64)
+    if coding.kind == "companded":
+        return _levels(subtype)[np.frombuffer(raw, np.uint8)]
     if subtype == "PCM_U8":
         return (np.frombuffer(raw, np.uint8) - 128.0) / 128
-    width = BITS[subtype] // 8
-    if width == 3:
+    if coding.width == 3:
         # Three bytes are the upper ones of four.
         padded = np.zeros((len(raw) // 3, 4), np.uint8)
-        padded[:, slice(0, 3) if big_endian else slice(1, 4)] = np.frombuffer(
-            raw, np.uint8
-        ).reshape(-1, 3)
+        upper = slice(0, 3) if big_endian else slice(1, 4)
+        padded[:, upper] = np.frombuffer(raw, np.uint8).reshape(-1, 3)
         return padded.view(order + "i4")[:, 0] / 2.0**31
-    return np.frombuffer(raw, f"{order}i{width}") / 2.0 ** (BITS[subtype] - 1)
+    return np.frombuffer(raw, f"{order}i{coding.width}") / 2.0 ** (coding.bits - 1)
 
 
 def encode(x: NDArray[np.float64], subtype: str, big_endian: bool) -> tuple[NDArray[np.uint8], int]:
@@ -88,16 +85,16 @@ def encode(x: NDArray[np.float64], subtype: str, big_endian: bool) -> tuple[NDAr
     x : ndarray [shape=(n,), float64]
         Samples, full scale at ±1.
     subtype : str
-        How to code them, in libsndfile's words.
+        The coding, by its name in libsndfile.
     big_endian : bool
-        Whether the first byte of a sample is the highest.
+        Whether the most significant byte of a sample comes first.
 
     Returns
     -------
     content : ndarray [shape=(n, bytes of a sample), uint8]
         The bytes.
     clipped : int
-        How many samples were limited to full scale.
+        How many samples were clipped to full scale.
 
     Examples
     --------
@@ -105,46 +102,46 @@ def encode(x: NDArray[np.float64], subtype: str, big_endian: bool) -> tuple[NDAr
     (array([[ 64,   0],
            [127, 255]], dtype=uint8), 1)
     """
-    order = ">" if big_endian else "<"
-    if subtype in FLOATS:
-        numbers = np.dtype(order + FLOATS[subtype])
-        largest = float(np.finfo(numbers).max)
+    coding, order = CODINGS[subtype], ">" if big_endian else "<"
+    if coding.kind == "float":
+        dtype = np.dtype(f"{order}f{coding.width}")
+        largest = float(np.finfo(dtype).max)
         clipped = int((np.abs(x) > largest).sum())
-        return _as_bytes(np.clip(x, -largest, largest).astype(numbers)), clipped
-    if subtype in ("ULAW", "ALAW"):
-        return _nearest(x, subtype)
-    steps, clipped = quantize(x, BITS[subtype])
+        return _as_bytes(np.clip(x, -largest, largest).astype(dtype)), clipped
+    if coding.kind == "companded":
+        return _nearest_codes(x, subtype)
+    steps, clipped = quantize(x, coding.bits)
     if subtype == "PCM_U8":
         return _as_bytes((steps + 128).astype(np.uint8)), clipped
-    if subtype == "PCM_24":
+    if coding.width == 3:
         four = _as_bytes(steps.astype(order + "i4"))
         return four[:, 1:] if big_endian else four[:, :3], clipped
-    return _as_bytes(steps.astype(f"{order}i{BITS[subtype] // 8}")), clipped
+    return _as_bytes(steps.astype(f"{order}i{coding.width}")), clipped
 
 
 def _as_bytes(numbers: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """See numbers as rows of bytes."""
+    """View numbers (n,) as rows of bytes (n, bytes of a number)."""
     return numbers[:, None].view(np.uint8)
 
 
 @cache
-def _table(subtype: str) -> NDArray[np.float64]:
-    """Give what the 256 codes of µ-law or A-law stand for, as libsndfile decodes them."""
+def _levels(subtype: str) -> NDArray[np.float64]:
+    """Give the levels of the 256 codes of µ-law or A-law, as libsndfile decodes them."""
     import io
 
     import soundfile
 
     codes = io.BytesIO(bytes(range(256)))
-    table: NDArray[np.float64] = soundfile.read(
+    levels: NDArray[np.float64] = soundfile.read(
         codes, format="RAW", subtype=subtype, channels=1, samplerate=8000
     )[0]
-    return table
+    return levels
 
 
-def _nearest(x: NDArray[np.float64], subtype: str) -> tuple[NDArray[np.uint8], int]:
-    """Give the codes of a table that come nearest."""
-    table = _table(subtype)
-    order = np.argsort(table, kind="stable").astype(np.uint8)
-    levels = table[order]
-    codes = order[np.searchsorted((levels[1:] + levels[:-1]) / 2, x)]
-    return codes[:, None], int((np.abs(x) > max(levels[-1], -levels[0], 1.0)).sum())
+def _nearest_codes(x: NDArray[np.float64], subtype: str) -> tuple[NDArray[np.uint8], int]:
+    """Give the codes (n, 1) of the nearest levels, and how many samples lie beyond all of them."""
+    levels = _levels(subtype)
+    codes = np.argsort(levels, kind="stable").astype(np.uint8)
+    levels = levels[codes]
+    nearest = codes[np.searchsorted((levels[1:] + levels[:-1]) / 2, x)]
+    return nearest[:, None], int((np.abs(x) > max(levels[-1], -levels[0], 1.0)).sum())

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramend.audio.containers import WIDTHS, Layout, find_layout
+from spectramend.audio.codings import LOSSLESS
+from spectramend.audio.containers import Layout, find_layout
 from spectramend.audio.decoder import (
     BLOCK,
     decoded,
@@ -31,7 +32,6 @@ from spectramend.errors import AudioError, FileError, ParameterError
 PREROLL = 1 << 18  # samples that a lossy decoder reads before a part
 GRID = 1 << 12  # samples of each channel that are kept, or not, together
 KEPT = 1 << 21  # samples of all channels that are kept: 16 MiB
-LOSSLESS = {*WIDTHS, "ALAC_16", "ALAC_20", "ALAC_24", "ALAC_32"}
 UNKNOWN_FRAMES = 1 << 36  # and more: what FLAC cannot even say
 
 

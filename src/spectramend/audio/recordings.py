@@ -1,4 +1,4 @@
-"""Recordings that are read and written as a whole."""
+"""Recordings that are read and written as a whole, and folders of them."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spectramend.audio.codings import CODINGS, LINEAR
 from spectramend.audio.decoder import reason
+from spectramend.audio.output_format import check_container
 from spectramend.audio.reader import is_truncated
 from spectramend.core.files import Source, check_input, whole_file
 from spectramend.errors import AudioError, FileError, ParameterError
 
-FULL_SCALE = {"PCM_S8": 7, "PCM_U8": 7, "PCM_16": 15, "PCM_24": 23, "PCM_32": 31}
-
 
 @dataclass(frozen=True, eq=False)
 class Audio:
-    """Samples with their sample rate; in Jupyter a player that keeps true relative loudness.
+    """A recording in memory; Jupyter shows a player that keeps relative loudness.
 
     Parameters
     ----------
@@ -30,11 +30,11 @@ class Audio:
     sr : int
         Sample rate in Hz.
     title : str
-        What to call it.
+        Its name in figures and players.
     source : Source, optional
-        The file it came from.
+        The file that it was read from.
     subtype : str
-        How samples are coded in a file, in libsndfile's words.
+        Coding of its samples in a file, by its name in libsndfile.
 
     Examples
     --------
@@ -86,7 +86,7 @@ def read(path: str | os.PathLike[str]) -> Audio:
     source = check_input(path)
     try:
         with soundfile.SoundFile(source) as stream:
-            promised, sr, subtype = stream.frames, stream.samplerate, stream.subtype
+            declared, sr, subtype = stream.frames, stream.samplerate, stream.subtype
             samples = stream.read(dtype="float64", always_2d=True).T
     except (soundfile.SoundFileError, TypeError) as error:
         raise AudioError(f"{source}: cannot be read as audio: {reason(error)}.") from None
@@ -95,7 +95,7 @@ def read(path: str | os.PathLike[str]) -> Audio:
             f"{source}: its header does not say how long it is, or longer than fits in memory; "
             f"write it again, to a file and not to a pipe."
         ) from None
-    if samples.shape[1] < promised or is_truncated(source):
+    if samples.shape[1] < declared or is_truncated(source):
         raise AudioError(f"{source}: is truncated: its header promises more samples than it holds.")
     if samples.shape[1] == 0:
         raise AudioError(f"{source}: has no samples.")
@@ -121,14 +121,14 @@ def write(
     Parameters
     ----------
     path : path-like
-        The file; its ending chooses the format.
+        The file; its extension chooses the container.
     samples : ndarray [shape=(n,) or (channels, n)]
         Samples, full scale at ±1.
     sr : int
         Sample rate in Hz.
     subtype : str
-        How samples are coded, in libsndfile's words; where the format does not have it, the
-        format's own default.
+        Their coding, by its name in libsndfile; where the container does not have it, the
+        container's default is taken.
     overwrite : bool
         Whether an existing file may be replaced.
 
@@ -137,7 +137,7 @@ def write(
     ParameterError
         If there are no samples, they are NaN or infinite, or would not fit an integer coding.
     AudioError
-        If the ending is no audio format, or the samples cannot be coded.
+        If the extension is no audio format, or the samples cannot be coded.
     FileError
         If the file exists or cannot be written.
     """
@@ -147,15 +147,14 @@ def write(
         raise ParameterError(f"{path}: there are no samples to write.")
     if not np.isfinite(samples).all():
         raise ParameterError("samples are NaN or infinite: not written.")
-    file_format = Path(path).suffix[1:].upper()
-    if file_format not in soundfile.available_formats():
-        raise AudioError(f"{path}: {file_format or 'no'} ending of an audio format; try .wav.")
-    if not soundfile.check_format(file_format, subtype):
-        subtype = soundfile.default_subtype(file_format)
-    if subtype in FULL_SCALE:
-        step = 2.0 ** -FULL_SCALE[subtype]
+    container = Path(path).suffix[1:].upper()
+    check_container(Path(path), container)
+    if not soundfile.check_format(container, subtype):
+        subtype = soundfile.default_subtype(container)
+    if subtype in LINEAR and CODINGS[subtype].kind == "integer":
+        step = 2.0 ** (1 - CODINGS[subtype].bits)
         peak = float(np.abs(samples).max(initial=0.0))
-        # libsndfile clips without a word; rounding up to full scale is not clipping.
+        # libsndfile clips without a message; rounding up to full scale is not clipping.
         if peak > 1 + step / 2:
             raise ParameterError(
                 f"{path}: the peak is {20 * np.log10(peak):+.1f} dB over full scale and {subtype} "
@@ -163,7 +162,7 @@ def write(
             )
     try:
         with whole_file(path, overwrite=overwrite) as temporary:
-            soundfile.write(temporary, samples.T, sr, subtype=subtype, format=file_format)
+            soundfile.write(temporary, samples.T, sr, subtype=subtype, format=container)
     except (soundfile.SoundFileError, TypeError, ValueError) as error:
         raise AudioError(f"{path}: cannot be written: {reason(error)}.") from None
 
@@ -197,12 +196,12 @@ def read_same_rate(paths: list[Path]) -> list[Audio]:
 
 
 def recordings_in(folder: str | os.PathLike[str]) -> list[Path]:
-    """List the files of a folder whose ending is that of an audio format.
+    """List the files of a folder whose extension is that of an audio format.
 
     Parameters
     ----------
     folder : path-like
-        The folder; what lies deeper is not looked at, nor are hidden files.
+        The folder; folders inside it and hidden files are skipped.
 
     Returns
     -------
@@ -211,10 +210,10 @@ def recordings_in(folder: str | os.PathLike[str]) -> list[Path]:
     """
     import soundfile
 
-    # RAW does not say what it holds; the others are endings that libsndfile names otherwise.
-    endings = ({*soundfile.available_formats()} - {"RAW"}) | {"AIF", "OGA", "OPUS", "SPH"}
+    # RAW does not say what it holds; the others are extensions that libsndfile names otherwise.
+    extensions = ({*soundfile.available_formats()} - {"RAW"}) | {"AIF", "OGA", "OPUS", "SPH"}
     return sorted(
         path
         for path in Path(folder).iterdir()
-        if path.suffix[1:].upper() in endings and path.name[0] != "." and path.is_file()
+        if path.suffix[1:].upper() in extensions and path.name[0] != "." and path.is_file()
     )

@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spectramend.audio.codings import EXACT, FLOATING, bits_of
+from spectramend.audio.containers import copy_with_metadata
 from spectramend.audio.decoder import opened, reason
-from spectramend.audio.flac import copy_with_metadata
-from spectramend.audio.output_format import EXACT, Target, bits_of
+from spectramend.audio.output_format import Target
 from spectramend.audio.patched_source import Patch, PatchedSource
-from spectramend.audio.pcm import FLOATS, quantize
+from spectramend.audio.pcm import quantize
 from spectramend.audio.reader import FileInfo, Reader, inspect, pieces
 from spectramend.errors import AudioError, FileError, ParameterError
 
 TEXT_ONLY = "Of what is not sound, only text tags such as title and artist are kept."
-FLOATING = {*FLOATS, "VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III"}
 
 
 def encode_anew(

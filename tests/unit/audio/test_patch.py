@@ -21,9 +21,9 @@ import soundfile
 from numpy.typing import NDArray
 
 from spectramend.audio import FileInfo, Patch, inspect, read_part, write_patched
-from spectramend.audio.containers import WIDTHS
+from spectramend.audio.codings import CODINGS, EXACT
 from spectramend.audio.decoder import BLOCK
-from spectramend.audio.output_format import LARGEST, predicted_bytes
+from spectramend.audio.output_format import MAX_BYTES, predicted_bytes
 from spectramend.errors import AudioError, FileError, ParameterError, SpectramendError
 
 SR = 16000
@@ -32,7 +32,7 @@ ENDINGS = {"WAVEX": "wav", "AIFF": "aif", "OGG": "ogg"}
 IN_PLACE = [
     (container, subtype, endian)
     for container in ("WAV", "WAVEX", "RF64", "W64", "AIFF", "CAF", "AU")
-    for subtype in WIDTHS
+    for subtype in sorted(EXACT)
     for endian in ("FILE", "LITTLE", "BIG")
     if soundfile.check_format(container, subtype, endian)
     and not (container == "RF64" and endian == "BIG")
@@ -324,7 +324,7 @@ def test_flac_keeps_tags_pictures_and_cue_sheets(tmp_path: Path) -> None:
 @pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32"])
 def test_samples_are_rounded_and_limited_and_never_wrap(tmp_path: Path, subtype: str) -> None:
     info = inspect(make(tmp_path, "WAV", subtype))
-    step = 2.0 ** (1 - 8 * WIDTHS[subtype])
+    step = 2.0 ** (1 - 8 * CODINGS[subtype].width)
     new = np.array([1.0, 1 + step, -1.0, -1 - 2 * step, 50.0, -np.pi, 0.51 * step, 2.49 * step])
     report = write_patched(info, tmp_path / "y.wav", [Patch(0, 10, new)])
     assert report.clipped == 4
@@ -421,7 +421,7 @@ def test_another_form_that_is_wide_enough_holds_every_sample(
     )
     assert (report.container, report.subtype, report.clipped) == (*form, 0)
     assert not any("rounded" in note for note in report.notes)
-    assert any(old[1] in note for note in report.notes) == (old[1] not in WIDTHS)
+    assert any(old[1] in note for note in report.notes) == (old[1] not in EXACT)
     info = inspect(tmp_path / name)
     assert (info.container, info.subtype) == form
     whole[0, 69_000:69_009] = 0.5
@@ -519,8 +519,8 @@ def test_a_lossy_target_has_to_be_allowed(
 @pytest.mark.parametrize(
     ("name", "subtype", "message"),
     [
-        ("y.txt", None, r"AudioError .*y\.txt: TXT ending of an audio format; try \.wav"),
-        ("y", None, r"AudioError .*y: no ending of an audio format; try \.wav"),
+        ("y.txt", None, r"AudioError .*y\.txt: has no extension of an audio format: try \.wav"),
+        ("y", None, r"AudioError .*y: has no extension of an audio format: try \.wav"),
         ("y.raw", None, r"AudioError .*y\.raw: RAW cannot be written without an error; try \.wav"),
         ("y.paf", None, r"AudioError .*y\.paf: PAF cannot be written without an error"),
         ("y.flac", "FLOAT", r"ParameterError .*y\.flac: FLAC has no FLOAT; it has PCM_S8, PCM_16"),
@@ -583,7 +583,7 @@ def test_what_no_wav_file_can_hold_becomes_rf64(
 ) -> None:
     from spectramend.audio.output_format import choose_target
 
-    fits, exceeds = long(LARGEST // 6 - 20_000), long(LARGEST // 6)
+    fits, exceeds = long(MAX_BYTES // 6 - 20_000), long(MAX_BYTES // 6)
     for name in ("y.wav", "y.w64", "y.caf"):
         assert choose_target(fits, Path(name), None, allow_lossy=False).container != "RF64"
     choice = choose_target(exceeds, Path("y.wav"), None, allow_lossy=False)
@@ -594,7 +594,7 @@ def test_what_no_wav_file_can_hold_becomes_rf64(
             choose_target(exceeds, Path(name), None, allow_lossy=False)
     # A short one, taken for a long one.
     file = make(tmp_path, "FLAC", "PCM_16")
-    monkeypatch.setattr("spectramend.audio.output_format.LARGEST", 10)
+    monkeypatch.setattr("spectramend.audio.output_format.MAX_BYTES", 10)
     report = write_patched(inspect(file), tmp_path / "y.wav", [])
     assert inspect(tmp_path / "y.wav").container == report.container == "RF64"
     np.testing.assert_array_equal(libsndfile(tmp_path / "y.wav"), libsndfile(file))

@@ -1,0 +1,7 @@
+"""Headers of audio files, one module a container: where the samples lie, and how they are coded."""
+
+from spectramend.audio.containers.base import Layout, SizeField
+from spectramend.audio.containers.flac import copy_with_metadata
+from spectramend.audio.containers.registry import find_layout
+
+__all__ = ["Layout", "SizeField", "copy_with_metadata", "find_layout"]

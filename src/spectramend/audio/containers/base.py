@@ -1,0 +1,124 @@
+"""What the header of any uncompressed file says, and the chunks that most of them are made of.
+
+libsndfile reads all of these containers, but says neither where the samples lie nor whether they
+are all there. A file that it changes in place loses the chunks that it does not know (``iXML``,
+``cue``, bytes after the last chunk), and ``bext`` and ``LIST`` are written anew.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import BinaryIO, Literal, NamedTuple
+
+from spectramend.audio.codings import CODINGS
+
+SIGNED = {1: "PCM_S8", 2: "PCM_16", 3: "PCM_24", 4: "PCM_32"}  # by bytes of a sample
+UNSIGNED = {**SIGNED, 1: "PCM_U8"}
+FLOATS = {4: "FLOAT", 8: "DOUBLE"}
+
+MAX_CHANNELS = 1024  # libsndfile's own limit, SF_MAX_CHANNELS
+MAX_SR = 10**7  # Hz; engineering choice: a header that names more is damaged
+MAX_CHUNKS = 10_000  # engineering choice: a sparse file of zeros has millions of empty chunks
+
+
+class SizeField(NamedTuple):
+    """A number in a header that says how long something is.
+
+    Parameters
+    ----------
+    place : int
+        Its offset in the file, in bytes.
+    code : str
+        Its format, for `struct`.
+    what : {"file", "data", "frames"}
+        What it counts: bytes up to the end of the file or of the samples, or samples of a channel.
+    before : int
+        Bytes that are not counted.
+    """
+
+    place: int
+    code: str
+    what: Literal["file", "data", "frames"]
+    before: int = 0
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where samples lie in a file, and how they are coded.
+
+    Parameters
+    ----------
+    container, subtype : str
+        Names in libsndfile; the subtype is empty where samples are compressed or unknown.
+    sr, channels : int
+        Sample rate in Hz, number of channels.
+    big_endian : bool
+        Whether the most significant byte of a sample comes first.
+    offset, length : int
+        Where the samples begin, and how many bytes of them are there, of whole frames.
+    truncated : bool
+        Whether the header declares more.
+    sizes : tuple of SizeField
+        What has to be corrected then.
+    """
+
+    container: str
+    subtype: str
+    sr: int
+    channels: int
+    big_endian: bool
+    offset: int = 0
+    length: int = 0
+    truncated: bool = False
+    sizes: tuple[SizeField, ...] = ()
+
+    @property
+    def width(self) -> int:
+        """Size of a sample in bytes."""
+        return CODINGS[self.subtype].width
+
+    @property
+    def frame(self) -> int:
+        """Size of a frame, one sample of every channel, in bytes."""
+        return self.width * self.channels
+
+    @property
+    def frames(self) -> int:
+        """Number of samples of each channel."""
+        return self.length // self.frame
+
+    def with_data(self, declared: int | None, size: int) -> Layout | None:
+        """Add how many bytes of data there are; give None if the header makes no sense.
+
+        `declared` is their number by the header, None where it does not say; `size` that of the
+        whole file.
+        """
+        if not (0 < self.channels <= MAX_CHANNELS and 0 < self.sr <= MAX_SR):
+            return None
+        there = size - self.offset
+        if there < 0:
+            return None
+        length = there if declared is None else min(declared, there)
+        if self.subtype:
+            length -= length % self.frame
+        return replace(self, length=length, truncated=declared is not None and declared > there)
+
+
+def unpack(code: str, stream: BinaryIO) -> tuple[int, ...]:
+    """Read numbers in a format of `struct`."""
+    return struct.unpack(code, stream.read(struct.calcsize(code)))
+
+
+def iff_chunks(stream: BinaryIO, order: str, start: int) -> Iterator[tuple[bytes, int, int]]:
+    """Give name, start and declared length of the chunks of a RIFF or AIFF file."""
+    place = start
+    for _ in range(MAX_CHUNKS):
+        stream.seek(place)
+        head = stream.read(8)
+        if len(head) < 8:
+            return
+        (length,) = struct.unpack(order + "I", head[4:])
+        yield head[:4], place + 8, length
+        place += 8 + length + length % 2
