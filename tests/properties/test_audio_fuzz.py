@@ -16,7 +16,6 @@ from spectramend.audio import Patch, inspect, read_part, write_patched
 from spectramend.errors import SpectramendError
 
 N = 400
-INPUTS = 9240  # in all
 MEGABYTES = 200  # that may be taken on top of what the interpreter has
 
 # Container, coding, byte order.
@@ -123,8 +122,9 @@ def survives(file: Path, target: Path, salvage: bool) -> str:
 
 
 @pytest.mark.usefixtures("no_hang")
+@pytest.mark.parametrize("inputs", [660, pytest.param(9240, marks=pytest.mark.slow)])
 def test_a_damaged_file_is_repaired_or_refused_with_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inputs: int
 ) -> None:
     monkeypatch.setattr("os.fsync", lambda _: None)  # thousands of them take minutes
     wholes = whole_files(tmp_path)
@@ -134,14 +134,14 @@ def test_a_damaged_file_is_repaired_or_refused_with_one_line(
     file, target = tmp_path / "damaged.x", tmp_path / "target.x"
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        for trial in range(INPUTS):
+        for trial in range(inputs):
             for path in tmp_path.iterdir():
                 path.unlink()  # some file systems wait for the disk where a file is replaced
             file.write_bytes(damaged(wholes[trial % len(wholes)], rng))
             outcome = survives(file, target, salvage=trial % 3 == 0)
             counts[outcome] = counts.get(outcome, 0) + 1
-    assert counts["refused"] > INPUTS // 10
-    assert counts["repaired"] > INPUTS // 3
+    assert counts["refused"] > inputs // 10
+    assert counts["repaired"] > inputs // 3
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert (after - before) / 1024 < MEGABYTES
     assert {path.suffix for path in tmp_path.iterdir() if path.name[0] == "."} == set()
