@@ -38,7 +38,7 @@ def repeats(x: Samples, shortest: int, longest: int) -> list[tuple[int, int]]:
     return sorted(found)
 
 
-def usual(peaks: Samples, reach: int, guard: int, rank: int) -> Samples:
+def background(peaks: Samples, reach: int, guard: int, rank: int) -> Samples:
     """Find the peak of this rank around each, without those next to it."""
     found = np.zeros(peaks.size)
     for j in range(peaks.size):

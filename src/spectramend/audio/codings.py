@@ -8,24 +8,12 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Coding:
-    """How a sample is stored.
+    """How a sample is stored."""
 
-    Parameters
-    ----------
-    kind : {"integer", "companded", "float"}
-        Integers, integers on a logarithmic scale, or numbers in floating point.
-    bits : int
-        Bits of the integers that it is decoded to, or of the significand.
-    width : int
-        Bytes of a stored sample; 0 where samples are compressed.
-    lossless : bool
-        Whether the samples come back as they were coded, from their own levels.
-    """
-
-    kind: Literal["integer", "companded", "float"]
-    bits: int
-    width: int = 0
-    lossless: bool = True
+    kind: Literal["integer", "companded", "float"]  # companded: integers on a logarithmic scale
+    bits: int  # of the integers that it is decoded to, or of the significand
+    width: int = 0  # bytes of a stored sample; 0 where samples are compressed
+    lossless: bool = True  # whether what is decoded comes back if it is coded again
 
 
 # Linear codings from narrow to wide: the first that holds the samples makes the smallest file.

@@ -39,22 +39,12 @@ HEADER_BYTES = 1 << 16  # engineering choice: more than a header with text tags 
 
 @dataclass(frozen=True)
 class Target:
-    """How an output file is written.
-
-    Parameters
-    ----------
-    container, subtype : str
-        Container and coding, by their names in libsndfile.
-    in_place : bool
-        Whether it is a copy of the recording in which samples are replaced.
-    notes : tuple of str
-        What a user should know, a sentence each.
-    """
+    """How an output file is written; names are those of libsndfile."""
 
     container: str
     subtype: str
-    in_place: bool
-    notes: tuple[str, ...]
+    in_place: bool  # whether it is a copy of the recording in which samples are replaced
+    notes: tuple[str, ...]  # what a user should know, a sentence each
 
 
 def choose_target(
@@ -105,18 +95,7 @@ def choose_target(
 
 
 def usual_ending(info: FileInfo) -> str:
-    """Give the file extension of a recording's container, or ``".wav"`` if its coding is lossy.
-
-    Parameters
-    ----------
-    info : FileInfo
-        The recording.
-
-    Returns
-    -------
-    str
-        The extension.
-    """
+    """Give the file extension of a recording's container, or ``".wav"`` if its coding is lossy."""
     own = (extension for extension, names in CONTAINERS.items() if info.container in names)
     return ".wav" if info.lossy else next(own, ".wav")
 

@@ -1,12 +1,8 @@
 """Find damage in recordings: dropouts, clicks and clipped runs."""
 
-from spectramend.detection.scan import (
-    KINDS,
-    LOOKBACK,
-    Thresholds,
-    damage_kind,
-    detect,
-    detect_blocks,
-)
+from spectramend.detection.api import detect, detect_blocks
+from spectramend.detection.damage_classifier import damage_kind
+from spectramend.detection.dropouts import LOOKBACK
+from spectramend.detection.thresholds import KINDS, Thresholds
 
 __all__ = ["KINDS", "LOOKBACK", "Thresholds", "damage_kind", "detect", "detect_blocks"]

@@ -1,84 +1,88 @@
-"""How likely candidates are clicks: the weight of evidence, and how common clicks are.
+"""Which candidates are clicks: a logistic model, adapted to how common clicks are in a recording.
 
-The odds of a candidate are a logistic model, quadratic in its signs, whose constants
-``python benchmarks/detection.py --fit`` has found on recordings damaged at random. Signs are cut to
-what is usual of clicks: beyond it, more of one sign makes up for nothing.
+The log-odds of a candidate are quadratic in its `click_features.FEATURES`, with constants that
+``tools/fit_click_classifier.py`` has fitted to recordings damaged at random. Features are limited
+to the usual range of clicks, so that an extreme one makes up for no other.
 
-Odds also depend on how common clicks are. Mouths click in clean speech about once in a minute, and
-one sign of those is that they are alone, while a bad record crackles all along. So the share of
-clicks among the candidates is estimated from the recording itself, as its most likely value given
-all of the evidence (Saerens, Latinne & Decaestecker 2002): in a clean recording a candidate
-needs far more evidence than in one that is full of clicks.
+Odds also depend on the base rate of clicks. A speaker's mouth makes about one click a minute, a bad
+record crackles all along. So the share of clicks among the candidates of a recording is estimated
+by maximum likelihood from their odds (Saerens, Latinne & Decaestecker 2002): in a clean recording a
+candidate needs far more evidence than in one that is full of clicks.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-SIGNS = (
-    "share of the residual's energy that a disturbance of the span explains",
-    "residual that is left, over what is usual",
-    "its disturbance over the residual of 5 ms on either side",
-    "its disturbance over the third largest peak of 30 ms on either side",
-    "width",
-    "residual after it over that before it",
-    "roughness of the disturbance",
-    "its roughness over that of the sides",
-    "its height over the RMS value of the louder side",
-    "its height over the peak of the sides",
-    "its height over the level of the recording",
-)
+MIN_BASE_RATE = 1e-4  # share of clicks among candidates; engineering choice: keeps the shift finite
+MAX_BASE_RATE = 0.5  # engineering choice: no recording has more clicks than other candidates
+ITERATIONS = 100  # of EM; engineering choice: the base rate no longer changes
+MAX_LOG_ODDS = 40.0  # engineering choice: beyond, the posterior is 0 or 1 in double precision
 
-# Made by benchmarks/detection.py --fit: begin.
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class ClickModel:
+    """A logistic model that is quadratic in 11 features, fitted at a base rate of clicks."""
+
+    low: Array  # (11,), range of each feature
+    high: Array
+    mean: Array  # (11,), of the limited features of all candidates
+    std: Array
+    weights: Array  # (78,), of `terms`
+    base_rate: float  # share of clicks among the candidates
+
+    def terms(self, features: Array) -> Array:
+        """Make 1, features and their products, (n, 78), of features (n, 11) that are limited."""
+        z = (np.clip(features, self.low, self.high) - self.mean) / self.std
+        i, j = np.triu_indices(z.shape[1])
+        return np.concatenate([np.ones((len(z), 1)), z, z[:, i] * z[:, j]], axis=1)
+
+    def log_odds(self, features: Array) -> Array:
+        """Compute log-odds (n,) of features (n, 11), at the base rate of the model."""
+        return self.terms(features) @ self.weights
+
+    def adapt(self, log_odds: Array) -> Array:
+        """Shift log-odds (n,) to the base rate of the recording that they are from, by EM."""
+        fitted = np.log(self.base_rate / (1 - self.base_rate))
+        shift = 0.0
+        for _ in range(ITERATIONS if log_odds.size else 0):
+            posterior = 1 / (1 + np.exp(-np.clip(log_odds + shift, -MAX_LOG_ODDS, MAX_LOG_ODDS)))
+            share = max(MIN_BASE_RATE, min(MAX_BASE_RATE, float(np.mean(posterior))))
+            shift = float(np.log(share / (1 - share)) - fitted)
+        return log_odds + shift
+
+
+# Written by tools/fit_click_classifier.py: begin.
 # fmt: off
-LOW = np.array((
-    -0.2654, -6.5677, 0.7293, 0.0313, 0.7779, -0.761, -4.3367, -3.049, 0.5473, -0.4264, -4.034
-))
-HIGH = np.array((
-    0.0, -0.317, 6.9159, 7.7902, 4.5036, 1.2817, 0.9211, 4.4988, 2.8964, 2.0839, 2.8975
-))
-MEAN = np.array((
-    -0.1756, -2.1466, 1.3684, 1.0864, 3.1877, 0.1189, -1.1766, 0.7034, 0.9585, -0.0928, -0.3334
-))
-SPREAD = np.array((
-    0.0897, 0.8904, 1.0263, 1.1024, 1.0439, 0.3617, 1.5242, 1.238, 0.5429, 0.5222, 1.687
-))
-WEIGHTS = np.array((
-    -7.099, 0.909, -0.651, -0.116, 1.088, -1.482, 0.104, 0.349, -0.868, -0.771, 3.029, 0.77, 0.18,
-    -0.669, 0.677, 0.652, -0.66, -0.317, 0.422, -0.208, -0.283, -0.088, -0.049, -0.297, 0.117,
-    0.481, -0.296, -0.135, 0.398, -0.339, -0.124, 0.079, -0.369, -0.228, 0.055, 0.599, 0.003,
-    0.45, -0.099, -0.008, -0.099, 0.002, -0.056, 0.055, 0.07, -0.392, 0.291, 0.533, -0.497, 0.072,
-    -0.146, 0.175, 0.499, -0.37, -0.091, -0.178, -0.151, -0.067, -0.159, 0.274, 0.301, -0.305,
-    0.042, -0.051, -0.004, 0.711, -1.134, -0.316, 0.233, -1.082, 1.09, 0.203, -0.831, 1.154,
-    -0.573, -0.71, 0.365, 0.503
-))
-SHARE = 0.0239
+MODEL = ClickModel(
+    low=np.array((
+        -0.2654, -6.5677, 0.7293, 0.0313, 0.7779, -0.761, -4.3367, -3.049, 0.5473, -0.4264, -4.034
+    )),
+    high=np.array((
+        0.0, -0.317, 6.9159, 7.7902, 4.5036, 1.2817, 0.9211, 4.4988, 2.8964, 2.0839, 2.8975
+    )),
+    mean=np.array((
+        -0.1756, -2.1466, 1.3684, 1.0864, 3.1877, 0.1189, -1.1766, 0.7034, 0.9585, -0.0928,
+        -0.3334
+    )),
+    std=np.array((
+        0.0897, 0.8904, 1.0263, 1.1024, 1.0439, 0.3617, 1.5242, 1.238, 0.5429, 0.5222, 1.687
+    )),
+    weights=np.array((
+        -7.099, 0.909, -0.651, -0.116, 1.088, -1.482, 0.104, 0.349, -0.868, -0.771, 3.029, 0.77,
+        0.18, -0.669, 0.677, 0.652, -0.66, -0.317, 0.422, -0.208, -0.283, -0.088, -0.049, -0.297,
+        0.117, 0.481, -0.296, -0.135, 0.398, -0.339, -0.124, 0.079, -0.369, -0.228, 0.055, 0.599,
+        0.003, 0.45, -0.099, -0.008, -0.099, 0.002, -0.056, 0.055, 0.07, -0.392, 0.291, 0.533,
+        -0.497, 0.072, -0.146, 0.175, 0.499, -0.37, -0.091, -0.178, -0.151, -0.067, -0.159, 0.274,
+        0.301, -0.305, 0.042, -0.051, -0.004, 0.711, -1.134, -0.316, 0.233, -1.082, 1.09, 0.203,
+        -0.831, 1.154, -0.573, -0.71, 0.365, 0.503
+    )),
+    base_rate=0.0239,
+)
 # fmt: on
 # end.
-
-LEAST_SHARE = 1e-4  # of clicks among the candidates of a recording
-ROUNDS = 100
-
-
-def terms(signs: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Make the terms of the model, 1, signs and products, (n, 78), of signs (n, 11)."""
-    z = (np.clip(signs, LOW, HIGH) - MEAN) / SPREAD
-    i, j = np.triu_indices(z.shape[1])
-    return np.concatenate([np.ones((len(z), 1)), z, z[:, i] * z[:, j]], axis=1)
-
-
-def log_odds(signs: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Weigh candidates as if clicks were as common as where the constants are from."""
-    return terms(signs) @ WEIGHTS
-
-
-def adapted(odds: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Take into account how common clicks are among the candidates of a recording (EM)."""
-    usual = np.log(SHARE / (1 - SHARE))
-    shift = 0.0
-    for _ in range(ROUNDS if odds.size else 0):
-        posterior = 1 / (1 + np.exp(-np.clip(odds + shift, -40.0, 40.0)))
-        share = max(LEAST_SHARE, min(0.5, float(np.mean(posterior))))
-        shift = float(np.log(share / (1 - share)) - usual)
-    return odds + shift

@@ -1,10 +1,10 @@
-"""Clipped runs: flat tops at the extreme value of a recording.
+"""Clipped runs: flat tops at a rail, which is the largest or the smallest value of a recording.
 
 No smooth crest stays at its own maximum for three samples and falls off by more than a few times
 what it varied there: a parabola that keeps within one step for L samples has fallen by
 ``(1 + 2/L)**2`` steps at the next. A clipped wave enters its rail with the slope that it had. Where
 several runs show that, the samples at the rail are clipped, single ones too where a run is near:
-elsewhere a lone one is as likely a peak that got just there, and lost nothing.
+elsewhere a single one is as likely a peak that just reached the rail, and lost nothing.
 """
 
 from __future__ import annotations
@@ -17,44 +17,50 @@ from numpy.typing import NDArray
 
 from spectramend.core.intervals import Span, runs
 
-TOLERANCE = 1e-4  # of the peak: how near to the rail a sample lies at it
-CREST = 3.0  # a flat top falls off so many times faster than a crest,
-STEEP = 1.0  # or only so, where steps are coarse, if samples pile up at the rail:
-PILE = 4.0  # so many times more than a step lower; of a sine there are at most 2.4
-NEAR_S = 0.006  # a single sample at the rail counts if a run is so near
-PULSE = 0.5  # of its height: what falls off by more is a pulse, or noise that was clipped
+TOLERANCE = 1e-4  # of the peak, in which samples count as at the rail; engineering choice: -80 dB
+CREST = 3.0  # times the fall of a crest, median of a flat top; engineering choice
+COARSE_CREST = 1.0  # the same where samples pile up: steps as coarse as the fall hide the slope
+PILE = 4.0  # samples at the rail to those a step lower; above the 2.4 that a sine has at most
+NEAR_S = 0.006  # s from a run to a single sample that is clipped, too; engineering choice
+PULSE_FALL = 0.5  # of the rail, from which a fall is that of a pulse; engineering choice
+PULSE_SHARE = 0.5  # of long runs at the rail; noise that was clipped has mostly short ones
 
 
 @dataclass(frozen=True)
-class Tops:
-    """What lies at one rail: spans (n, 2), and how far the samples next to each are from it."""
+class RailRuns:
+    """Runs of samples at one rail: spans (n, 2), and how far the samples next to each are below."""
 
     spans: NDArray[np.int64]
     falls: NDArray[np.float64]
     below: int  # samples that lie a step lower
 
+    def beginning_in(self, start: int, stop: int, offset: int) -> RailRuns:
+        """Keep the runs that begin in a span, moved by an offset."""
+        own = (self.spans[:, 0] >= start) & (self.spans[:, 0] < stop)
+        return RailRuns(self.spans[own] + offset, self.falls[own], self.below)
 
-def tops(x: NDArray[np.float64], rail: float, step: float) -> Tops:
-    """Find what lies at the upper rail."""
+
+def rail_runs(x: NDArray[np.float64], rail: float, step: float) -> RailRuns:
+    """Find the runs at the upper rail of samples whose smallest difference is `step`."""
     tolerance = TOLERANCE * abs(rail)
     at_rail = x >= rail - tolerance
     spans = runs(at_rail)
     near = np.count_nonzero(x >= rail - tolerance - max(step, tolerance))
     padded = np.concatenate((x[:1], x, x[-1:]))
     falls = rail - (padded[spans[:, 0]] + padded[spans[:, 1] + 1]) / 2
-    return Tops(spans, falls, int(near - np.count_nonzero(at_rail)))
+    return RailRuns(spans, falls, int(near - np.count_nonzero(at_rail)))
 
 
-def together(parts: Sequence[Tops]) -> Tops:
-    """Put what was found in several blocks together."""
+def concatenate(parts: Sequence[RailRuns]) -> RailRuns:
+    """Put the runs of several blocks together, in order."""
     spans = np.concatenate([part.spans for part in parts])
     falls = np.concatenate([part.falls for part in parts])
     order = np.argsort(spans[:, 0], kind="stable")
-    return Tops(spans[order], falls[order], sum(part.below for part in parts))
+    return RailRuns(spans[order], falls[order], sum(part.below for part in parts))
 
 
-def is_clipped(found: Tops, rail: float, *, step: float, shortest: int, fewest: int) -> bool:
-    """Tell whether a rail has enough flat tops."""
+def is_clipped(found: RailRuns, rail: float, *, step: float, shortest: int, fewest: int) -> bool:
+    """Tell whether a rail has enough runs that are flat tops: `fewest`, of `shortest` samples."""
     length = found.spans[:, 1] - found.spans[:, 0]
     long = length >= shortest
     if np.count_nonzero(long) < fewest:
@@ -62,15 +68,15 @@ def is_clipped(found: Tops, rail: float, *, step: float, shortest: int, fewest: 
     piled = int(length.sum()) >= PILE * found.below
     crest = (1 + 2 / length[long]) ** 2 * max(step, TOLERANCE * abs(rail))
     falls = found.falls[long]
-    if np.median(falls / crest) < (STEEP if piled else CREST):
+    if np.median(falls / crest) < (COARSE_CREST if piled else CREST):
         return False
-    # Pulses of one height stand alone and are rarely so short; clipped noise is so most often.
-    pulses = np.median(falls) > PULSE * abs(rail) and np.mean(long) > PULSE
+    # Pulses of one height stand alone, and few are short; of clipped noise most runs are.
+    pulses = np.median(falls) > PULSE_FALL * abs(rail) and np.mean(long) > PULSE_SHARE
     return not pulses
 
 
-def spans_of(found: Tops, sr: float) -> list[Span]:
-    """Name the runs at a clipped rail: those of two samples, and what is near them."""
+def clipped_spans(found: RailRuns, sr: float) -> list[Span]:
+    """Choose the runs at a clipped rail: those of two samples or more, and what is near them."""
     spans = found.spans
     longer = spans[spans[:, 1] - spans[:, 0] > 1]
     if not longer.size:

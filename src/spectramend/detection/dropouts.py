@@ -1,14 +1,14 @@
 """Dropouts: runs of one value amid sound, and packets that repeat the samples before them.
 
-A run of one value is damage where sound stops at once. Digital silence that an editor or a noise
-gate has left is not, and neither are the plateaus of soft sound on few quantisation steps. So a
-dropout has sound right at both borders, not less than a share of what is there a little further
-off; it is far longer than the plateaus around it; and where it lasts longer than plosives and
-packets do, its borders are as loud as the recording.
+A run of one value is damage where sound stops abruptly. Digital silence from an editor or a noise
+gate is not, and neither are the plateaus of soft sound on few quantisation steps. So a dropout has
+sound right at both borders, whose level is at least a share of the level a little further away; it
+is far longer than the plateaus around it; and if it is longer than plosives and packets are, its
+borders are loud.
 
-A lost packet that was concealed by the one before is ``x[n] = x[n - lag]`` for a whole packet.
-Chance cannot do that, but a synthesised tone does, for many periods; one packet follows the last
-good one a few times at most.
+A lost packet that was concealed by the one before is ``x[n] = x[n - lag]`` for a whole packet. That
+does not happen by chance, but a synthesised tone repeats itself for many periods; a good packet is
+repeated a few times at most.
 """
 
 from __future__ import annotations
@@ -18,22 +18,23 @@ from numpy.typing import NDArray
 
 from spectramend.core.intervals import Span, join, runs
 
-BORDER_S = 0.002  # how much sound next to a run is looked at
-AROUND_S = 0.020  # and how much around it tells what is usual there
-LONG_S = 0.120  # from here on a run is an edit unless its borders are loud
-LOUD = 0.1  # of the recording's level
-ABRUPT = 0.1  # a border has at least this share of the level around
-STEP_QUANTILE = 0.05
-PLATEAUS = 4  # a run is so many times longer than those around it
-PACKET_S = (0.004, 0.1)  # shortest and longest packet
-MOST_PACKETS = 6.5  # a good packet is repeated so often at most
-WINDOW = 8  # samples that are hashed
-DISTINCT = 6  # a repeated packet holds at least so many values
-LOOKBACK = 4  # lengths of a region before it that `copied_share` looks at: two lags of two lengths
+BORDER_S = 0.002  # s of sound next to a run whose level counts; engineering choice: two periods
+CONTEXT_S = 0.020  # s on either side that say what is usual; engineering choice: a packet of speech
+LONG_S = 0.120  # s; engineering choice: above plosives and packets, longer runs need loud borders
+LOUD = 0.1  # of the level of the recording: a loud border; engineering choice: -20 dB
+ABRUPT = 0.1  # least level of a border, over that of its context; engineering choice: -20 dB
+STEP_QUANTILE = 0.05  # of the differences of samples, taken as quantisation step; see `is_dropout`
+PLATEAUS = 4  # times the longest run of one value nearby, of a dropout; engineering choice
+SHORTEST_PACKET_S = 0.004  # s; engineering choice: under the 5 ms of the shortest codec packets
+LONGEST_PACKET_S = 0.1  # s; engineering choice: above the 60 ms of the longest codec packets
+MAX_PACKETS = 6.5  # repeats of one packet; engineering choice: concealment fades out before
+WINDOW = 8  # samples that are hashed; engineering choice: fewer recur by chance in coarse sound
+DISTINCT = 6  # values in a repeated packet, at least; engineering choice: not silence or a tone
+LOOKBACK = 4  # lengths of a region before it, read by `copied_share`: two lags of two lengths
 
 
 def flat_runs(x: NDArray[np.float64], shortest: int) -> list[Span]:
-    """Find runs of one value."""
+    """Find runs of one value of at least `shortest` samples."""
     spans = runs(x[1:] == x[:-1])
     spans[:, 1] += 1
     return [(int(a), int(b)) for a, b in spans[spans[:, 1] - spans[:, 0] >= shortest]]
@@ -42,21 +43,25 @@ def flat_runs(x: NDArray[np.float64], shortest: int) -> list[Span]:
 def is_dropout(
     x: NDArray[np.float64], span: Span, sr: float, *, level: float, border_steps: float
 ) -> bool:
-    """Tell whether sound stops at a run of one value, and goes on after it, at once."""
+    """Tell whether sound stops abruptly at a run of one value, and goes on abruptly after it.
+
+    `level` is the RMS value of the recording, `border_steps` the least level of a border in
+    quantisation steps.
+    """
     start, stop = span
-    border, around = max(4, round(BORDER_S * sr)), max(8, round(AROUND_S * sr))
-    sides = (x[max(0, start - around) : start][::-1], x[stop : stop + around])
+    border, context = max(4, round(BORDER_S * sr)), max(8, round(CONTEXT_S * sr))
+    sides = (x[max(0, start - context) : start][::-1], x[stop : stop + context])
     if min(side.size for side in sides) < 2:
         return False
     steps = np.abs(np.concatenate([np.diff(side) for side in sides]))
     steps = steps[steps > 0]
-    # Not the least: where something was added to coarse steps, a few lie between them.
+    # Not the smallest: where something was added to coarse sound, a few differences lie between.
     step = float(np.quantile(steps, STEP_QUANTILE)) if steps.size else np.inf
     plateau = max((b - a for side in sides for a, b in flat_runs(side, 2)), default=1)
     if stop - start < PLATEAUS * plateau:
         return False
     for side in sides:
-        near, far = (_rms(side[:n] - x[start]) for n in (border, around))
+        near, far = (np.sqrt(np.mean((side[:n] - x[start]) ** 2)) for n in (border, context))
         if near < border_steps * step or near < ABRUPT * far:
             return False
         if stop - start > LONG_S * sr and near < LOUD * level:
@@ -66,22 +71,22 @@ def is_dropout(
 
 def repeated_packets(x: NDArray[np.float64], sr: float) -> list[Span]:
     """Find stretches that repeat, sample by sample, what is right before them."""
-    shortest, longest = (round(s * sr) for s in PACKET_S)
+    shortest, longest = round(SHORTEST_PACKET_S * sr), round(LONGEST_PACKET_S * sr)
     found: list[Span] = []
-    done: dict[int, int] = {}  # for each lag, up to where it has been looked at
+    done: dict[int, int] = {}  # by lag: the end of the last stretch
     for i, lag in _recurrences(x, longest):
         if lag < shortest or done.get(lag, 0) > i:
             continue
-        start, stop = _agreement(x, i, lag, round(MOST_PACKETS * lag) + 1)
+        start, stop = _agreement(x, i, lag, round(MAX_PACKETS * lag) + 1)
         done[lag] = stop
-        whole = lag <= stop - start + 1 and stop - start <= MOST_PACKETS * lag
+        whole = lag <= stop - start + 1 and stop - start <= MAX_PACKETS * lag
         if whole and np.unique(x[start:stop]).size >= DISTINCT:
             found.append((start, stop))
     return join(found)
 
 
 def copied_share(x: NDArray[np.float64], start: int, stop: int) -> float:
-    """Measure how much of a region repeats what is before it, if that does not repeat, too."""
+    """Measure the share of a region that repeats what is before it; 0 if that is periodic, too."""
     first = max(0, start - 2 * (stop - start))
     lags = [lag for i, lag in _recurrences(x[first:stop], start - first) if first + i >= start]
     if not lags:
@@ -94,16 +99,11 @@ def copied_share(x: NDArray[np.float64], start: int, stop: int) -> float:
     return float(np.mean(x[start:stop] == x[start - lag : stop - lag]))
 
 
-def _rms(x: NDArray[np.float64]) -> float:
-    """Measure the root of the mean square."""
-    return float(np.sqrt(np.mean(x**2)))
-
-
 def _recurrences(x: NDArray[np.float64], longest: int) -> list[tuple[int, int]]:
-    """Find where a window occurs again, and after how many samples.
+    """Find where a window of samples occurs again, and after how many samples.
 
-    Windows are compared by a hash of their bits, and only those are whose hash is divisible by 8:
-    copies agree in that, so a packet keeps an eighth of its windows, and sorting is quick.
+    Windows are compared by a hash of their bits. Only hashes that are divisible by 8 are kept:
+    copies agree in that, so a packet keeps an eighth of its windows, and sorting is fast.
     """
     if x.size <= WINDOW:
         return []
@@ -122,7 +122,7 @@ def _recurrences(x: NDArray[np.float64], longest: int) -> list[tuple[int, int]]:
 
 
 def _agreement(x: NDArray[np.float64], i: int, lag: int, most: int) -> Span:
-    """Find how far ``x[n] = x[n - lag]`` holds on both sides of a sample, looking so far."""
+    """Find the span around sample i in which ``x[n] = x[n - lag]``, `most` to either side."""
     ahead = x[i : i + most]
     differ = np.flatnonzero(ahead != x[i - lag : i - lag + ahead.size])
     stop = i + (int(differ[0]) if differ.size else ahead.size)

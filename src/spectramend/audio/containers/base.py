@@ -24,55 +24,27 @@ MAX_CHUNKS = 10_000  # engineering choice: a sparse file of zeros has millions o
 
 
 class SizeField(NamedTuple):
-    """A number in a header that says how long something is.
+    """A number in a header that counts bytes up to the end of file or data, or frames."""
 
-    Parameters
-    ----------
-    place : int
-        Its offset in the file, in bytes.
-    code : str
-        Its format, for `struct`.
-    what : {"file", "data", "frames"}
-        What it counts: bytes up to the end of the file or of the samples, or samples of a channel.
-    before : int
-        Bytes that are not counted.
-    """
-
-    place: int
-    code: str
+    place: int  # its offset in the file, in bytes
+    code: str  # its format, for `struct`
     what: Literal["file", "data", "frames"]
-    before: int = 0
+    before: int = 0  # bytes that are not counted
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where samples lie in a file, and how they are coded.
-
-    Parameters
-    ----------
-    container, subtype : str
-        Names in libsndfile; the subtype is empty where samples are compressed or unknown.
-    sr, channels : int
-        Sample rate in Hz, number of channels.
-    big_endian : bool
-        Whether the most significant byte of a sample comes first.
-    offset, length : int
-        Where the samples begin, and how many bytes of them are there, of whole frames.
-    truncated : bool
-        Whether the header declares more.
-    sizes : tuple of SizeField
-        What has to be corrected then.
-    """
+    """Where samples lie in a file, and how they are coded; names are those of libsndfile."""
 
     container: str
-    subtype: str
-    sr: int
+    subtype: str  # empty where samples are compressed or unknown
+    sr: int  # Hz
     channels: int
     big_endian: bool
-    offset: int = 0
-    length: int = 0
-    truncated: bool = False
-    sizes: tuple[SizeField, ...] = ()
+    offset: int = 0  # bytes before the samples
+    length: int = 0  # bytes of samples that are there, of whole frames
+    truncated: bool = False  # whether the header declares more
+    sizes: tuple[SizeField, ...] = ()  # to be corrected then
 
     @property
     def width(self) -> int:

@@ -1,0 +1,129 @@
+"""Find damage in arrays, and in recordings of any length that are read block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from spectramend.core.intervals import Span
+from spectramend.core.regions import Region
+from spectramend.detection.scan import Read, scan_channels
+from spectramend.detection.thresholds import DEFAULT_THRESHOLDS, KINDS, Thresholds
+from spectramend.errors import ParameterError
+
+
+def detect(
+    x: ArrayLike,
+    sr: float,
+    *,
+    thresholds: Thresholds = DEFAULT_THRESHOLDS,
+    kinds: Collection[str] = KINDS,
+) -> list[Region]:
+    """Find the damage of a recording.
+
+    Parameters
+    ----------
+    x : array_like [shape=(n,) or (channels, n), real]
+        The recording; samples that are not finite are dropouts.
+    sr : float
+        Sample rate in Hz.
+    thresholds : Thresholds
+        What counts as damage.
+    kinds : collection of {"dropout", "click", "clipping"}
+        What to look for.
+
+    Returns
+    -------
+    list of Region
+        In the order of time; each has its kind as its label, and its channel, counted from 1, or
+        None if there is one only or all have the same damage.
+
+    Raises
+    ------
+    ParameterError
+        If `x` is empty or of another shape or type, `sr` is not positive, or a kind unknown.
+
+    Notes
+    -----
+    Levels are relative to the recording, so scaling changes nothing, and clipping is found after a
+    change of level, too. Click candidates come from autoregressive prediction [1]_; their odds are
+    adapted to how many of them are clicks in the recording [2]_: one alone needs more evidence than
+    one of many. No click is found within 12 ms of the ends, or within 2 ms of other damage.
+
+    References
+    ----------
+    .. [1] S. J. Godsill, P. J. W. Rayner, "Digital Audio Restoration", Springer 1998, chapter 5.
+    .. [2] M. Saerens, P. Latinne, C. Decaestecker, "Adjusting the outputs of a classifier to new a
+       priori probabilities: a simple procedure", Neural Computation 14 (2002), 21-41.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x = np.sin(np.arange(16000) / 7)
+    >>> x[4000:4160] = 0
+    >>> for region in detect(x, 16000):
+    ...     print(region.label, region)
+    dropout 0.25-0.26
+    """
+    samples = np.asarray(x)
+    if samples.dtype.kind not in "fiu" or samples.ndim not in (1, 2):
+        raise ParameterError(
+            f"x: has shape {samples.shape} and type {samples.dtype}: give real samples, (n,) or "
+            f"(channels, n)."
+        )
+    channels = np.atleast_2d(samples)
+
+    def read(start: int, stop: int) -> NDArray[np.float64]:
+        return channels[:, start:stop].astype(np.float64)
+
+    count, length = channels.shape
+    return detect_blocks(
+        read, length=length, channels=count, sr=sr, thresholds=thresholds, kinds=kinds
+    )
+
+
+def detect_blocks(
+    read: Read,
+    *,
+    length: int,
+    channels: int,
+    sr: float,
+    thresholds: Thresholds = DEFAULT_THRESHOLDS,
+    kinds: Collection[str] = KINDS,
+    progress: Callable[[int], object] | None = None,
+) -> list[Region]:
+    """Find the damage of a recording that is read block by block, twice: the same as `detect`.
+
+    ``read(start, stop)`` gives samples [shape=(channels, stop - start), float64]; `length` is that
+    of each channel. `progress` is called after each block with the number of samples done, which
+    reaches ``2 * length``.
+    """
+    if length < 1 or channels < 1:
+        raise ParameterError(f"x: has {channels} channels of {length} samples: give at least one.")
+    if not (np.isfinite(sr) and sr > 0):
+        raise ParameterError(f"sr={sr}: give a positive sample rate in Hz.")
+    for kind in kinds:
+        if kind not in KINDS:
+            raise ParameterError(f"kinds: {kind!r} is unknown: choose from {', '.join(KINDS)}.")
+    found = scan_channels(
+        read, length=length, channels=channels, sr=sr, thresholds=thresholds, progress=progress
+    )
+    regions = [region for kind in dict.fromkeys(kinds) for region in _regions(found, kind, sr)]
+    return sorted(
+        regions, key=lambda r: (r.start_s or 0.0, r.end_s or 0.0, r.label, r.channel or 0)
+    )
+
+
+def _regions(found: list[dict[str, list[Span]]], kind: str, sr: float) -> list[Region]:
+    """Make regions of the spans of one kind in each channel; of one where all channels agree."""
+    channels_of: dict[Span, list[int]] = {}
+    for channel, spans in enumerate(found, 1):
+        for span in spans[kind]:
+            channels_of.setdefault(span, []).append(channel)
+    return [
+        Region(start / sr, stop / sr, channel=channel, label=kind)
+        for (start, stop), channels in channels_of.items()
+        for channel in (channels if len(channels) < len(found) else [None])
+    ]

@@ -1,0 +1,107 @@
+"""Features of click candidates: most of them of the least disturbance that would explain one.
+
+With the samples of the candidate's span unknown, the energy of the residual e is least after taking
+
+    d = R^-1 m,   m[n] = sum_k a[k] e[n + k],   R[i, j] = sum_k a[k] a[k + |i - j|]        (1)
+
+off them, and falls by ``d @ m`` (Godsill & Rayner 1998, chapter 5). A click that was added leaves
+a residual like that around it; a glottal pulse leaves its ringing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spectramend.core.intervals import Span
+from spectramend.detection.linear_prediction import FLOOR, RANK, Prediction, Samples
+
+FEATURES = (
+    "share of the residual's energy that a disturbance of the span explains",
+    "remaining residual over the background",
+    "disturbance over the residual of 5 ms on either side",
+    "disturbance over the third largest peak of 30 ms on either side",
+    "width",
+    "residual after the span over that before it",
+    "roughness of the disturbance",
+    "roughness of the disturbance over that of the sides",
+    "height of the disturbance over the RMS value of the louder side",
+    "height of the disturbance over the peak of the sides",
+    "height of the disturbance over the level of the recording",
+)
+
+SIDE = 9  # cells on either side that a span is compared with; engineering choice: a period
+WIDENING = 5  # samples at each end of a span; engineering choice: a click begins and ends softly
+SIDE_RESIDUAL = 5  # cells of residual on either side; engineering choice: less than a period
+SIDE_PEAKS = 30  # cells whose peaks count on either side; engineering choice: several periods
+WIDTH_SR = 16000  # Hz; the feature "width" is in samples at this rate
+MIN_FEATURE = 1e-4  # least value before the logarithm; engineering choice: below all that occur
+OFFSET = 1e-6  # added to a share of energy and to a roughness; engineering choice: they may be 0
+
+
+def click_features(p: Prediction, span: Span, background: float, sr: float) -> list[float]:
+    """Compute the logarithms of `FEATURES` for a candidate in a cell with this background."""
+    cell, order, floor = p.cell, p.order, p.floor
+    start, stop = span
+    a = p.coefficients_at((start + stop) // 2)
+    wide = (max(order, start - WIDENING), min(p.x.size - order, stop + WIDENING))
+    d, energy, fall = _least_disturbance(p.x, a, wide)
+    remaining = np.sqrt(max(energy - fall, 0.0) / (d.size + order))
+    height, norm = _peak(d), np.sqrt(max(fall, 0.0))
+
+    before = p.x[max(0, start - SIDE * cell) : start - cell // 2]
+    after = p.x[stop + cell // 2 : stop + SIDE * cell]
+    sides = np.concatenate((before, after))
+    e, rings = p.forward.samples, stop + order
+    e_before = e[max(0, start - SIDE_RESIDUAL * cell) : start - cell // 2]
+    e_after = e[rings : rings + SIDE_RESIDUAL * cell]
+    features = (
+        fall / (energy + floor**2) + OFFSET,
+        remaining / background,
+        norm / (max(_peak(e_before), _peak(e_after)) + floor),
+        norm / (_third_peak(p, start, rings) + floor),
+        (stop - start) / sr * WIDTH_SR,
+        (_rms(e_after) + floor) / (_rms(e_before) + floor),
+        _roughness(d, floor),
+        _roughness(d, floor) / (_roughness(sides, floor) + OFFSET),
+        height / (max(_rms(before), _rms(after)) + floor),
+        height / (_peak(sides) + floor),
+        height / floor * FLOOR,
+    )
+    return [float(np.log(max(feature, MIN_FEATURE))) for feature in features]
+
+
+def _least_disturbance(x: Samples, a: Samples, span: Span) -> tuple[Samples, float, float]:
+    """Solve (1) for a span: d (width,), the energy of the residual, and by how much it falls."""
+    from scipy.linalg import solve_toeplitz
+
+    order, width = a.size - 1, span[1] - span[0]
+    e = np.convolve(x[span[0] - order : span[1] + order], a)[order : 2 * order + width]
+    m = np.correlate(e, a, "valid")
+    column = np.zeros(width)
+    lags = np.correlate(a, a, "full")[order:]
+    column[: min(width, order + 1)] = lags[:width]
+    d = solve_toeplitz(column, m)
+    return d, float(e @ e), float(d @ m)
+
+
+def _third_peak(p: Prediction, start: int, stop: int) -> float:
+    """Find the third largest peak of e in the cells on either side of a span."""
+    peaks, first, last = p.forward.peaks, start // p.cell, stop // p.cell
+    sides = (peaks[max(0, first - SIDE_PEAKS) : first], peaks[last + 1 : last + 1 + SIDE_PEAKS])
+    near = np.concatenate(sides)
+    return float(np.sort(near)[-RANK]) if near.size >= RANK else 0.0
+
+
+def _peak(x: Samples) -> float:
+    """Find the largest magnitude, 0 of no samples."""
+    return float(np.max(np.abs(x), initial=0.0))
+
+
+def _rms(x: Samples) -> float:
+    """Measure the root of the mean square, 0 of no samples."""
+    return float(np.sqrt(np.mean(x**2))) if x.size else 0.0
+
+
+def _roughness(x: Samples, floor: float) -> float:
+    """Compare the energy of the differences with that of the samples."""
+    return float(np.sum(np.diff(x) ** 2) / (np.sum(x**2) + floor**2))

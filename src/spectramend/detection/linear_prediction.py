@@ -1,0 +1,140 @@
+"""Linear prediction of a recording forward and backward, and the background of its residuals.
+
+An autoregressive model of order p with coefficients ``a`` predicts each sample from those before it
+(residual e) and from those after it (residual b). Residuals are measured by their peaks in cells of
+about a millisecond. The background of a cell is a rank of the peaks around it without those next to
+it, as in order-statistic CFAR detection [1]_: a few clicks nearby do not raise it.
+
+References
+----------
+.. [1] H. Rohling, "Radar CFAR thresholding in clutter and multiple target situations", IEEE Trans.
+   Aerospace and Electronic Systems 19 (1983), 608-621.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+HOP = 16  # cells between frames, which are three times as long; engineering choice: 16 and 48 ms
+REACH = 40  # cells on either side whose peaks make the background; engineering choice: 40 ms
+GUARD = 3  # cells on either side that do not; engineering choice: the longest clicks
+RANK = 3  # of the background, from the largest; engineering choice: two more clicks may be near
+MASKED = 1.5  # times the background: peaks that the second fit leaves out; engineering choice
+FLOOR = 1e-4  # of the level of a recording: what is softer is silence; engineering choice: -80 dB
+
+Samples: TypeAlias = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Residual:
+    """Samples of a residual (n,), its peaks in cells and their background (cells,)."""
+
+    samples: Samples
+    peaks: Samples
+    background: Samples
+
+    @property
+    def ratio(self) -> Samples:
+        """Ratio of the peaks to their background, (cells,)."""
+        return self.peaks / self.background
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Samples (n,) and their residuals in both directions."""
+
+    x: Samples
+    cell: int  # samples
+    floor: float  # amplitude below which there is silence
+    coefficients: Samples  # (frames, p + 1)
+    forward: Residual
+    backward: Residual
+
+    @property
+    def order(self) -> int:
+        """How many samples a prediction is made from."""
+        return self.coefficients.shape[1] - 1
+
+    def coefficients_at(self, sample: int) -> Samples:
+        """Give the coefficients (p + 1,) of the frame that holds a sample."""
+        frame = min(sample // (HOP * self.cell), len(self.coefficients) - 1)
+        return self.coefficients[frame]
+
+
+def predict_robustly(x: Samples, cell: int, order: int, floor: float) -> Prediction:
+    """Predict with coefficients that are fitted without the peaks of a first prediction.
+
+    What is softer than `floor` counts as silence.
+    """
+    first = _predict(x, np.ones(x.size), cell, order, floor)
+    high = (first.forward.peaks > MASKED * first.forward.background) | (
+        first.backward.peaks > MASKED * first.backward.background
+    )
+    near = high.copy()
+    near[1:] |= high[:-1]
+    near[:-1] |= high[1:]
+    taper = np.hanning(2 * (cell // 2) + 3)[1:-1]
+    weights = np.convolve(1.0 - np.repeat(near, cell)[: x.size], taper / taper.sum(), "same")
+    return _predict(x, weights, cell, order, floor)
+
+
+def cells(x: Samples, cell: int) -> Samples:
+    """Cut samples into cells, the last one padded with zeros: (cells, cell)."""
+    return np.concatenate((x, np.zeros(-x.size % cell))).reshape(-1, cell)
+
+
+def _predict(x: Samples, weights: Samples, cell: int, order: int, floor: float) -> Prediction:
+    """Predict each sample, frame by frame, from coefficients fitted to the weighted samples."""
+    from scipy.fft import irfft, next_fast_len, rfft
+
+    hop = HOP * cell
+    count = -(-x.size // hop)
+    ends = (np.zeros(hop + order), np.zeros((count + 1) * hop + order - x.size))
+    padded = np.concatenate((ends[0], x, ends[1]))
+    weighted = np.concatenate((ends[0], x * weights, ends[1]))
+    frames = sliding_window_view(weighted[order:], 3 * hop)[::hop][:count]
+    size = next_fast_len(3 * hop + order, real=True)
+    power = np.abs(rfft(frames * np.hanning(3 * hop + 2)[1:-1], size)) ** 2
+    correlation = irfft(power, size)[:, : order + 1]
+    correlation[:, 0] = correlation[:, 0] * (1 + 1e-9) + 1e-3 * floor**2 * hop
+    a = _levinson(correlation)
+
+    size = next_fast_len(hop + 3 * order, real=True)
+    spectra = rfft(sliding_window_view(padded[hop:], hop + 2 * order)[::hop][:count], size)
+    filters = rfft(a, size)
+    # Each frame begins `order` samples early, and so does the backward residual.
+    own = slice(order, order + hop)
+    forward = irfft(spectra * filters, size)[:, own].ravel()[: x.size]
+    backward = irfft(spectra * filters.conj(), size)[:, own].ravel()[: x.size]
+    residuals = [_residual(samples, cell, floor) for samples in (forward, backward)]
+    return Prediction(x, cell, floor, a, *residuals)
+
+
+def _levinson(r: Samples) -> Samples:
+    """Solve for the coefficients of all frames: r (frames, p + 1) -> a, with a[:, 0] = 1."""
+    a = np.zeros_like(r)
+    a[:, 0] = 1.0
+    error = r[:, 0].copy()
+    for m in range(1, r.shape[1]):
+        reflection = -np.sum(a[:, :m] * r[:, m:0:-1], axis=1) / error
+        a[:, 1 : m + 1] += reflection[:, None] * a[:, m - 1 :: -1][:, :m]
+        error *= 1.0 - reflection**2
+    return a
+
+
+def _residual(samples: Samples, cell: int, floor: float) -> Residual:
+    """Measure the peaks of a residual and their background, which is at least the floor."""
+    peaks = np.max(np.abs(cells(samples, cell)), axis=1)
+    return Residual(samples, peaks, _background(peaks) + floor)
+
+
+def _background(peaks: Samples) -> Samples:
+    """Find the peak of rank `RANK` around each cell: (cells,) -> (cells,)."""
+    around = sliding_window_view(np.pad(peaks, REACH), 2 * REACH + 1).copy()
+    around[:, REACH - GUARD : REACH + GUARD + 1] = 0.0
+    return np.partition(around, -RANK, axis=1)[:, -RANK]
