@@ -32,7 +32,7 @@ CONTAINERS = {
 # RAW does not say what it holds, SD2 says it in a second file, and libsndfile writes the other two
 # with errors.
 UNWRITABLE = {"RAW", "SD2", "PAF", "SDS"}
-LONG = {"RF64", "W64", "CAF", "FLAC", "OGG", "MP3"}  # may be longer than `MAX_BYTES`
+UNLIMITED = {"RF64", "W64", "CAF", "FLAC", "OGG", "MP3"}  # hold more than `MAX_BYTES`
 MAX_BYTES = (1 << 32) - 1  # of a file whose lengths are numbers of 32 bits
 HEADER_BYTES = 1 << 16  # engineering choice: more than a header with text tags takes
 
@@ -86,7 +86,7 @@ def choose_target(
     if info.layout is not None and (container, chosen) == (info.container, info.subtype):
         return Target(container, chosen, True, ())
     notes = []
-    if predicted_bytes(info, chosen) > MAX_BYTES and container not in LONG:
+    if predicted_bytes(info, chosen) > MAX_BYTES and container not in UNLIMITED:
         if container not in WAVE:
             raise ParameterError(f"{target}: {container} ends at 4 GiB: write .wav, .w64 or .caf.")
         container = "RF64"

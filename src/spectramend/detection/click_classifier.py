@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 MIN_BASE_RATE = 1e-4  # share of clicks among candidates; engineering choice: keeps the shift finite
-MAX_BASE_RATE = 0.5  # engineering choice: no recording has more clicks than other candidates
+MAX_BASE_RATE = 0.5  # the same; engineering choice: most candidates are no clicks
 ITERATIONS = 100  # of EM; engineering choice: the base rate no longer changes
-MAX_LOG_ODDS = 40.0  # engineering choice: beyond, the posterior is 0 or 1 in double precision
+MAX_LOG_ODDS = 40.0  # engineering choice: beyond, a posterior is 0 or 1 to 17 digits
 
 Array = NDArray[np.float64]
 

@@ -29,16 +29,16 @@ FEATURES = (
     "height of the disturbance over the level of the recording",
 )
 
-SIDE = 9  # cells on either side that a span is compared with; engineering choice: a period
-WIDENING = 5  # samples at each end of a span; engineering choice: a click begins and ends softly
-SIDE_RESIDUAL = 5  # cells of residual on either side; engineering choice: less than a period
-SIDE_PEAKS = 30  # cells whose peaks count on either side; engineering choice: several periods
+SIDE = 9  # cells of sound on either side of a span; engineering choice: about a pitch period
+WIDENING = 5  # samples at each end of a span; engineering choice: clicks begin and end softly
+SIDE_RESIDUAL = 5  # cells of residual on either side; engineering choice: less than a pitch period
+SIDE_PEAKS = 30  # cells on either side whose peaks count; engineering choice: several pitch periods
 WIDTH_SR = 16000  # Hz; the feature "width" is in samples at this rate
-MIN_FEATURE = 1e-4  # least value before the logarithm; engineering choice: below all that occur
-OFFSET = 1e-6  # added to a share of energy and to a roughness; engineering choice: they may be 0
+MIN_FEATURE = 1e-4  # least value before the logarithm; engineering choice: rarely reached
+OFFSET = 1e-6  # added to a share of energy and to a roughness; engineering choice: either may be 0
 
 
-def click_features(p: Prediction, span: Span, background: float, sr: float) -> list[float]:
+def candidate_features(p: Prediction, span: Span, background: float, sr: float) -> list[float]:
     """Compute the logarithms of `FEATURES` for a candidate in a cell with this background."""
     cell, order, floor = p.cell, p.order, p.floor
     start, stop = span

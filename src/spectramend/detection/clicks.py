@@ -16,7 +16,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from spectramend.core.intervals import Span
-from spectramend.detection.click_features import FEATURES, SIDE, WIDENING, click_features
+from spectramend.detection.click_features import FEATURES, SIDE, WIDENING, candidate_features
 from spectramend.detection.linear_prediction import (
     FLOOR,
     GUARD,
@@ -27,12 +27,12 @@ from spectramend.detection.linear_prediction import (
     predict_robustly,
 )
 
-CONTEXT_S = 0.25  # s of frames and background on either side; engineering choice: 5 frames
-CELL_S = 0.001  # s of a cell, at least 4 samples; engineering choice: the width of most clicks
-EDGE = SIDE + 3  # cells from the ends of a recording without candidates: sides and guard
-MIN_RESIDUAL_RATIO = 1.0  # peak over background of a candidate; engineering choice: finds most
-MIN_HEIGHT_RATIO = 3.5  # peak over RMS value of a side, of the second kind; engineering choice
-SPAN_HEIGHT = 1.5  # RMS values of a side, from which samples belong to it; engineering choice
+CONTEXT_S = 0.25  # s on either side of a candidate; engineering choice: several frames
+CELL_S = 0.001  # s, at least 4 samples; engineering choice: the width of most clicks
+EDGE = SIDE + 3  # cells at the ends of a recording that have no candidates: a side and the guard
+MIN_RESIDUAL_RATIO = 1.0  # peak over background; engineering choice: low, the classifier decides
+MIN_HEIGHT_RATIO = 3.5  # peak over RMS value of the louder side; engineering choice: as above
+SPAN_HEIGHT = 1.5  # RMS values of the louder side, in a span; engineering choice: above most sound
 
 
 def find_candidates(
@@ -60,7 +60,7 @@ def find_candidates(
         wide = (span[0] - WIDENING - lead, span[1] + WIDENING - lead)
         if start <= wide[0] < stop:
             spans.append(wide)
-            features.append(click_features(p, span, p.forward.background[j], sr))
+            features.append(candidate_features(p, span, p.forward.background[j], sr))
     return spans, np.array(features).reshape(-1, len(FEATURES))
 
 

@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 
 from spectramend.core.intervals import Span, runs
 
-TOLERANCE = 1e-4  # of the peak, in which samples count as at the rail; engineering choice: -80 dB
-CREST = 3.0  # times the fall of a crest, median of a flat top; engineering choice
-COARSE_CREST = 1.0  # the same where samples pile up: steps as coarse as the fall hide the slope
-PILE = 4.0  # samples at the rail to those a step lower; above the 2.4 that a sine has at most
-NEAR_S = 0.006  # s from a run to a single sample that is clipped, too; engineering choice
-PULSE_FALL = 0.5  # of the rail, from which a fall is that of a pulse; engineering choice
-PULSE_SHARE = 0.5  # of long runs at the rail; noise that was clipped has mostly short ones
+TOLERANCE = 1e-4  # of the peak: samples so near are at the rail; engineering choice: -80 dB
+CREST = 3.0  # median fall of flat tops over that of a crest; engineering choice: clearly steeper
+COARSE_CREST = 1.0  # the same if samples pile up; engineering choice: coarse steps hide slopes
+PILE = 4.0  # samples at the rail for one a step lower: they pile up; a sine has at most 2.4
+NEAR_S = 0.006  # s from a run to a single clipped sample; engineering choice: within a pitch period
+PULSE_FALL = 0.5  # of the rail: the fall of a pulse; engineering choice: other sound falls less
+PULSE_SHARE = 0.5  # of runs that are long, among pulses; clipped noise has mostly short ones
 
 
 @dataclass(frozen=True)

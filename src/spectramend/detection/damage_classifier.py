@@ -11,7 +11,7 @@ from spectramend.detection import dropouts
 from spectramend.errors import ParameterError
 
 MISSING_SHARE = 0.5  # of the samples of a region; engineering choice: the greater part
-SHORTEST_RUN = 4  # samples of one value; engineering choice: crests of coarse sound are shorter
+SHORTEST_RUN = 4  # samples of one value; engineering choice: crests have shorter ones
 
 
 def damage_kind(x: ArrayLike, start: int, stop: int) -> tuple[Literal["missing", "occluded"], str]:

@@ -18,18 +18,18 @@ from numpy.typing import NDArray
 
 from spectramend.core.intervals import Span, join, runs
 
-BORDER_S = 0.002  # s of sound next to a run whose level counts; engineering choice: two periods
-CONTEXT_S = 0.020  # s on either side that say what is usual; engineering choice: a packet of speech
-LONG_S = 0.120  # s; engineering choice: above plosives and packets, longer runs need loud borders
-LOUD = 0.1  # of the level of the recording: a loud border; engineering choice: -20 dB
+BORDER_S = 0.002  # s of sound right next to a run; engineering choice: short against a fade
+CONTEXT_S = 0.020  # s of sound on either side of a run; engineering choice: ten borders
+LONG_S = 0.120  # s of a run that needs loud borders; engineering choice: above plosives and packets
+LOUD = 0.1  # level of a loud border, over that of the recording; engineering choice: -20 dB
 ABRUPT = 0.1  # least level of a border, over that of its context; engineering choice: -20 dB
-STEP_QUANTILE = 0.05  # of the differences of samples, taken as quantisation step; see `is_dropout`
-PLATEAUS = 4  # times the longest run of one value nearby, of a dropout; engineering choice
-SHORTEST_PACKET_S = 0.004  # s; engineering choice: under the 5 ms of the shortest codec packets
+STEP_QUANTILE = 0.05  # of the differences of samples: the quantisation step; see `is_dropout`
+PLATEAUS = 4  # least length over that of other runs nearby; engineering choice: clearly longer
+SHORTEST_PACKET_S = 0.004  # s; engineering choice: below the 5 ms of the shortest codec packets
 LONGEST_PACKET_S = 0.1  # s; engineering choice: above the 60 ms of the longest codec packets
-MAX_PACKETS = 6.5  # repeats of one packet; engineering choice: concealment fades out before
-WINDOW = 8  # samples that are hashed; engineering choice: fewer recur by chance in coarse sound
-DISTINCT = 6  # values in a repeated packet, at least; engineering choice: not silence or a tone
+MAX_PACKETS = 6.5  # repeats of one packet; engineering choice: concealment fades out before that
+WINDOW = 8  # samples that are hashed; engineering choice: long enough not to recur by chance
+DISTINCT = 6  # least number of values in a repeated packet; engineering choice: it holds sound
 LOOKBACK = 4  # lengths of a region before it, read by `copied_share`: two lags of two lengths
 
 

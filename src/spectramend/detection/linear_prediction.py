@@ -20,12 +20,12 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-HOP = 16  # cells between frames, which are three times as long; engineering choice: 16 and 48 ms
-REACH = 40  # cells on either side whose peaks make the background; engineering choice: 40 ms
-GUARD = 3  # cells on either side that do not; engineering choice: the longest clicks
-RANK = 3  # of the background, from the largest; engineering choice: two more clicks may be near
-MASKED = 1.5  # times the background: peaks that the second fit leaves out; engineering choice
-FLOOR = 1e-4  # of the level of a recording: what is softer is silence; engineering choice: -80 dB
+HOP = 16  # cells from frame to frame, a third of a frame; engineering choice: frames of 48 ms
+REACH = 40  # cells on either side in the background; engineering choice: several pitch periods
+GUARD = 3  # cells on either side not in the background; engineering choice: clicks are shorter
+RANK = 3  # of the background among the peaks; engineering choice: two more clicks may be near
+MASKED = 1.5  # peaks over background that the second fit leaves out; engineering choice: few others
+FLOOR = 1e-4  # of the level of a recording: softer is silence; engineering choice: -80 dB
 
 Samples: TypeAlias = NDArray[np.float64]
 

@@ -18,10 +18,10 @@ from spectramend.core.intervals import Span, SpanSet, apart, join, runs
 from spectramend.detection import click_classifier, clicks, clipping, dropouts
 from spectramend.detection.thresholds import Thresholds
 
-BLOCK = 1 << 19  # samples of a channel; engineering choice: little memory, many frames at once
-MARGIN_S = 0.75  # s around a block, beside the longest dropout; engineering choice: > 6.5 packets
-CLICK_DISTANCE_S = 0.002  # s from other damage, of a click; engineering choice: 2 cells of `clicks`
-LEVEL_FRAME_S = 0.02  # s, of the frames whose powers are averaged; engineering choice
+BLOCK = 1 << 19  # samples of a channel; engineering choice: bounds the memory of long recordings
+MARGIN_S = 0.75  # s around a block, beside the longest dropout; longer than repeated packets
+CLICK_DISTANCE_S = 0.002  # s from a click to other damage; engineering choice: two cells
+LEVEL_FRAME_S = 0.02  # s, of frames whose powers are averaged; engineering choice: of no influence
 
 Read: TypeAlias = Callable[[int, int], NDArray[np.float64]]
 Samples: TypeAlias = NDArray[np.float64]

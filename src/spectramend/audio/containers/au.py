@@ -6,6 +6,7 @@ from typing import BinaryIO
 
 from spectramend.audio.containers.base import Layout, SizeField, unpack
 
+# By the number of the encoding.
 CODINGS = {
     1: "ULAW",
     2: "PCM_S8",

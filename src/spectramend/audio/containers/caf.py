@@ -18,8 +18,8 @@ from spectramend.audio.containers.base import (
     unpack,
 )
 
-IS_FLOAT = 1  # flags of a ``desc`` chunk
-IS_LITTLE_ENDIAN = 2
+IS_FLOAT = 1  # flag of a ``desc`` chunk
+IS_LITTLE_ENDIAN = 2  # flag of a ``desc`` chunk
 
 
 def read_header(stream: BinaryIO, size: int) -> Layout | None:

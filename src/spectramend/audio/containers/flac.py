@@ -6,10 +6,10 @@ import shutil
 from pathlib import Path
 from typing import BinaryIO
 
-STREAM_INFO = 0  # types of metadata blocks, after RFC 9639, section 8.1
-SEEK_TABLE = 3
+STREAM_INFO = 0  # type of a metadata block, after RFC 9639, section 8.1
+SEEK_TABLE = 3  # type of a metadata block, as above
 LAST = 0x80  # flag of the last block, in the byte of its type
-COPY_BYTES = 1 << 20  # held at once; engineering choice: little memory
+COPY_BYTES = 1 << 20  # bytes held at once; engineering choice: little memory
 
 
 def copy_with_metadata(sound: Path, source: Path, target: Path) -> bool:

@@ -18,8 +18,8 @@ from spectramend.audio.containers.base import (
     unpack,
 )
 
-PCM = 1
-IEEE_FLOAT = 3
+PCM = 1  # format tags, after the WAVE_FORMAT constants of mmreg.h
+IEEE_FLOAT = 3  # the same
 G711 = {6: "ALAW", 7: "ULAW"}
 EXTENSIBLE = 0xFFFE  # the format tag is the beginning of a GUID, further on
 GUID_TAIL = bytes.fromhex("000000001000800000aa00389b71")  # after the format tag
