@@ -20,6 +20,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from spectramend.core.levinson import levinson_durbin
+
 HOP = 16  # cells from frame to frame, a third of a frame; engineering choice: frames of 48 ms
 REACH = 40  # cells on either side in the background; engineering choice: several pitch periods
 GUARD = 3  # cells on either side not in the background; engineering choice: clicks are shorter
@@ -102,7 +104,7 @@ def _predict(x: Samples, weights: Samples, cell: int, order: int, floor: float) 
     power = np.abs(rfft(frames * np.hanning(3 * hop + 2)[1:-1], size)) ** 2
     correlation = irfft(power, size)[:, : order + 1]
     correlation[:, 0] = correlation[:, 0] * (1 + 1e-9) + 1e-3 * floor**2 * hop
-    a = _levinson(correlation)
+    a, _ = levinson_durbin(correlation, summation="pairwise")
 
     size = next_fast_len(hop + 3 * order, real=True)
     spectra = rfft(sliding_window_view(padded[hop:], hop + 2 * order)[::hop][:count], size)
@@ -113,18 +115,6 @@ def _predict(x: Samples, weights: Samples, cell: int, order: int, floor: float) 
     backward = irfft(spectra * filters.conj(), size)[:, own].ravel()[: x.size]
     residuals = [_residual(samples, cell, floor) for samples in (forward, backward)]
     return Prediction(x, cell, floor, a, *residuals)
-
-
-def _levinson(r: Samples) -> Samples:
-    """Solve for the coefficients of all frames: r (frames, p + 1) -> a, with a[:, 0] = 1."""
-    a = np.zeros_like(r)
-    a[:, 0] = 1.0
-    error = r[:, 0].copy()
-    for m in range(1, r.shape[1]):
-        reflection = -np.sum(a[:, :m] * r[:, m:0:-1], axis=1) / error
-        a[:, 1 : m + 1] += reflection[:, None] * a[:, m - 1 :: -1][:, :m]
-        error *= 1.0 - reflection**2
-    return a
 
 
 def _residual(samples: Samples, cell: int, floor: float) -> Residual:

@@ -10,16 +10,6 @@ from spectramend.detection import linear_prediction
 from spectramend.detection.linear_prediction import GUARD, RANK, REACH, predict_robustly
 
 
-def test_coefficients_are_those_of_the_normal_equations() -> None:
-    from scipy.linalg import solve_toeplitz
-
-    rng = np.random.default_rng(0)
-    r = np.array([np.correlate(v, v, "full")[99:110] for v in rng.standard_normal((5, 100))])
-    a = linear_prediction._levinson(r)
-    for row, lags in zip(a, r, strict=True):
-        np.testing.assert_allclose(row[1:], solve_toeplitz(lags[:-1], -lags[1:]), rtol=1e-9)
-
-
 def test_prediction_is_exact_for_what_follows_its_model() -> None:
     x = np.cos(np.arange(SR) * 0.3)
     predicted = linear_prediction._predict(x, np.ones(x.size), 16, 2, 1e-4)
