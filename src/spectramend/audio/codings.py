@@ -13,7 +13,7 @@ class Coding:
     kind: Literal["integer", "companded", "float"]  # companded: integers on a logarithmic scale
     bits: int  # of the integers that it is decoded to, or of the significand
     width: int = 0  # bytes of a stored sample; 0 where samples are compressed
-    lossless: bool = True  # whether what is decoded comes back if it is coded again
+    lossless: bool = True  # whether samples on its own levels are kept
 
 
 # Linear codings from narrow to wide: the first that holds the samples makes the smallest file.
@@ -57,7 +57,7 @@ def bits_of(subtype: str) -> int:
 
 
 def converts_exactly(old: str, new: str) -> bool:
-    """Tell whether one of the codings `EXACT` holds all samples of another one without rounding.
+    """Return whether one of the codings `EXACT` holds all samples of another one without rounding.
 
     >>> pairs = [("PCM_24", "FLOAT"), ("PCM_32", "FLOAT"), ("VORBIS", "PCM_24")]
     >>> [converts_exactly(*pair) for pair in pairs]

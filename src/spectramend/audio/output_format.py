@@ -50,23 +50,7 @@ class Target:
 def choose_target(
     info: FileInfo, target: Path, subtype: str | None, *, allow_lossy: bool
 ) -> Target:
-    """Choose container and coding of an output file.
-
-    Parameters
-    ----------
-    info : FileInfo
-        The recording.
-    target : Path
-        The output file.
-    subtype : str or None
-        Its coding, by its name in libsndfile; None for that of the recording, or the nearest one.
-    allow_lossy : bool
-        Whether the coding may be lossy.
-
-    Returns
-    -------
-    Target
-        How it is written.
+    """Choose container and coding of an output file: `subtype`, or the nearest to the recording's.
 
     Raises
     ------

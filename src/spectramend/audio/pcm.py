@@ -11,24 +11,11 @@ from spectramend.audio.codings import CODINGS
 
 
 def quantize(x: NDArray[np.float64], bits: int) -> tuple[NDArray[np.int64], int]:
-    """Round samples to integers, without dither.
+    """Round samples, full scale at ±1, to integers of so many bits, without dither.
 
-    Parameters
-    ----------
-    x : ndarray [float64]
-        Samples, full scale at ±1.
-    bits : int
-        Bits of a sample.
+    Returns them, clipped to full scale, and how many lay beyond it; +1, which has no integer of its
+    own, does not count.
 
-    Returns
-    -------
-    steps : ndarray [int64]
-        Integers, clipped to full scale.
-    clipped : int
-        How many lay beyond full scale; +1, which has no integer of its own, does not count.
-
-    Examples
-    --------
     >>> quantize(np.array([0.5, 1.0, -3.0]), 8)
     (array([  64,  127, -128]), 1)
     """
@@ -39,24 +26,8 @@ def quantize(x: NDArray[np.float64], bits: int) -> tuple[NDArray[np.int64], int]
 
 
 def decode(raw: bytes, subtype: str, big_endian: bool) -> NDArray[np.float64]:
-    r"""Turn bytes into samples.
+    r"""Turn the bytes of samples into float64, full scale at ±1; NaN and infinity stay.
 
-    Parameters
-    ----------
-    raw : bytes
-        Bytes of whole samples.
-    subtype : str
-        Their coding, by its name in libsndfile.
-    big_endian : bool
-        Whether the most significant byte of a sample comes first.
-
-    Returns
-    -------
-    ndarray [shape=(n,), float64]
-        Samples, full scale at ±1; NaN and infinite ones are as they are.
-
-    Examples
-    --------
     >>> decode(b"\x00\x40", "PCM_16", big_endian=False)
     array([0.5])
     """
@@ -78,26 +49,10 @@ def decode(raw: bytes, subtype: str, big_endian: bool) -> NDArray[np.float64]:
 
 
 def encode(x: NDArray[np.float64], subtype: str, big_endian: bool) -> tuple[NDArray[np.uint8], int]:
-    """Turn samples into bytes.
+    """Turn samples (n,), full scale at ±1, into bytes (n, bytes of a sample).
 
-    Parameters
-    ----------
-    x : ndarray [shape=(n,), float64]
-        Samples, full scale at ±1.
-    subtype : str
-        The coding, by its name in libsndfile.
-    big_endian : bool
-        Whether the most significant byte of a sample comes first.
+    Returns also how many samples were clipped to full scale.
 
-    Returns
-    -------
-    content : ndarray [shape=(n, bytes of a sample), uint8]
-        The bytes.
-    clipped : int
-        How many samples were clipped to full scale.
-
-    Examples
-    --------
     >>> encode(np.array([0.5, 2.0]), "PCM_16", big_endian=True)
     (array([[ 64,   0],
            [127, 255]], dtype=uint8), 1)

@@ -168,23 +168,7 @@ def write(
 
 
 def read_same_rate(paths: list[Path]) -> list[Audio]:
-    """Read recordings that have to share a sample rate.
-
-    Parameters
-    ----------
-    paths : list of Path
-        The files.
-
-    Returns
-    -------
-    list of Audio
-        The recordings, in the same order.
-
-    Raises
-    ------
-    FileError
-        If one cannot be read, or has another sample rate than the first.
-    """
+    """Read recordings that must share a sample rate; FileError if one has another."""
     recordings = [read(path) for path in paths]
     for path, recording in zip(paths, recordings, strict=True):
         if recording.sr != recordings[0].sr:
@@ -196,18 +180,7 @@ def read_same_rate(paths: list[Path]) -> list[Audio]:
 
 
 def recordings_in(folder: str | os.PathLike[str]) -> list[Path]:
-    """List the files of a folder whose extension is that of an audio format.
-
-    Parameters
-    ----------
-    folder : path-like
-        The folder; folders inside it and hidden files are skipped.
-
-    Returns
-    -------
-    list of Path
-        The files, sorted by name.
-    """
+    """List the audio files of a folder by their extensions, sorted by name; none that is hidden."""
     import soundfile
 
     # RAW does not say what it holds; the others are extensions that libsndfile names otherwise.

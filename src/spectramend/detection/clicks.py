@@ -1,10 +1,10 @@
 """Click candidates: short disturbances that linear prediction explains neither way.
 
 At an onset the residual e of the forward prediction is large and that of the backward prediction b
-is not, because what rings on is predicted from what follows. At a click e is large where it begins
-and b where it ends, which gives its span. A second kind of candidate is what is tall beside its
-sides. Most candidates are glottal pulses of a voice; `click_features` and `click_classifier` decide
-which are clicks.
+is not, because sound that rings is predicted from its own end. At a click e is large where it
+begins and b where it ends, which gives its span. A second kind of candidate is a peak far above the
+sound on either side. Most candidates are glottal pulses of a voice; `click_features` and
+`click_classifier` decide which are clicks.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def find_candidates(
 
 
 def _order(sr: float) -> int:
-    """Choose the order of prediction: two coefficients for each pole pair in a kilohertz."""
+    """Choose the order of prediction by a rule of thumb: the rate in kHz and 4, from 16 to 32."""
     return round(min(32.0, max(16.0, sr / 1000 + 4)))
 
 
@@ -115,7 +115,7 @@ def _span_of_residual(p: Prediction, j: int) -> Span:
 
 
 def _span_of_height(p: Prediction, j: int, least: float) -> Span:
-    """Find the span of what is tall around a cell."""
+    """Find the span of the samples around a cell that are high."""
     first, last = (j - GUARD) * p.cell, (j + GUARD + 1) * p.cell
     height = np.abs(p.x[first:last])
     high = np.flatnonzero(height > min(max(0.15 * height.max(), least), 0.9 * height.max()))

@@ -60,7 +60,7 @@ def concatenate(parts: Sequence[RailRuns]) -> RailRuns:
 
 
 def is_clipped(found: RailRuns, rail: float, *, step: float, shortest: int, fewest: int) -> bool:
-    """Tell whether a rail has enough runs that are flat tops: `fewest`, of `shortest` samples."""
+    """Return whether a rail has enough runs that are flat tops: `fewest`, of `shortest` samples."""
     length = found.spans[:, 1] - found.spans[:, 0]
     long = length >= shortest
     if np.count_nonzero(long) < fewest:

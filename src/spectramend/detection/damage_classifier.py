@@ -15,7 +15,7 @@ SHORTEST_RUN = 4  # samples of one value; engineering choice: crests have shorte
 
 
 def damage_kind(x: ArrayLike, start: int, stop: int) -> tuple[Literal["missing", "occluded"], str]:
-    """Tell whether the samples ``x[start:stop]`` are missing or covered by something, and why.
+    """Return whether the samples ``x[start:stop]`` are missing or covered by something, and why.
 
     They are missing if at least half of them are not finite, in runs of one value, or a copy of
     those before. `x` [shape=(n,), real] is the recording, or the region with what is before it.

@@ -43,7 +43,7 @@ def flat_runs(x: NDArray[np.float64], shortest: int) -> list[Span]:
 def is_dropout(
     x: NDArray[np.float64], span: Span, sr: float, *, level: float, border_steps: float
 ) -> bool:
-    """Tell whether sound stops abruptly at a run of one value, and goes on abruptly after it.
+    """Return whether sound stops abruptly at a run of one value, and goes on abruptly after it.
 
     `level` is the RMS value of the recording, `border_steps` the least level of a border in
     quantisation steps.

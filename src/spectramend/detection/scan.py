@@ -1,8 +1,8 @@
 """Two passes over a recording in blocks: statistics of each channel, then the damage of each block.
 
 The first pass measures what depends on the whole channel: its extreme values, its smallest step and
-its level. The second looks for damage in each block with enough samples around it, so that
-the blocks find what the whole recording would give.
+its level. The second looks for damage in each block with enough samples around it, so that the
+result is that of the whole recording.
 """
 
 from __future__ import annotations
@@ -70,12 +70,12 @@ class _Block:
         return [(a + self.offset, b + self.offset) for a, b in own]
 
     def is_inside(self, span: Span) -> bool:
-        """Tell whether a span has samples of the recording on both sides."""
+        """Return whether a span has samples of the recording on both sides."""
         return span[0] + self.offset > 0 and span[1] + self.offset < self.length
 
 
 class _ChannelStatistics:
-    """What depends on all finite samples of a channel."""
+    """Statistics of all finite samples of a channel."""
 
     def __init__(self) -> None:
         self.maximum = -np.inf

@@ -1,4 +1,4 @@
-"""What the header of any uncompressed file says, and the chunks that most of them are made of.
+"""The result of reading a header, and the chunks of RIFF and AIFF files.
 
 libsndfile reads all of these containers, but says neither where the samples lie nor whether they
 are all there. A file that it changes in place loses the chunks that it does not know (``iXML``,
