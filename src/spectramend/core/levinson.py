@@ -69,7 +69,7 @@ def levinson_durbin(
     errors[0] = lags[:, 0]
     larger = np.full(h, count) if sizes is None else np.searchsorted(-sizes, -np.arange(h))
     # NumPy 2.4 copies rows that are shorter than its buffer, which takes longer than the work.
-    buffer = np.setbufsize(BUFFER)
+    buffer = np.setbufsize(BUFFER if summation == "blas" else np.getbufsize())
     try:
         for k in range(1, h):
             n = larger[k]  # matrices with more than k rows
