@@ -18,7 +18,7 @@ import soxr
 from numpy.typing import NDArray
 
 from spectramend import STFT, Mask, audio, inpaint
-from spectramend.evaluation.metrics import snr
+from spectramend.evaluation import snr
 
 SR, SECONDS = 16000, 3
 TRANSFORM = STFT(n_fft=1024, hop_length=256)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectramend import Region, audio, repair
-from spectramend.evaluation.metrics import snr
+from spectramend.evaluation import snr
 
 # Engineering choices: a run takes minutes, and short gaps, whose errors vary more, are more.
 PAIRS = 3  # mixes of each kind

@@ -56,7 +56,7 @@ class Audio:
 
     def _repr_html_(self) -> str:
         """Show a player and a spectrogram in Jupyter."""
-        from spectramend.display.html_audio import sound_html
+        from spectramend.display import sound_html
 
         return sound_html(self.samples, self.sr, title=self.title)
 

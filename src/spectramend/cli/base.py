@@ -176,7 +176,7 @@ def print_table(columns: Any, rows: list[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from spectramend.display.tables import column_texts
+    from spectramend.display import column_texts
 
     table = Table()
     for column in columns:

@@ -50,7 +50,7 @@ def train(
     """Train a dictionary on clean recordings of one voice or instrument."""
     from spectramend import audio
     from spectramend.core.files import check_output
-    from spectramend.inpainting.dictionary import Dictionary
+    from spectramend.inpainting import Dictionary
 
     check_output(output, overwrite=overwrite)
     recordings = audio.read_same_rate(list(clean))
@@ -180,8 +180,7 @@ def mask_estimate(
     """
     from spectramend import audio
     from spectramend.core.files import check_output
-    from spectramend.inpainting.dictionary import Dictionary
-    from spectramend.inpainting.mask_estimation import estimate_mask
+    from spectramend.inpainting import Dictionary, estimate_mask
 
     check_output(output, overwrite=overwrite)
     recording = audio.read(mix)
@@ -210,8 +209,7 @@ def mask_estimate(
 def evaluate(reference: Path, estimate: Path, labels: Path | None, as_json: bool) -> None:
     """Measure how close ESTIMATE is to REFERENCE, as a whole and inside regions."""
     from spectramend import audio
-    from spectramend.evaluation import metrics
-    from spectramend.evaluation.region_metrics import evaluate_regions
+    from spectramend.evaluation import evaluate_regions, metrics
     from spectramend.labels import read_regions
     from spectramend.reports.listening_page import Column
 

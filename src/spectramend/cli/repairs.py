@@ -138,7 +138,7 @@ def repair(
     from spectramend import audio
     from spectramend.core.files import check_folder, check_output, whole_folder
     from spectramend.core.regions import Region
-    from spectramend.inpainting.dictionary import Dictionary
+    from spectramend.inpainting import Dictionary
     from spectramend.reports import repair_report
     from spectramend.restoration.recording_files import OutputOptions, detect_file, repair_file
     from spectramend.restoration.types import check_options

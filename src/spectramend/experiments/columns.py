@@ -23,7 +23,7 @@ from spectramend.core.intervals import runs
 from spectramend.core.masks import Mask
 from spectramend.core.stft import STFT
 from spectramend.errors import FileError, ParameterError
-from spectramend.evaluation.metrics import snr
+from spectramend.evaluation import snr
 from spectramend.experiments._common.conditions import timed
 from spectramend.experiments._common.published import read_published
 from spectramend.experiments._common.results import Progress, Result, Row, length_result
@@ -34,8 +34,8 @@ from spectramend.experiments._common.scenes import (
     resampled,
 )
 from spectramend.gaps import janssen
-from spectramend.inpainting.pipeline import inpaint
-from spectramend.reconstruction.stft_recovery import recover
+from spectramend.inpainting import inpaint
+from spectramend.reconstruction import recover
 
 Method: TypeAlias = Callable[[NDArray[Any], NDArray[np.bool_], int], NDArray[Any]]
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from spectramend.core.regions import Region
 from spectramend.core.threads import limited_threads
 from spectramend.errors import ParameterError
-from spectramend.evaluation.metrics import snr
+from spectramend.evaluation import snr
 from spectramend.experiments._common.conditions import timed
 from spectramend.experiments._common.published import read_published
 from spectramend.experiments._common.results import Progress, Result, Row, length_result

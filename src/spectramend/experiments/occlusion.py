@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from spectramend import audio
 from spectramend.errors import FileError, ParameterError
-from spectramend.evaluation.metrics import log_spectral_distance, pesq_wb
+from spectramend.evaluation import log_spectral_distance, pesq_wb
 from spectramend.experiments._common.conditions import Method, timed
 from spectramend.experiments._common.events import Damage, Scene, lay
 from spectramend.experiments._common.results import (

@@ -38,10 +38,9 @@ from spectramend.experiments._common.notebook import (
 )
 from spectramend.experiments._common.results import Drawing, Layout, Page, Progress, Result
 from spectramend.experiments._common.scenes import STFT_OF_OURS, Cells, Scene, see
-from spectramend.inpainting.dictionary import Dictionary
-from spectramend.inpainting.resynthesis import complete
+from spectramend.inpainting import Dictionary, complete
 from spectramend.nmf import encode
-from spectramend.reconstruction.fast_griffin_lim import griffin_lim, unit_phase
+from spectramend.reconstruction import griffin_lim, unit_phase
 from spectramend.reports.listening_page import Panel, Sound
 from spectramend.restoration.recording import repair
 

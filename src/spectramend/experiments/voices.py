@@ -44,9 +44,8 @@ from spectramend.experiments._common.scenes import (
     resampled,
     see,
 )
-from spectramend.inpainting.dictionary import Dictionary
-from spectramend.inpainting.mask_estimation import estimate_mask
-from spectramend.reconstruction.fast_griffin_lim import griffin_lim, unit_phase
+from spectramend.inpainting import Dictionary, estimate_mask
+from spectramend.reconstruction import griffin_lim, unit_phase
 from spectramend.restoration.recording import repair
 
 SR = 16000  # Hz

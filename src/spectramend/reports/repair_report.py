@@ -17,7 +17,7 @@ from spectramend import audio
 from spectramend._version import __version__
 from spectramend.core.regions import Region
 from spectramend.core.stft import STFT, frame_length
-from spectramend.display.spectrograms import figure_png
+from spectramend.display import figure_png
 from spectramend.errors import ParameterError
 from spectramend.reports.listening_page import (
     Column,

@@ -42,13 +42,14 @@ from spectramend.restoration.damage import (
 )
 from spectramend.restoration.gap_jobs import fill_missing, near
 from spectramend.restoration.types import Job, RegionOptions
-from spectramend.spectral_repair.event_removal import (
+from spectramend.spectral_repair import (
     EventMask,
+    fill_band,
     frames_containing,
     overlapping_pieces,
     remove_event,
+    stft_for_band,
 )
-from spectramend.spectral_repair.subband_interpolation import fill_band, stft_for_band
 
 
 class _Task(NamedTuple):

@@ -14,8 +14,7 @@ from spectramend.core.masks import Mask
 from spectramend.core.regions import Region
 from spectramend.core.stft import STFT
 from spectramend.errors import ParameterError
-from spectramend.inpainting.pipeline import Inpainting, inpaint
-from spectramend.inpainting.resynthesis import Phase
+from spectramend.inpainting import Inpainting, Phase, inpaint
 from spectramend.nmf.solve import RngLike
 from spectramend.restoration.pipeline import mend_regions
 from spectramend.restoration.types import (
@@ -55,7 +54,7 @@ class Repair:
 
     def _repr_html_(self) -> str:
         """Show a player and a spectrogram in Jupyter."""
-        from spectramend.display.html_audio import sound_html
+        from spectramend.display import sound_html
 
         facts = [job_text(job) for job in self.jobs]
         return sound_html(self.samples, self.sr, title="Repaired", facts=facts)

@@ -19,7 +19,7 @@ from spectramend.core.regions import Region
 from spectramend.core.stft import STFT
 from spectramend.errors import OptionError, ParameterError
 from spectramend.gaps import METHODS, Method
-from spectramend.inpainting.dictionary import Dictionary, as_dictionaries
+from spectramend.inpainting import Dictionary, as_dictionaries
 
 DamageOption: TypeAlias = Literal["auto", "missing", "occluded"]
 

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramend.evaluation.metrics import evaluate, log_spectral_distance
+from spectramend.evaluation import evaluate, log_spectral_distance
 from spectramend.experiments._common.results import Row
 from spectramend.experiments._common.scenes import Cells, Scene, described
 from spectramend.reports.listening_page import Column, Panel

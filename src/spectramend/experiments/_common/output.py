@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from spectramend import audio
-from spectramend.display.spectrograms import figure_png
-from spectramend.evaluation.metrics import missing_metrics
+from spectramend.display import figure_png
+from spectramend.evaluation import missing_metrics
 from spectramend.experiments._common.results import Group, Layout, Page, Result, Row
 from spectramend.reports.listening_page import Column, Picture, listening_page, spectrogram_figure
 
