@@ -1,4 +1,8 @@
-"""Preconditioned conjugate gradients, for systems whose matrix is known by its products alone."""
+"""Preconditioned conjugate gradients, for systems whose matrix is known by its products alone.
+
+Reference: M. R. Hestenes and E. Stiefel, "Methods of conjugate gradients for solving linear
+systems", J. Res. Natl. Bur. Stand. 49(6), 1952.
+"""
 
 from __future__ import annotations
 
@@ -13,21 +17,11 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False)
 class Solution:
-    """What conjugate gradients find.
+    """The result of conjugate gradients."""
 
-    Parameters
-    ----------
-    x : ndarray [shape of b]
-        The last iterate.
-    n_iter : int
-        Iterations of the slowest system.
-    converged : bool
-        Whether the residuals of all systems are small enough.
-    """
-
-    x: NDArray[Any]
-    n_iter: int
-    converged: bool
+    x: NDArray[Any]  # [shape of b] the last iterate
+    n_iter: int  # iterations of the slowest system
+    converged: bool  # whether the residuals of all systems are small enough
 
 
 def preconditioned_cg(
@@ -42,44 +36,11 @@ def preconditioned_cg(
 ) -> Solution:
     """Solve ``A x = b`` for a symmetric positive semidefinite A, or independent systems at once.
 
-    Parameters
-    ----------
-    A : callable
-        Gives ``A @ p``.
-    b : ndarray [shape=(..., n)]
-        Right-hand side.
-    precondition : callable
-        Gives ``M @ r``, M being symmetric positive semidefinite and near the inverse of A.
-    start : ndarray [shape of b], optional
-        First iterate; 0 if None.
-    dot : callable
-        Inner products, one for each system, in a shape that broadcasts against vectors: (R, 1) for
-        systems in the R rows of `b`; (n,) and constant in each stretch of a vector whose stretches
-        are independent. By default `b` is one vector.
-    max_iter : int, >= 0
-        Iterations at most.
-    tol : float, >= 0
-        A system is solved when ``sqrt(r @ M @ r)`` of its residual r has fallen to this part of
-        its first value.
-
-    Returns
-    -------
-    Solution
-        The solution. A system that is solved stays as it is while others go on; so does one whose
-        search direction A maps to 0.
-
-    References
-    ----------
-    .. [1] M. R. Hestenes and E. Stiefel, "Methods of conjugate gradients for solving linear
-       systems", J. Res. Natl. Bur. Stand. 49(6), 1952.
-
-    Examples
-    --------
-    >>> A = np.array([[2.0, 1.0], [1.0, 2.0]])
-    >>> b = np.array([3.0, 3.0])
-    >>> found = preconditioned_cg(A.dot, b, precondition=lambda r: r / 2, max_iter=9, tol=1e-9)
-    >>> found.x.round(9).tolist(), found.converged
-    ([1.0, 1.0], True)
+    `A` and `precondition`, a symmetric map near the inverse of A, are applied to vectors of the
+    shape of `b`; the first iterate is `start`, or 0. `dot` gives the inner products of each system
+    in a shape that broadcasts against `b`: (R, 1) for systems in the R rows of `b`, say. A system
+    is solved when ``sqrt(r @ precondition(r))`` of its residual r is at most `tol` times its first
+    value; it then stays as it is while others go on, as does one whose direction A maps to 0.
     """
     x, r = (np.zeros_like(b), b) if start is None else (start, b - A(start))
     z = precondition(r)

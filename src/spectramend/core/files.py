@@ -29,26 +29,7 @@ class Source:
 
 
 def check_output(path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
-    """Refuse an output file that cannot be written, before any work is done for it.
-
-    Parameters
-    ----------
-    path : path-like
-        The file to be written. Its folder has to exist.
-    overwrite : bool
-        Whether it may replace an existing file.
-
-    Returns
-    -------
-    Path
-        The path.
-
-    Examples
-    --------
-    >>> check_output("/")
-    Traceback (most recent call last):
-    spectramend.errors.FileError: /: is a directory; name a file to write.
-    """
+    """Refuse an output file that cannot be written, before any work is done; return its path."""
     target = Path(path)
     folder = _link_target(target).parent
     # Path would raise for a name that is too long or a folder that may not be searched.
@@ -83,24 +64,11 @@ def check_input(path: str | os.PathLike[str]) -> Path:
 
 @contextmanager
 def whole_file(path: str | os.PathLike[str], *, overwrite: bool = False) -> Iterator[Path]:
-    """Write a file atomically: give a temporary path that is renamed when the block ends well.
+    """Write a file atomically: give an empty temporary file that replaces `path` at the end.
 
-    Parameters
-    ----------
-    path : path-like
-        The file to be written; where it is a link, the file that it leads to. See `check_output`.
-    overwrite : bool
-        Whether it may replace an existing file, whose permissions the new one gets.
-
-    Yields
-    ------
-    Path
-        An empty file with the same suffix, to be written. After an exception it is removed.
-
-    Notes
-    -----
-    The new file is on the disk before it gets the name, so that a power cut leaves the old file or
-    the new one.
+    It has the suffix of `path`; where that is a link, the file that it leads to is replaced. The
+    content is on the disk before it gets the name, so that a power cut leaves the old file or the
+    new one. Permissions of a replaced file stay. An exception removes the temporary file.
     """
     target = check_output(path, overwrite=overwrite)
     file = _link_target(target)
@@ -124,20 +92,10 @@ def whole_file(path: str | os.PathLike[str], *, overwrite: bool = False) -> Iter
 
 
 def check_folder(path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
-    """Refuse an output folder that cannot be made, before any work is done for it.
+    """Refuse an output folder that cannot be made, before any work is done; return its path.
 
-    Parameters
-    ----------
-    path : path-like
-        The folder to be made. It may exist if it is empty.
-    overwrite : bool
-        Whether it may replace the results of an experiment (``metrics.json``) or a repair
-        (``report.json``); other files are never replaced.
-
-    Returns
-    -------
-    Path
-        The path.
+    It may exist if it is empty or, with `overwrite`, holds the results of an experiment
+    (``metrics.json``) or a repair (``report.json``): other files are never replaced.
     """
     target = Path(path)
     parent = target.absolute().parent
@@ -155,20 +113,7 @@ def check_folder(path: str | os.PathLike[str], *, overwrite: bool = False) -> Pa
 
 @contextmanager
 def whole_folder(path: str | os.PathLike[str], *, overwrite: bool = False) -> Iterator[Path]:
-    """Write a folder atomically: give a temporary one that is renamed when the block ends well.
-
-    Parameters
-    ----------
-    path : path-like
-        The folder to be made, see `check_folder`.
-    overwrite : bool
-        Whether it may replace an earlier result.
-
-    Yields
-    ------
-    Path
-        An empty folder, to be filled. After an exception it is removed.
-    """
+    """Write a folder atomically: give an empty temporary one that replaces `path` at the end."""
     target = check_folder(path, overwrite=overwrite)
     temporary: Path | None = None
     try:

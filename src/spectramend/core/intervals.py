@@ -29,13 +29,7 @@ class SpanSet:
 
 
 def runs(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Find the runs in which a mask [shape=(n,)] is true: starts and stops [shape=(runs, 2)].
-
-    Examples
-    --------
-    >>> runs(np.array([True, True, False, True])).tolist()
-    [[0, 2], [3, 4]]
-    """
+    """Find the runs in which a mask [shape=(n,)] is true: starts and stops [shape=(runs, 2)]."""
     edges = np.flatnonzero(mask[1:] != mask[:-1]) + 1
     first = [0] if mask.size and mask[0] else []
     last = [mask.size] if mask.size and mask[-1] else []
@@ -43,13 +37,7 @@ def runs(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
 
 
 def join(spans: Iterable[Span], gap: int = 0) -> list[Span]:
-    """Merge spans that overlap, touch, or lie at most `gap` samples apart.
-
-    Examples
-    --------
-    >>> join([(5, 9), (0, 2), (2, 4)])
-    [(0, 4), (5, 9)]
-    """
+    """Merge spans that overlap, touch, or lie at most `gap` samples apart."""
     joined: list[Span] = []
     for start, stop in sorted(spans):
         if joined and start <= joined[-1][1] + gap:
@@ -60,25 +48,13 @@ def join(spans: Iterable[Span], gap: int = 0) -> list[Span]:
 
 
 def hull(spans: Iterable[Span]) -> Span:
-    """Give the shortest span that holds all of one or more spans.
-
-    Examples
-    --------
-    >>> hull([(5, 9), (0, 2)])
-    (0, 9)
-    """
+    """Give the shortest span that holds all of one or more spans."""
     starts, stops = zip(*spans, strict=True)
     return min(starts), max(stops)
 
 
 def touching(spans: Sequence[Span], gap: int = 0) -> list[list[int]]:
-    """Group the indices of spans that `join` would merge, in the order of their starts.
-
-    Examples
-    --------
-    >>> touching([(5, 9), (0, 2), (2, 4)])
-    [[1, 2], [0]]
-    """
+    """Group the indices of spans that `join` would merge, in the order of their starts."""
     groups: list[list[int]] = []
     reach = 0
     for i in sorted(range(len(spans)), key=spans.__getitem__):
@@ -93,13 +69,7 @@ def touching(spans: Sequence[Span], gap: int = 0) -> list[list[int]]:
 
 
 def apart(spans: list[Span], others: list[Span], distance: int) -> list[Span]:
-    """Keep the spans that lie at least `distance` samples from each of `others`.
-
-    Examples
-    --------
-    >>> apart([(0, 2), (5, 6)], [(3, 4)], 1), apart([(0, 2), (5, 6)], [(3, 4)], 2)
-    ([(0, 2), (5, 6)], [])
-    """
+    """Keep the spans that lie at least `distance` samples from each of `others`."""
     if not others:
         return spans
     bounds = np.array(join(others, 2 * distance))

@@ -17,8 +17,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-# Parts of the diagonal, added in turn until a matrix that should be positive definite is so despite
-# rounding. Engineering choice: from the rounding of double precision up, by factors of 1000.
+# Relative to the diagonal, added in turn until a matrix that should be positive definite is so
+# despite rounding. Engineering choice: from the rounding of double precision up, in steps of 1000.
 RIDGES = (1e-12, 1e-9, 1e-6, 1e-3)
 BUFFER = 16  # elements of a ufunc buffer, the least that NumPy allows: see `levinson_durbin`
 
@@ -30,34 +30,12 @@ def levinson_durbin(
     *,
     summation: Literal["blas", "pairwise"] = "blas",
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Find the predictors of Toeplitz matrices, order by order for all of them.
+    """Find the predictors of Toeplitz matrices with the first columns `lags` [shape=(B, h)].
 
-    Parameters
-    ----------
-    lags : ndarray [shape=(B, h), float]
-        First column of each matrix.
-    sizes : ndarray [shape=(B,), int, 1 to h], optional
-        Rows of each matrix, in falling order; h if None.
-    summation : {"blas", "pairwise"}
-        How (1) is summed: by BLAS, which is faster for large matrices, or by NumPy's pairwise
-        summation, whose rounding is the same with every BLAS library.
-
-    Returns
-    -------
-    a : ndarray [shape=(B, h), float64]
-        Predictors, zero beyond their sizes; not finite where a matrix is not positive definite.
-    errors : ndarray [shape=(h, B), float64]
-        Errors by order, 1 beyond the sizes.
-
-    References
-    ----------
-    .. [1] G. H. Golub and C. F. Van Loan, Matrix Computations, 4th ed., 2013, alg. 4.7.1.
-
-    Examples
-    --------
-    >>> a, errors = levinson_durbin(np.array([[2.0, 1.0]]))
-    >>> a.tolist(), errors.tolist()
-    ([[1.0, -0.5]], [[2.0], [1.5]])
+    `sizes` [shape=(B,), 1 to h, falling] are the rows of each matrix; h if None. (1) is summed by
+    BLAS, which is faster for large matrices, or pairwise by NumPy, whose rounding is the same with
+    every BLAS library. Returns predictors [shape=(B, h)], zero beyond their sizes and not finite
+    where a matrix is not positive definite, and errors by order [shape=(h, B)], 1 beyond the sizes.
     """
     count, h = lags.shape
     if sizes is not None:

@@ -29,8 +29,8 @@ from spectramend.core.windows import (
 )
 from spectramend.errors import MismatchError, ParameterError
 
-# Least coverage over the largest for which there is an inverse, which amplifies rounding by at most
-# 1/sqrt of it. Engineering choice: four of the sixteen digits of float64.
+# Least coverage, as a ratio to the largest, for which there is an inverse; this amplifies rounding
+# by at most 1/sqrt of it. Engineering choice: four of the sixteen digits of float64.
 MIN_COVERAGE = 1e-8
 
 
@@ -266,20 +266,7 @@ class STFT:
 
 
 def frame_length(seconds: float, sr: float) -> int:
-    """Choose the power of two, in samples, that is nearest in the logarithm to a duration.
-
-    Parameters
-    ----------
-    seconds : float, > 0
-        The duration.
-    sr : float, > 0
-        Sample rate in Hz.
-
-    Examples
-    --------
-    >>> frame_length(0.064, 16000), frame_length(0.064, 44100)
-    (1024, 2048)
-    """
+    """Choose the power of two, in samples, that is nearest in the logarithm to a time in s."""
     return int(2 ** round(np.log2(seconds * sr)))
 
 

@@ -8,22 +8,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def limited_threads(n: int | None) -> Iterator[None]:
-    """Limit the threads of BLAS, of NumPy's and of SciPy's, while the block runs.
+    """Limit the threads of BLAS, of NumPy's and of SciPy's, while the block runs; None does not.
 
     SciPy is loaded first: a library that is loaded in the block would ignore the limit, so that a
     first call would differ from a second one in time and in the last digits.
-
-    Parameters
-    ----------
-    n : int or None
-        Threads at most; None leaves them as they are.
-
-    Examples
-    --------
-    >>> from threadpoolctl import threadpool_info
-    >>> with limited_threads(1):
-    ...     {pool["num_threads"] for pool in threadpool_info()}
-    {1}
     """
     if n is None:
         yield

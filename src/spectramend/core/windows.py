@@ -80,21 +80,11 @@ def overlap_add(frames: NDArray[Any], hop_length: int) -> NDArray[Any]:
 
 @dataclass(frozen=True, eq=False)
 class Framing:
-    """Frames of a window every `hop_length` samples, the first `pad` samples before the signal.
+    """Frames of a window every `hop_length` samples, the first `pad` samples before the signal."""
 
-    Parameters
-    ----------
-    window : ndarray [shape=(n_fft,)]
-        The window w.
-    hop_length : int
-        Samples between two frames.
-    pad : int
-        Zeros before the signal.
-    """
-
-    window: NDArray[np.float64]
+    window: NDArray[np.float64]  # [shape=(n_fft,)] w
     hop_length: int
-    pad: int
+    pad: int  # zeros before the signal
 
     @cached_property
     def steady_coverage(self) -> NDArray[np.float64]:

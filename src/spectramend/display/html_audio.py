@@ -29,13 +29,7 @@ IMAGE_FRAME_S = 0.04
 
 
 def wav_data_uri(samples: ArrayLike, sr: float) -> str:
-    """Encode a sound at `sr` Hz as 16-bit WAV in the ``data:`` URI of an ``<audio>`` element.
-
-    Examples
-    --------
-    >>> wav_data_uri([0.0, 0.5, -0.5], sr=16000)[:33]
-    'data:audio/wav;base64,UklGRioAAAB'
-    """
+    """Encode a sound at `sr` Hz as 16-bit WAV in the ``data:`` URI of an ``<audio>`` element."""
     channels = checked_sound(samples, sr)
     # Readers divide by 2**15, so 16-bit samples are reproduced exactly.
     pcm = np.minimum(np.rint(np.clip(channels, -1, 1) * 2.0**15), 2**15 - 1).astype("<i2")
@@ -49,13 +43,7 @@ def wav_data_uri(samples: ArrayLike, sr: float) -> str:
 
 
 def player_html(samples: ArrayLike, sr: float, *, title: str = "") -> str:
-    """Show a sound at `sr` Hz as a ``<figure>``: a player, title, duration and peak.
-
-    Examples
-    --------
-    >>> "0.01 s · peak −6.0 dBFS" in player_html([0.5] * 160, sr=16000, title="A voice")
-    True
-    """
+    """Show a sound at `sr` Hz as a ``<figure>``: a player, title, duration and peak."""
     channels = checked_sound(samples, sr)
     caption = [f"<strong>{html.escape(title)}</strong>"] if title else []
     caption += [duration_text(channels.shape[-1] / sr), peak_text(channels)]
@@ -77,13 +65,7 @@ def player_html(samples: ArrayLike, sr: float, *, title: str = "") -> str:
 
 
 def sound_html(samples: ArrayLike, sr: float, *, title: str = "", facts: Sequence[str] = ()) -> str:
-    """Show a sound at `sr` Hz as a player, a list of facts, and its spectrogram.
-
-    Examples
-    --------
-    >>> "<li>fit: converged</li>" in sound_html([0.5, -0.5] * 800, 16000, facts=["fit: converged"])
-    True
-    """
+    """Show a sound at `sr` Hz as a player, a list of facts, and its spectrogram."""
     lines = "".join(f"<li>{html.escape(fact)}</li>" for fact in facts)
     return (
         player_html(samples, sr, title=title)
@@ -100,33 +82,12 @@ def spectrogram_image(
     vmin_db: float | None = None,
     vmax_db: float | None = None,
 ) -> str:
-    """Show the spectrogram of a sound as an ``<img>`` that holds its PNG.
+    """Show the spectrogram of a sound at `sr` Hz as an ``<img>`` that holds its PNG.
 
-    Parameters
-    ----------
-    samples : array_like [shape=(n,) or (channels, n), float]
-        The sound; the picture shows the mean power of its channels.
-    sr : float
-        Sample rate in Hz.
-    title : str
-        Title above the picture, also its alternative text.
-    vmin_db, vmax_db : float, optional
-        Ends of the colour scale in dB, 0 being a sine at full scale. Give both to compare pictures;
-        by default the loudest cell is the upper end and the lower is 70 dB below.
-
-    Returns
-    -------
-    str
-        HTML.
-
-    Notes
-    -----
-    Each column is one frame of about 40 ms; of a long recording, evenly spaced frames are shown.
-
-    Examples
-    --------
-    >>> spectrogram_image([0.5, -0.5] * 800, sr=16000)[:32]
-    '<img src="data:image/png;base64,'
+    The title is also the alternative text. The picture shows the mean power of the channels, each
+    column one frame of about 40 ms; of a long recording, evenly spaced frames. The ends of the
+    colour scale are in dB, 0 being a sine at full scale: by default the level of the loudest cell
+    and 70 dB below; give both to compare pictures.
     """
     from matplotlib.figure import Figure
 
@@ -150,13 +111,7 @@ def spectrogram_image(
 
 
 def duration_text(seconds: float) -> str:
-    """Write a duration: seconds below a minute, ``m:ss`` or ``h:mm:ss`` above.
-
-    Examples
-    --------
-    >>> duration_text(9.0851), duration_text(754.2), duration_text(3601.0)
-    ('9.09 s', '12:34', '1:00:01')
-    """
+    """Write a duration: seconds below a minute, ``m:ss`` or ``h:mm:ss`` above."""
     if seconds < 60:
         return f"{seconds:.2f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -166,13 +121,7 @@ def duration_text(seconds: float) -> str:
 
 
 def peak_text(samples: NDArray[Any]) -> str:
-    """Write the peak of a sound on the ±1 scale in dBFS, or that it is silent.
-
-    Examples
-    --------
-    >>> peak_text(np.array([0.0, -0.5])), peak_text(np.zeros(3))
-    ('peak −6.0 dBFS', 'silent')
-    """
+    """Write the peak of a sound on the ±1 scale in dBFS, or that it is silent."""
     peak = peak_dbfs(samples)
     if peak == -math.inf:
         return "silent"
@@ -180,13 +129,7 @@ def peak_text(samples: NDArray[Any]) -> str:
 
 
 def checked_sound(samples: ArrayLike, sr: float) -> NDArray[np.float64]:
-    """Check a sound and its rate in Hz; give one channel a row [shape=(channels, n), float64].
-
-    Examples
-    --------
-    >>> checked_sound([0.0, 0.5], sr=8000).shape
-    (1, 2)
-    """
+    """Check a sound and its rate in Hz; give one channel a row [shape=(channels, n), float64]."""
     x = np.asarray(samples)
     if not (math.isfinite(sr) and sr >= 1):
         raise ParameterError(f"sr={sr}: give a positive sample rate in Hz.")

@@ -39,33 +39,10 @@ def spectrogram_panel(
     vmin_db: float | None = None,
     vmax_db: float | None = None,
 ) -> AxesImage:
-    """Draw a spectrogram in dB.
+    """Draw power, or magnitude, [shape=(F, N), >= 0] in dB, row 0 at the bottom.
 
-    Parameters
-    ----------
-    ax : matplotlib.axes.Axes
-        Where to draw.
-    values : array_like [shape=(F, N), float, >= 0]
-        Power, or magnitude. Row 0 is drawn at the bottom.
-    extent : tuple of float
-        First and last second, lowest and highest Hz; see `cell_extent`.
-    magnitude : bool
-        Whether `values` are magnitudes.
-    vmin_db, vmax_db : float, optional
-        Ends of the colour scale. By default the largest value and 70 dB below.
-
-    Returns
-    -------
-    matplotlib.image.AxesImage
-        The picture, for `level_bar`.
-
-    Examples
-    --------
-    >>> from matplotlib.figure import Figure
-    >>> ax = Figure().add_subplot()
-    >>> image = spectrogram_panel(ax, [[1.0, 100.0], [0.0, 10.0]], extent=(0, 2, 0, 8000))
-    >>> [float(level) for level in image.get_clim()]
-    [-50.0, 20.0]
+    `extent` is as `cell_extent` gives it. The ends of the colour scale are by default the largest
+    value and 70 dB below. Returns the image, for `level_bar`.
     """
     matrix = checked_spectrogram(values)
     per_decade = 20.0 if magnitude else 10.0
@@ -91,7 +68,7 @@ def spectrogram_panel(
 
 
 def mask_panel(ax: Axes, observed: ArrayLike, *, extent: Extent) -> AxesImage:
-    """Draw a mask [shape=(F, N), bool], row 0 at the bottom; give the picture for `mask_bar`."""
+    """Draw a mask [shape=(F, N), bool], row 0 at the bottom; give the image, for `mask_bar`."""
     from matplotlib.colors import BoundaryNorm, ListedColormap
 
     mask = np.asarray(observed)
@@ -137,13 +114,7 @@ def mask_bar(ax: Axes, image: AxesImage) -> Colorbar:
 def cell_extent(
     shape: tuple[int, ...], *, hop_s: float, bin_hz: float, start_s: float = 0.0
 ) -> Extent:
-    """Give the outer edges of (F, N) cells, the first centred on `start_s` seconds and 0 Hz.
-
-    Examples
-    --------
-    >>> cell_extent((3, 4), hop_s=0.5, bin_hz=100.0)
-    (-0.25, 1.75, -50.0, 250.0)
-    """
+    """Give the outer edges of (F, N) cells, the first centred on `start_s` seconds and 0 Hz."""
     n_bins, n_frames = shape
     return (
         start_s - hop_s / 2,

@@ -20,26 +20,10 @@ def table_html(
     headings: Mapping[str, str] | None = None,
     strong: Collection[tuple[int, str]] = (),
 ) -> str:
-    """Write rows as an HTML table.
+    """Write rows, mappings from column to value, as an HTML table, escaped; None is an en dash.
 
-    Parameters
-    ----------
-    rows : sequence of mapping
-        One mapping a row, from column to value. A missing key counts as ``None``.
-    headings : mapping of str to str, optional
-        The columns to show, in order, and their headings; by default all, under their keys.
-    strong : collection of (int, str)
-        Cells to emphasise, as row number and column.
-
-    Returns
-    -------
-    str
-        A ``<table>``, escaped. ``None`` is an en dash.
-
-    Examples
-    --------
-    >>> "12.35" in table_html([{"dB": 12.3456}, {"dB": None}])
-    True
+    `headings` maps the columns to show, in order, to their headings; by default all, under their
+    keys. The cells in `strong`, (row number, column), are emphasised.
     """
     if headings is None:
         headings = {key: key for row in rows for key in row}
@@ -63,13 +47,7 @@ def table_html(
 
 
 def column_texts(values: Sequence[object]) -> list[str]:
-    """Write the values of a table column, with as many decimals as suit the largest.
-
-    Examples
-    --------
-    >>> column_texts([0.74312, 1.0, None]), column_texts([-0.2104, 12.5, float("inf")])
-    (['0.743', '1.000', '–'], ['−0.21', '12.50', '∞'])
-    """
+    """Write the values of a table column, with as many decimals as suit the largest."""
     sizes = [abs(v) for v in values if _is_number(v) and math.isfinite(v)]
     largest = max(sizes, default=0.0)
     decimals = 3 if largest <= 1 else 2 if largest < 100 else 1 if largest < 1000 else 0
@@ -77,13 +55,7 @@ def column_texts(values: Sequence[object]) -> list[str]:
 
 
 def number_text(value: float, decimals: int) -> str:
-    """Write a number with a true minus sign, and infinity as its symbol.
-
-    Examples
-    --------
-    >>> number_text(-3.14159, 1), number_text(-0.01, 1)
-    ('−3.1', '0.0')
-    """
+    """Write a number with a true minus sign, and infinity as its symbol."""
     if math.isinf(value):
         return INFINITY if value > 0 else MINUS + INFINITY
     text = f"{value:.{decimals}f}"

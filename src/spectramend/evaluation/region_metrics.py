@@ -35,37 +35,11 @@ class RegionScores:
 def evaluate_regions(
     reference: ArrayLike, estimate: ArrayLike, regions: Sequence[Region], *, sr: int
 ) -> list[RegionScores]:
-    """Compute signal-to-noise ratio and log-spectral distance of an estimate within regions.
+    """Compute signal-to-noise ratio and log-spectral distance within regions, for each channel.
 
-    Parameters
-    ----------
-    reference, estimate : array_like [shape=(n,) or (channels, n)]
-        The signal and its estimate.
-    regions : sequence of Region
-        The regions.
-    sr : int
-        Sample rate in Hz.
-
-    Returns
-    -------
-    list of RegionScores
-        One for each region and channel, counted from 1: over the samples of a region of all
-        frequencies, over the cells of another one.
-
-    Raises
-    ------
-    MismatchError
-        If the shapes differ.
-    ParameterError
-        If a region does not fit the recording.
-
-    Examples
-    --------
-    >>> x = np.sin(0.3 * np.arange(8000))
-    >>> y = x.copy()
-    >>> y[4000:4800] *= 0.9
-    >>> round(evaluate_regions(x, y, [Region(0.5, 0.6)], sr=8000)[0].snr_db, 3)
-    20.0
+    reference, estimate [shape=(n,) or (channels, n)]. A region of all frequencies counts its
+    samples, another one its cells; channels count from 1. Raises MismatchError if the shapes
+    differ, ParameterError if a region does not fit the recording.
     """
     T, Y = (np.atleast_2d(np.asarray(z, np.float64)) for z in (reference, estimate))
     if T.shape != Y.shape:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from reference import stft as reference
 from reference.stft import CENTERED, HOPS, NAMED, window_samples
-from spectramend.core.stft import STFT
+from spectramend.core.stft import STFT, frame_length
 from spectramend.errors import MismatchError, ParameterError
 
 Array = NDArray[Any]
@@ -341,3 +341,8 @@ def test_adjoint_is_the_adjoint(n_fft: int, center: bool) -> None:
     assert stft.adjoint(Y.astype(np.complex64), length=60).dtype == np.float32
     with pytest.raises(MismatchError, match="does not fit"):
         stft.adjoint(Y, length=70)
+
+
+@pytest.mark.parametrize(("sr", "n_fft"), [(16000, 1024), (44100, 2048)])
+def test_a_frame_length_is_the_nearest_power_of_two(sr: int, n_fft: int) -> None:
+    assert frame_length(0.064, sr) == n_fft

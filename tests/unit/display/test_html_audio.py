@@ -145,3 +145,16 @@ def test_long_recording_gives_a_bounded_picture() -> None:
     power, hop_s, _ = html_audio._overview(np.zeros((1, 60 * SR)), SR)
     assert power.shape[1] <= html_audio.IMAGE_COLUMNS + 1
     assert power.shape[1] * hop_s == pytest.approx(60, abs=2 * hop_s)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(9.0851, "9.09 s"), (754.2, "12:34"), (3601.0, "1:00:01")]
+)
+def test_durations_are_read_at_a_glance(seconds: float, text: str) -> None:
+    assert html_audio.duration_text(seconds) == text
+
+
+def test_a_sound_has_a_player_escaped_facts_and_a_picture() -> None:
+    shown = html_audio.sound_html(tone(), SR, title="A tone", facts=["1 < 2"])
+    assert shown.index("<audio") < shown.index("<li>1 &lt; 2</li>") < shown.index("<img")
+    assert "<li>" not in html_audio.sound_html(tone(), SR)
