@@ -1,23 +1,23 @@
-"""Signals that agree best with weighted cells: consistent Wiener filtering.
+"""Consistent Wiener filtering: the posterior mean of a signal, given Gaussian cells of a spectrum.
 
 Let S be the transform, and D how often a cell stands among the n_fft frequencies: once at 0 Hz and
-at the Nyquist frequency, else twice. Cells are complex Gaussian, the reliable ones X with variance
-eps, the hidden ones mu with variance lambda. Twice the negative logarithm of their density is, up
-to a constant,
+at the Nyquist frequency, else twice. Reliable cells have the mean X and the variance eps, hidden
+ones the mean mu and the variance lambda. Twice the negative log-likelihood of a signal x is, up to
+a constant, the sum of weighted squares
 
     sum_reliable D |S x - X|**2 / eps  +  sum_hidden D |S x - mu|**2 / lambda,                   (1)
 
-and with P for 1 / eps or 1 / lambda, and Y for X or mu, the signal that minimises it solves
+and with P for 1 / eps or 1 / lambda, and Y for X or mu, its minimiser solves
 
     S^H D P S x = S^H D P Y                                                                      (2)
 
-with the true adjoint S^H. Conjugate gradients do so with the diagonal of the matrix as
-preconditioner, for those samples that are free, and for each stretch of them on its own.
-`consistent_mean` does so for all samples, without D and with another preconditioner.
+with the true adjoint S^H. `minimise` does so by conjugate gradients with the diagonal of the matrix
+as preconditioner, for the samples that are free, each stretch of them on its own. `consistent_mean`
+does so for all samples, without D; there ``S^H P^-1 S`` is the preconditioner, which would be the
+inverse of the matrix, up to a factor, if S were unitary.
 
-References: J. Le Roux and E. Vincent, "Consistent Wiener filtering for audio source separation",
-IEEE Signal Processing Letters 20(3), 2013. Fixed samples are our addition. M. R. Hestenes and
-E. Stiefel, J. Res. Natl. Bur. Stand. 49(6), 1952.
+Reference: J. Le Roux and E. Vincent, "Consistent Wiener filtering for audio source separation",
+IEEE Signal Processing Letters 20(3), 2013. Fixed samples are our addition.
 """
 
 from __future__ import annotations
@@ -29,48 +29,20 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spectramend.core.conjugate_gradients import preconditioned_cg
+from spectramend.core.conjugate_gradients import Solution, preconditioned_cg
+from spectramend.core.intervals import join, runs
 from spectramend.core.stft import STFT
 from spectramend.errors import MismatchError, ParameterError
 
 
 @dataclass(frozen=True, eq=False)
 class Prior:
-    """What is believed of the cells, for (1).
+    """Prior distribution of the hidden cells, and the noise of the reliable ones, for (1)."""
 
-    Parameters
-    ----------
-    mean : array_like [shape=(F, N), complex] or complex
-        What each hidden cell is expected to be; reliable cells are not looked at.
-    variance : array_like [shape=(F, N), > 0] or float
-        How uncertain that is, ``E|z - mean|**2``; ``inf`` where nothing is believed.
-    noise : float, > 0
-        Variance of the reliable cells.
-    guess : array_like [shape=(length,)], optional
-        A signal from which to start as well as from 0; where neither converges, the lower minimum
-        of both is kept.
-
-    Examples
-    --------
-    Eight hidden columns, and a prior that knows the power of their cells, but no phase:
-
-    >>> from spectramend.reconstruction.stft_recovery import recover
-    >>> stft = STFT(n_fft=64, hop_length=16)
-    >>> x = np.sin(0.3 * np.arange(400))
-    >>> X = stft.forward(x)
-    >>> observed = np.ones(X.shape, bool)
-    >>> observed[:, 10:18] = False
-    >>> prior = Prior(mean=0.0, variance=np.abs(X) ** 2 + 1e-6, noise=1e-9)
-    >>> for belief in (None, prior):
-    ...     found = recover(X, observed, stft=stft, length=400, prior=belief)
-    ...     print(np.sum(~found.known), f"{np.abs(found.samples - x).max():.2f}")
-    81 1.00
-    81 0.03
-    """
-
-    mean: ArrayLike
-    variance: ArrayLike
-    noise: float
+    mean: ArrayLike  # [shape=(F, N), or a number] mu; reliable cells are not looked at
+    variance: ArrayLike  # [shape=(F, N), or a number, > 0] lambda; inf where nothing is known
+    noise: float  # eps, > 0
+    # [shape=(length,)] A second start, beside 0: if neither converges, the lower minimum is kept.
     guess: ArrayLike | None = None
 
 
@@ -83,46 +55,10 @@ def consistent_mean(
     max_iter: int = 30,
     tol: float = 1e-4,
 ) -> NDArray[Any]:
-    """Find the signal that fits the mean and variance of all cells best.
+    """Minimise ``sum |S x - mean|**2 / variance`` over signals x [shape=(length,)].
 
-    Parameters
-    ----------
-    mean : ndarray [shape=(F, N), complex]
-        Mean of each cell.
-    variance : ndarray [shape=(F, N), > 0]
-        Its variance.
-    stft : STFT
-        The transform S.
-    length : int
-        Samples of the signal.
-    max_iter : int
-        Iterations of conjugate gradients at most.
-    tol : float
-        Part of its first value to which the norm of the preconditioned residual has to fall.
-
-    Returns
-    -------
-    ndarray [shape=(length,)]
-        The minimiser x of ``sum |S x - mean|**2 / variance``.
-
-    Notes
-    -----
-    The normal equations are ``S^H v^-1 S x = S^H v^-1 mean`` with the true adjoint S^H; the
-    preconditioner ``S^H v S`` would be their inverse, up to a factor, if S were unitary.
-
-    References
-    ----------
-    .. [1] J. Le Roux and E. Vincent, "Consistent Wiener filtering for audio source separation",
-       IEEE Signal Processing Letters 20(3), 2013.
-
-    Examples
-    --------
-    >>> stft = STFT(n_fft=64, hop_length=16)
-    >>> x = np.sin(0.3 * np.arange(400))
-    >>> X = stft.forward(x)
-    >>> found = consistent_mean(X, np.ones(X.shape), stft=stft, length=400)
-    >>> bool(np.allclose(found, x))
-    True
+    mean [shape=(F, N), complex], variance [shape=(F, N), > 0]; S is `stft`. The iteration stops
+    when the norm of the preconditioned residual has fallen to `tol` of its first value.
     """
     precision = 1 / variance
     return preconditioned_cg(
@@ -138,7 +74,7 @@ def consistent_mean(
 def means_and_precisions(
     prior: Prior, reliable: NDArray[np.bool_]
 ) -> tuple[NDArray[np.complex128], NDArray[np.float64]]:
-    """Give the means of hidden cells, and the precision of all, in units of the highest."""
+    """Give the means of hidden cells, and the precisions of all cells relative to the highest."""
     fields = []
     for name, value in (("mean", prior.mean), ("variance", prior.variance)):
         field = np.asarray(value)
@@ -160,7 +96,7 @@ def means_and_precisions(
 
 
 def as_signal(guess: ArrayLike, length: int) -> NDArray[np.float64]:
-    """Take a first guess."""
+    """Check the first guess of a prior [shape=(length,)]."""
     signal = np.asarray(guess, np.float64)
     if signal.shape != (length,) or not np.isfinite(signal).all():
         raise MismatchError(
@@ -170,7 +106,7 @@ def as_signal(guess: ArrayLike, length: int) -> NDArray[np.float64]:
 
 
 class Minimum(NamedTuple):
-    """What `minimise` finds, and the error with which noise came back [shape=(length,)]."""
+    """Result of `minimise`, and the error with which noise was recovered [shape=(length,)]."""
 
     samples: NDArray[np.float64]
     error: NDArray[np.float64]
@@ -188,21 +124,26 @@ def minimise(
     tol: float,
     noise: NDArray[np.float64] | None = None,
 ) -> Minimum:
-    """Minimise ``sum D*precision*|S x - target|**2`` over the free samples, stretch by stretch."""
+    """Minimise ``sum D*precision*|S x - target|**2`` over the free samples, stretch by stretch.
+
+    target, precision [shape=(F, N)]; fixed, free [shape=(length,)], `fixed` being the first
+    iterate. Rows of `noise` [shape=(R, length)] are recovered through the same cells, to measure
+    the error.
+    """
     rest = target - stft.forward(fixed)
     weight = frequency_counts(stft) * precision
     samples, error = fixed.copy(), np.zeros(free.size)
     converged, n_iter = True, 0
     for part, frames, inside in _stretches(free, stft):
-        goals = rest[None, :, frames]
+        targets = rest[None, :, frames]
         if noise is not None:
             known = inside * noise[:, part]
-            goals = np.concatenate([goals, stft.forward(known)])
-        found, done, count = _solve(goals, weight[:, frames], inside, stft, max_iter, tol)
-        samples[part] += found[0]
+            targets = np.concatenate([targets, stft.forward(known)])
+        found = _solve(targets, weight[:, frames], inside, stft, max_iter, tol)
+        samples[part] += found.x[0]
         if noise is not None:
-            error[part] += np.sqrt(np.mean((found[1:] - known) ** 2, axis=0))
-        converged, n_iter = converged and done, max(n_iter, count)
+            error[part] += np.sqrt(np.mean((found.x[1:] - known) ** 2, axis=0))
+        converged, n_iter = converged and found.converged, max(n_iter, found.n_iter)
     return Minimum(samples, error, "converged" if converged else "max_iter", n_iter)
 
 
@@ -216,43 +157,39 @@ def energy(
 def _stretches(
     free: NDArray[np.bool_], stft: STFT
 ) -> Iterator[tuple[slice, slice, NDArray[np.bool_]]]:
-    """Cut a signal between free samples that share no frame: samples, frames, and which are free.
+    """Split a signal between free samples that share no frame: samples, frames, and which are free.
 
-    A part begins with a hop and has a frame of fixed samples on both sides, so that its transform
-    has all frames that see its free samples.
+    A stretch begins with a hop and has a frame of fixed samples on both sides, so that its
+    transform has all frames that cover its free samples.
     """
-    at = np.flatnonzero(free)
-    for run in np.split(at, np.flatnonzero(np.diff(at) >= stft.n_fft) + 1):
-        first = max(0, int(run[0]) - stft.n_fft) // stft.hop_length
-        start = first * stft.hop_length
-        stop = min(free.size, int(run[-1]) + stft.n_fft + 1)
+    for begin, end in join(((a, b) for a, b in runs(free).tolist()), stft.n_fft - 2):
+        first = max(0, begin - stft.n_fft) // stft.hop_length
+        start, stop = first * stft.hop_length, min(free.size, end + stft.n_fft)
         inside = np.zeros(stop - start, bool)
-        inside[run - start] = True
+        inside[begin - start : end - start] = free[begin:end]
         yield slice(start, stop), slice(first, first + stft.n_frames(stop - start)), inside
 
 
 def _solve(
-    goals: NDArray[Any],
+    targets: NDArray[Any],
     weight: NDArray[Any],
     free: NDArray[np.bool_],
     stft: STFT,
     max_iter: int,
     tol: float,
-) -> tuple[NDArray[np.float64], bool, int]:
-    """Solve (2) for spectra [shape=(R, F, N)]; tell whether that converged, and in n steps."""
+) -> Solution:
+    """Solve (2) for R target spectra [shape=(R, F, N)]."""
     length = free.size
     diagonal = coverage_of(np.sum(weight, axis=0), stft, length)
     inverse = np.divide(1.0, diagonal, out=np.zeros(length), where=free & (diagonal > 0))
-
-    found = preconditioned_cg(
+    return preconditioned_cg(
         lambda p: stft.adjoint(weight * stft.forward(p), length=length),
-        stft.adjoint(weight * goals, length=length),
+        stft.adjoint(weight * targets, length=length),
         precondition=lambda r: inverse * r,
         dot=lambda a, b: np.sum(a * b, axis=-1, keepdims=True),
         max_iter=max_iter,
         tol=tol,
     )
-    return found.x, found.converged, found.n_iter
 
 
 def frequency_counts(stft: STFT) -> NDArray[np.float64]:
@@ -264,12 +201,12 @@ def frequency_counts(stft: STFT) -> NDArray[np.float64]:
     return D
 
 
-def coverage_of(share: NDArray[Any], stft: STFT, length: int) -> NDArray[np.float64]:
-    """Sum the squared window over frames that count by these shares [shape=(N,)]."""
+def coverage_of(weight: NDArray[Any], stft: STFT, length: int) -> NDArray[np.float64]:
+    """Sum the squared windows of frames with these weights [shape=(N,)] over samples (length,)."""
     w2 = stft.window_samples**2
     before = stft.n_fft // 2 if stft.center else 0
-    coverage = np.zeros((share.size - 1) * stft.hop_length + stft.n_fft)
-    for t in np.flatnonzero(share):
+    coverage = np.zeros((weight.size - 1) * stft.hop_length + stft.n_fft)
+    for t in np.flatnonzero(weight):
         start = t * stft.hop_length
-        coverage[start : start + stft.n_fft] += share[t] * w2
+        coverage[start : start + stft.n_fft] += weight[t] * w2
     return coverage[before : before + length]

@@ -92,50 +92,13 @@ def griffin_lim(
 
 
 def unit_phase(Y: NDArray[Any]) -> NDArray[Any]:
-    """Divide complex numbers by their magnitude.
-
-    Parameters
-    ----------
-    Y : ndarray [complex]
-        Any numbers.
-
-    Returns
-    -------
-    ndarray [complex]
-        Numbers of magnitude 1; 1 for zeros.
-
-    Examples
-    --------
-    >>> unit_phase(np.array([3j, 0])).tolist()
-    [1j, (1+0j)]
-    """
+    """Divide complex numbers by their magnitude; zeros give 1."""
     magnitude = np.abs(Y)
     return np.divide(Y, magnitude, out=np.ones_like(Y), where=magnitude > 0)
 
 
 def inconsistency(Y: ArrayLike, *, stft: STFT, length: int) -> float:
-    """Measure the relative distance of a spectrum to the nearest consistent one.
-
-    Parameters
-    ----------
-    Y : array_like [shape=(..., F, N), complex]
-        Spectrum.
-    stft : STFT
-        The transform.
-    length : int
-        Samples of the signal.
-
-    Returns
-    -------
-    float
-        ``||Y - STFT(ISTFT(Y))|| / ||Y||``; 0 for silence.
-
-    Examples
-    --------
-    >>> stft = STFT(n_fft=64, hop_length=16)
-    >>> inconsistency(stft.forward(np.ones(100)), stft=stft, length=100) < 1e-12
-    True
-    """
+    """Measure ``||Y - STFT(ISTFT(Y))|| / ||Y||`` of a spectrum (..., F, N); 0 for silence."""
     spectrum = np.asarray(Y)
     distance = np.linalg.norm(spectrum - stft.forward(stft.inverse(spectrum, length=length)))
     norm = np.linalg.norm(spectrum)

@@ -1,9 +1,9 @@
-"""Samples that the reliable part of a spectrum determines, and their exact recovery.
+"""Recovery of a signal from the reliable cells of its spectrum, exact where they determine it.
 
-Overlapping frames say everything several times, so that a spectrum with missing columns or cells
-may still determine most samples, or all of them. Let S be the transform, M the reliable cells and
-D how often a cell stands among the n_fft frequencies: once at 0 Hz and at the Nyquist frequency,
-else twice. The signals that agree best with the reliable cells X solve
+Frames overlap, so that a spectrum with missing columns or cells may still determine most samples,
+or all of them. Let S be the transform, M the reliable cells and D how often a cell stands among the
+n_fft frequencies: once at 0 Hz and at the Nyquist frequency, else twice. The least-squares signals
+of the reliable cells X solve
 
     A x = S^H D M X,   A = S^H D M S,   A[n, n] = sum_t w_t[n]**2 c_t,   c_t = sum_f D M[f, t]   (1)
 
@@ -16,20 +16,20 @@ exact wherever the denominator, the coverage, is not zero. It amplifies rounding
 
     condition[n] = sqrt(most coverage of any sample by all frames / coverage of n that is left). (3)
 
-For other masks, samples that reliable frames tell well by (2) are taken from there, and conjugate
-gradients with the diagonal of A as preconditioner solve (1) for the others. What they leave open
-is measured: known noise is recovered through the same mask, and condition[n] is its error in units
-of the rounding of float64, which is what (3) says where (2) holds, or the value of (3) for the
-diagonal of A, which is less than what (1) amplifies, if that is more.
+For other masks, samples of small condition by (3) are computed by (2), and conjugate gradients with
+the diagonal of A as preconditioner solve (1) for the others. The condition of these is measured:
+known noise is recovered through the same mask, and condition[n] is its error in units of the
+rounding of float64, which is (3) where (2) holds; or (3) with the diagonal of A as coverage, a
+lower bound of what (1) amplifies, if that is more.
 
-A prior says what hidden cells are expected to be. Samples that remain unknown then minimise the
-weighted squares of `consistent_wiener`, (1) there, the known ones being fixed.
+With a prior of the hidden cells, samples that remain unknown minimise the weighted squares (1) of
+`consistent_wiener`, the known ones being fixed.
 
 References: D. W. Griffin and J. S. Lim, "Signal estimation from modified short-time Fourier
-transform", IEEE Trans. ASSP 32(2), 1984, eq. 6, which is (2) if all frames are reliable.
-C. Bekas, E. Kokiopoulou and Y. Saad, "An estimator for the diagonal of a matrix", Applied Numerical
-Mathematics 57, 2007: known noise tells the diagonal of a matrix, here of the projector on what (1)
-leaves open.
+transform", IEEE Trans. ASSP 32(2), 1984, eq. 6, which is (2) if all frames are reliable; leaving
+frames out is ours. C. Bekas, E. Kokiopoulou and Y. Saad, "An estimator for the diagonal of a
+matrix", Applied Numerical Mathematics 57, 2007: known noise estimates the diagonal of a matrix,
+here of the projector on what (1) leaves undetermined.
 """
 
 from __future__ import annotations
@@ -55,13 +55,19 @@ from spectramend.reconstruction.consistent_wiener import (
 Status: TypeAlias = Literal["exact", "converged", "max_iter"]
 
 EPS = float(np.finfo(np.float64).eps)
-MAX_CONDITION = 1e6  # the outermost samples under a Hann window of 2048 have 5e5
-SURE = 10.0  # condition up to which (2) is preferred to (1), and alone tells a sample
-PROBES = (0.5 * (1 + 5**0.5), 2**0.5)  # rates of chirps that serve as known noise
+# Condition, times that rounding is amplified, of known samples at most. Engineering choice: the
+# outermost samples under a Hann window of 2048 have 5e5.
+MAX_CONDITION = 1e6
+# Condition, times that rounding is amplified, up to which (2) is preferred to (1): engineering
+# choice, a digit of float64.
+SMALL_CONDITION = 10.0
+# Rates of the chirps, in half-turns over squared samples, that are the known noise. Engineering
+# choice: irrational, so that no period stands out.
+CHIRP_RATES = (0.5 * (1 + 5**0.5), 2**0.5)
 
 
 class Determined(NamedTuple):
-    """Which samples are determined, and how well: both have shape (length,)."""
+    """Which samples are determined, and their condition; both have shape (length,)."""
 
     known: NDArray[np.bool_]
     condition: NDArray[np.float64]
@@ -69,29 +75,17 @@ class Determined(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Recovery:
-    """A signal, and which of its samples are told by the reliable cells.
+    """A signal [shape=(length,)], and which of its samples the reliable cells determine.
 
-    Parameters
-    ----------
-    samples : ndarray [shape=(length,), float64]
-        The signal.
-    known : ndarray [shape=(length,), bool]
-        True where the reliable cells determine the sample.
-    condition : ndarray [shape=(length,), >= 1]
-        By how much rounding is amplified there; ``inf`` where no reliable cell sees a sample.
-    status : {"exact", "converged", "max_iter"}
-        Whether overlap-add was enough, or how the conjugate gradients ended that gave the samples:
-        where they did not converge, only unknown samples differ from the minimum.
-    n_iter : int
-        Iterations of conjugate gradients in the slowest stretch of the signal, those with and
-        without the prior together.
+    The condition is exact up to 10 and where only whole columns are missing, elsewhere estimated.
+    Only unknown samples differ from the minimum where conjugate gradients did not converge.
     """
 
     samples: NDArray[np.float64]
     known: NDArray[np.bool_]
-    condition: NDArray[np.float64]
-    status: Status
-    n_iter: int
+    condition: NDArray[np.float64]  # times that rounding is amplified; inf where nothing is seen
+    status: Status  # "exact" by overlap-add alone, else how conjugate gradients ended
+    n_iter: int  # of the slowest stretch, those with and without the prior together
 
 
 def determined_samples(
@@ -99,55 +93,10 @@ def determined_samples(
 ) -> Determined:
     """Find the samples that reliable frames determine, by (3), which is exact.
 
-    Parameters
-    ----------
-    observed : array_like [shape=(F, N), bool]
-        True where a cell is reliable. Only frames without a hidden cell count; `recover` also says
-        what the others tell.
-    stft : STFT
-        The transform.
-    length : int
-        Samples of the signal.
-    max_condition : float, >= 1, finite
-        Samples are known up to this condition. Relative to the level of the signal around, their
-        error stays under ten times the condition times the rounding of the spectrum: by default
-        under 3e-9 if that is float64. A spectrum with more error than rounding needs a lower
-        threshold, about the error that samples may have over that of the cells: 1e3 in float32.
-
-    Returns
-    -------
-    Determined
-        ``known`` and ``condition`` of each sample; the condition is ``inf`` where no reliable
-        frame sees it.
-
-    Raises
-    ------
-    MismatchError
-        If `observed` is not the shape of a spectrum of `length` samples.
-    ParameterError
-        If `max_condition` is less than 1 or infinite.
-
-    References
-    ----------
-    .. [1] D. W. Griffin and J. S. Lim, "Signal estimation from modified short-time Fourier
-       transform", IEEE Trans. ASSP 32(2), 1984, eq. 6.
-
-    Examples
-    --------
-    Two missing columns of a Hann window with three quarters of overlap hide nothing, three hide
-    the sample in the middle, to which both windows beside them give no weight:
-
-    >>> stft = STFT(n_fft=2048, hop_length=512)
-    >>> for k in (1, 2, 3, 4, 6):
-    ...     observed = np.ones((1025, 51), bool)
-    ...     observed[:, 20 : 20 + k] = False
-    ...     known, condition = determined_samples(observed, stft=stft, length=25600)
-    ...     print(k, np.sum(~known), f"{condition[known].max():.2g}")
-    1 0 1.7
-    2 0 5.9
-    3 1 5.2e+05
-    4 513 5.2e+05
-    6 1537 5.2e+05
+    In `observed` [shape=(F, N), bool] only frames without a hidden cell count. Samples are known up
+    to `max_condition`. Relative to the level of the signal around, their error stays under ten
+    times the condition times the rounding of the spectrum: by default under 3e-9 if that is
+    float64. For more error give about that of samples over that of cells: 1e3 for float32.
     """
     reliable = _as_mask(observed, stft, length)
     _check_condition(max_condition)
@@ -167,65 +116,13 @@ def recover(
     max_iter: int = 500,
     tol: float = 1e-14,
 ) -> Recovery:
-    """Find the signal of a spectrum with missing columns or cells, and say where it is determined.
+    """Recover a signal from the reliable cells of a spectrum, and say where they determine it.
 
-    Parameters
-    ----------
-    X : array_like [shape=(F, N), complex]
-        The spectrum. Hidden cells are never looked at and may be NaN.
-    observed : array_like [shape=(F, N), bool]
-        True where a cell is reliable.
-    stft : STFT
-        The transform.
-    length : int
-        Samples of the signal.
-    prior : Prior, optional
-        What is believed of hidden cells. It moves no known sample.
-    max_condition : float, >= 1, finite
-        Samples are known up to this condition, see `determined_samples`.
-    max_iter : int, >= 1
-        Iterations of conjugate gradients at most, if some frames are hidden in part or there is a
-        prior. What they leave open counts as unknown.
-    tol : float, >= 0
-        They stop when the preconditioned residual has fallen to this part of its first norm.
-
-    Returns
-    -------
-    Recovery
-        The signal in float64. Unknown samples agree best with cells and prior if there is one.
-        Without one they are 0 where only whole columns are missing (unless their condition is at
-        most 10), and otherwise what conjugate gradients make of the reliable cells, from a start at
-        0.
-
-    Raises
-    ------
-    MismatchError
-        If the shapes do not fit `length`.
-    ParameterError
-        If a reliable cell is not finite, or a parameter cannot work.
-
-    Notes
-    -----
-    Exact: `samples` up to rounding where they are known, and `condition` up to 10 and wherever only
-    whole columns are missing. An estimate: other conditions, from the recovery of two chirps. If
-    nothing is reliable, nothing is known, and the signal is 0 or what the prior says.
-
-    References
-    ----------
-    .. [1] D. W. Griffin and J. S. Lim, "Signal estimation from modified short-time Fourier
-       transform", IEEE Trans. ASSP 32(2), 1984, eq. 6. Leaving frames out is ours.
-    .. [2] J. Le Roux and E. Vincent, "Consistent Wiener filtering for audio source separation",
-       IEEE Signal Processing Letters 20(3), 2013. Fixed samples are our addition.
-
-    Examples
-    --------
-    >>> stft = STFT(n_fft=64, hop_length=16)
-    >>> x = np.sin(0.3 * np.arange(400))
-    >>> observed = np.ones((33, 26), bool)
-    >>> observed[:, 10:12] = False
-    >>> found = recover(stft.forward(x), observed, stft=stft, length=400)
-    >>> found.status, bool(found.known.all()), bool(np.abs(found.samples - x).max() < 1e-13)
-    ('exact', True, True)
+    Hidden cells of `X` [shape=(F, N), complex] are never looked at. Samples are known up to
+    `max_condition`, see `determined_samples`. Unknown ones minimise (1) of `consistent_wiener` if
+    there is a prior; without one they are 0 where only whole columns are missing (unless their
+    condition is at most 10), else what conjugate gradients find from a start at 0. These stop after
+    `max_iter` iterations or when the preconditioned residual has fallen to `tol` of its first norm.
     """
     reliable = _as_mask(observed, stft, length)
     _check_options(max_condition, max_iter, tol)
@@ -235,12 +132,11 @@ def recover(
     )
     scale = _scale(cells, mean)
     cells = cells / scale
-    told = _from_frames(cells, reliable, stft, length, max(max_condition, SURE))
-    whole = reliable.all(axis=0)
-    free = told.condition > SURE
-    if free.any() and (reliable.any(axis=0) & ~whole).any():
-        told = _from_cells(cells, reliable, told, free, stft, max_iter, tol)
-    samples, condition, status, n_iter = told
+    estimate = _overlap_add(cells, reliable, stft, length, max(max_condition, SMALL_CONDITION))
+    free = estimate.condition > SMALL_CONDITION
+    if free.any() and (reliable.any(axis=0) & ~reliable.all(axis=0)).any():
+        estimate = _least_squares(cells, reliable, estimate, free, stft, max_iter, tol)
+    samples, condition, status, n_iter = estimate
     known = condition <= max_condition
     if prior is not None and not known.all():
         target = np.where(reliable, cells, mean / scale)
@@ -255,7 +151,7 @@ def recover(
     return Recovery(samples * scale, known, condition, status, n_iter)
 
 
-class _Told(NamedTuple):
+class _Estimate(NamedTuple):
     """Samples, their condition, and how they were found, as in `Recovery`."""
 
     samples: NDArray[np.float64]
@@ -264,10 +160,10 @@ class _Told(NamedTuple):
     n_iter: int
 
 
-def _from_frames(
+def _overlap_add(
     cells: NDArray[Any], reliable: NDArray[np.bool_], stft: STFT, length: int, most: float
-) -> _Told:
-    """Evaluate (2) and (3) from whole frames; samples with more than the condition `most` are 0."""
+) -> _Estimate:
+    """Evaluate (2) and (3) from whole frames; samples of a condition over `most` are 0."""
     whole = np.all(reliable, axis=0, keepdims=True)[0]
     coverage = coverage_of(whole, stft, length)
     condition = _condition(coverage, stft, length)
@@ -275,28 +171,28 @@ def _from_frames(
         stft.adjoint(np.where(whole, frequency_counts(stft) * cells, 0), length=length) / stft.n_fft
     )
     samples = np.divide(summed, coverage, out=np.zeros(length), where=condition <= most)
-    return _Told(samples, condition, "exact", 0)
+    return _Estimate(samples, condition, "exact", 0)
 
 
-def _from_cells(
+def _least_squares(
     cells: NDArray[Any],
     reliable: NDArray[np.bool_],
-    told: _Told,
+    estimate: _Estimate,
     free: NDArray[np.bool_],
     stft: STFT,
     max_iter: int,
     tol: float,
-) -> _Told:
-    """Solve (1) for the free samples, and measure their condition."""
+) -> _Estimate:
+    """Solve (1) for the free samples of an estimate, and measure their condition."""
     length = free.size
-    fixed = np.where(free, 0, told.samples)
-    rates = np.array(PROBES)[:, None]
+    fixed = np.where(free, 0, estimate.samples)
+    rates = np.array(CHIRP_RATES)[:, None]
     noise = np.sqrt(2) * np.cos(np.pi * (rates * np.arange(1.0, length + 1) ** 2 % 2))
     found = minimise(cells, reliable, fixed, free, stft, max_iter, tol, noise)
     share = np.sum(frequency_counts(stft) * reliable, axis=0) / stft.n_fft
     least = _condition(coverage_of(share, stft, length), stft, length)
-    condition = np.where(free, np.maximum(least, found.error / EPS), told.condition)
-    return _Told(found.samples, condition, found.status, found.n_iter)
+    condition = np.where(free, np.maximum(least, found.error / EPS), estimate.condition)
+    return _Estimate(found.samples, condition, found.status, found.n_iter)
 
 
 def _condition(coverage: NDArray[np.float64], stft: STFT, length: int) -> NDArray[np.float64]:
@@ -321,13 +217,13 @@ def _check_matrix(name: str, matrix: NDArray[Any]) -> None:
 
 
 def _check_condition(max_condition: float) -> None:
-    """Refuse less than the condition of samples that all frames tell, and that of unseen ones."""
+    """Refuse a limit under the condition of samples that all frames cover, and infinity."""
     if not 1 <= max_condition < np.inf:
         raise ParameterError(f"max_condition={max_condition}: give at least 1, and no infinity.")
 
 
 def _check_options(max_condition: float, max_iter: int, tol: float) -> None:
-    """Refuse numbers that cannot work."""
+    """Refuse options that cannot work."""
     _check_condition(max_condition)
     if not max_iter >= 1:
         raise ParameterError(f"max_iter={max_iter}: give at least 1.")

@@ -1,3 +1,5 @@
+"""Recovery from reliable cells: what they determine, its condition, and priors of the rest."""
+
 from __future__ import annotations
 
 from dataclasses import replace
@@ -143,7 +145,7 @@ def test_gaps_under_a_hann_window_of_2048_every_512(k: int, unknown: int) -> Non
 
 
 @pytest.mark.parametrize("k", [3, 4])
-def test_the_threshold_sets_samples_apart_that_only_skirts_see(k: int) -> None:
+def test_the_threshold_excludes_samples_that_only_skirts_of_windows_cover(k: int) -> None:
     observed = gap(HANN, 40000, 30, k)
     unknown = [
         np.sum(~determined_samples(observed, stft=HANN, length=40000, max_condition=c).known)
@@ -238,7 +240,7 @@ def test_cells_that_contradict_each_other_give_least_squares(scene: Any) -> None
     np.testing.assert_allclose(found.samples, best, atol=1e-8)
 
 
-def test_samples_that_whole_frames_tell_do_not_depend_on_damaged_frames() -> None:
+def test_samples_that_whole_frames_determine_do_not_depend_on_damaged_frames() -> None:
     x, X, _ = scene()
     observed = gap(SMALL, LENGTH, 6, 6)
     observed[::2, 8:10] = True
@@ -314,7 +316,7 @@ def test_a_tolerance_of_0_takes_all_iterations() -> None:
 @pytest.mark.parametrize("damage", ["columns", "cells"])
 @pytest.mark.parametrize("exponent", [-900, -60, 70, 900])
 @pytest.mark.parametrize("turn", [1, 1j])
-def test_the_scale_is_of_no_account(damage: str, exponent: int, turn: complex) -> None:
+def test_the_scale_does_not_matter(damage: str, exponent: int, turn: complex) -> None:
     _, X, observed = scene()
     X = turn * X.real
     if damage == "columns":
@@ -335,10 +337,14 @@ def test_silence_stays_silent() -> None:
 def test_hidden_cells_are_never_looked_at() -> None:
     _, X, observed = scene()
     prior = Prior(noise(X.shape), 1 + np.abs(X), 1e-3)
-    for belief in (None, prior):
+    for given_prior in (None, prior):
         found = [
             recover(
-                np.where(observed, X, hidden), observed, stft=SMALL, length=LENGTH, prior=belief
+                np.where(observed, X, hidden),
+                observed,
+                stft=SMALL,
+                length=LENGTH,
+                prior=given_prior,
             )
             for hidden in (0, np.nan, 1e30 * noise(X.shape))
         ]
@@ -368,7 +374,7 @@ def test_the_input_stays_as_it_was_and_single_precision_is_taken() -> None:
 
 @laws
 @given(masks(cells=True), st.sampled_from([1e-3, 1.0, 30.0]))
-def test_unknown_samples_minimise_what_is_believed(scene: Any, eps: float) -> None:
+def test_unknown_samples_minimise_the_weighted_squares(scene: Any, eps: float) -> None:
     stft, length, observed, rng = scene
     x = rng.standard_normal(length)
     X, mean = stft.forward(x), noise(observed.shape, int(rng.integers(2**32)))
@@ -400,7 +406,7 @@ def test_a_prior_that_is_right_fills_what_is_unknown() -> None:
     assert snr_db(x, found.samples) > snr_db(x, empty.samples) + 40
 
 
-def test_no_prior_is_that_of_infinite_variance_and_a_certain_one_is_obeyed() -> None:
+def test_no_prior_is_that_of_infinite_variance_and_one_of_no_variance_decides() -> None:
     x, X, observed = scene()
     y = np.random.default_rng(9).standard_normal(LENGTH)
     plain = recover(X, observed, stft=SMALL, length=LENGTH)
@@ -415,7 +421,7 @@ def test_no_prior_is_that_of_infinite_variance_and_a_certain_one_is_obeyed() -> 
 
 
 @pytest.mark.parametrize("exponent", [-900, 900])
-def test_the_scale_of_beliefs_is_of_no_account(exponent: int) -> None:
+def test_the_scale_of_a_prior_does_not_matter(exponent: int) -> None:
     _, X, observed = scene()
     mean, variance = noise(X.shape), 1 + np.abs(X)
     plain, scaled, louder = (
@@ -434,7 +440,7 @@ def test_the_scale_of_beliefs_is_of_no_account(exponent: int) -> None:
 @pytest.mark.parametrize(
     ("eps", "variance"), [(1e-300, 1e300), (1e300, 1e-300), (1.0, 1.0), (5e-324, 5e-324)]
 )
-def test_extreme_beliefs_give_numbers(eps: float, variance: float) -> None:
+def test_extreme_priors_give_finite_samples(eps: float, variance: float) -> None:
     _, X, observed = scene()
     for mean in (0, 1e300, 1e-300):
         prior = Prior(mean, variance, eps)
@@ -516,8 +522,8 @@ def test_the_lower_of_two_minima_is_kept_where_neither_converges() -> None:
     prior = Prior(0.0, np.abs(X) ** 2 + 1e-3, 1e-4)
 
     def started(guess: NDArray[Any] | None) -> Recovery:
-        belief = replace(prior, guess=guess)
-        return recover(X, observed, stft=stft, length=2000, prior=belief, max_iter=3)
+        started_at = replace(prior, guess=guess)
+        return recover(X, observed, stft=stft, length=2000, prior=started_at, max_iter=3)
 
     cold, good, bad = (started(g) for g in (None, x, 1e6 * rng.standard_normal(2000)))
     known = cold.known
