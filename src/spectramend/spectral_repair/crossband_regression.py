@@ -76,30 +76,10 @@ class Prediction(NamedTuple):
 def crossband_features(
     x: NDArray[Any], centers: NDArray[Any], low: float, high: float, *, sr: int
 ) -> Features:
-    """Take the features of frames from the bands beside one.
+    """Compute the features of N frames from the bands beside one.
 
-    Parameters
-    ----------
-    x : ndarray [shape=(n,)]
-        The signal, finite. The band itself is never looked at.
-    centers : ndarray [shape=(N,)]
-        Samples at which the frames are centred.
-    low, high : float
-        The band in Hz.
-    sr : int
-        Sample rate in Hz.
-
-    Returns
-    -------
-    Features
-        Features of all frames.
-
-    Examples
-    --------
-    >>> x = np.random.default_rng(0).standard_normal(8000)
-    >>> features = crossband_features(x, np.arange(0, 8000, 100), 500, 900, sr=8000)
-    >>> features.wave.shape, features.envelope.shape
-    ((80, 80), (80, 40))
+    x [shape=(n,), finite] is the signal, of which the band from `low` to `high` Hz is never looked
+    at; `centers` [shape=(N,)] are the samples at which the frames are centred.
     """
     import scipy.fft
     from scipy.ndimage import uniform_filter1d
@@ -127,37 +107,10 @@ def predict_band(
     wanted: slice,
     frames_per_s: float,
 ) -> Prediction:
-    """Predict cells of frames from their features, by (2) and (3).
+    """Predict cells of the wanted frames from their features, by (2) and (3).
 
-    Parameters
-    ----------
-    features : Features
-        Features of N frames.
-    Z : ndarray [shape=(F, N), complex]
-        The band's cells; only those of known frames are looked at.
-    known : ndarray [shape=(N,), bool]
-        Which frames are known.
-    wanted : slice
-        The frames to predict.
-    frames_per_s : float
-        Frames in a second.
-
-    Returns
-    -------
-    Prediction
-        The frames that are wanted; 0 where the other bands are silent.
-
-    Examples
-    --------
-    A partial at three times the frequency of another one, which is known throughout:
-
-    >>> t = np.arange(400) / 400
-    >>> phase = 2 * np.pi * (9 * t + 3 * np.sin(2 * np.pi * t))
-    >>> other = Features(np.stack([np.cos(phase), np.sin(phase)], axis=1), np.zeros((400, 1)))
-    >>> Z = np.exp(3j * phase)[None]
-    >>> found = predict_band(other, Z, abs(t - 0.5) > 0.1, slice(180, 220), 400)
-    >>> bool(np.abs(found.mean - Z[:, 180:220]).max() < 0.05)
-    True
+    Z [shape=(F, N), complex] holds the band's cells, and only those of known frames [shape=(N,),
+    bool] are looked at. The prediction is 0 where the other bands are silent.
     """
     U = np.flatnonzero(known)
     U = U[np.linspace(0, U.size, min(U.size, MAX_FRAMES), endpoint=False).astype(int)]

@@ -1,19 +1,19 @@
 """Removal of an interfering event: an unknown sound that was added for a while, in a band.
 
-No mask of reliable cells is given. Known are the cells of the event (`EventMask`), and the target
+Instead of reliable cells, the cells of the event are given (`EventMask`), and the target is known
 before and after it. With magnitudes A of the recording, semi-supervised NMF
 
     A ~ W_T @ H_T + W_N @ H_N                                                       (1)
 
 has exemplars W_T, frames of the target without the event, and a few free atoms W_N that are zero
-outside the band of the event. The part of a frame outside the band says which exemplars belong in
-it; with frames stacked, so does their order in time. The Wiener gain of the target
+outside the band of the event. The part of a frame outside the band determines the activations of
+the exemplars; with frames stacked, so does their order in time. The Wiener gain of the target
 
     G = lam_T / (lam_T + lam_N),    lam = (W @ H)**2,                               (2)
 
 is averaged over two models, one of single frames and few free atoms, one of stacked frames and
 more. ``G*X`` is the mean of the target, ``G*(1 - G)*|X|**2`` its variance, and the result is the
-signal that fits both best in all cells (`consistent_wiener.consistent_mean`).
+consistent Wiener estimate for both (`consistent_wiener.consistent_mean`).
 
 References: exemplars and stacked frames, J. F. Gemmeke, T. Virtanen and A. Hurmalainen, IEEE
 Trans. ASLP 19(7), 2011; free atoms, P. Smaragdis, B. Raj and M. Shashanka, ICA 2007; (2) with
@@ -58,18 +58,10 @@ PIECE_S = 10.0  # s, length of the pieces of a long event, at least 16 frames: b
 
 @dataclass(frozen=True)
 class EventMask:
-    """Cells of an event, and frames without damage.
+    """Cells of an event, and frames without damage."""
 
-    Parameters
-    ----------
-    cells : ndarray [shape=(F, N), bool]
-        Its band, in the frames that contain samples of it.
-    intact : ndarray [shape=(N,), bool]
-        Frames that contain no sample of it, nor of other damage.
-    """
-
-    cells: NDArray[np.bool_]
-    intact: NDArray[np.bool_]
+    cells: NDArray[np.bool_]  # [shape=(F, N)] its band, in the frames that contain samples of it
+    intact: NDArray[np.bool_]  # [shape=(N,)] frames without samples of it or of other damage
 
     @property
     def frames(self) -> slice:
@@ -93,25 +85,10 @@ def remove_event(
     exemplars: NDArray[Any] | None = None,
     rng: np.random.Generator,
 ) -> NDArray[np.float64]:
-    """Estimate a signal without an event.
+    """Estimate a signal [shape=(n,)] without an event; outside the event it may differ a little.
 
-    Parameters
-    ----------
-    x : ndarray [shape=(n,)]
-        The event with some of the recording on either side, finite.
-    event : EventMask
-        Cells of the event.
-    stft : STFT
-        The transform of `event`.
-    exemplars : ndarray [shape=(F, K), >= 0], optional
-        Further frames of the target as power, such as a dictionary's.
-    rng : Generator
-        Source of random starts.
-
-    Returns
-    -------
-    ndarray [shape=(n,)]
-        The signal. Outside the event it may differ a little from `x`.
+    x [shape=(n,), finite] is the event with its context; further exemplars [shape=(F, K), >= 0] of
+    the target are power.
     """
     # A power of two as unit is exact, and no power overflows or vanishes.
     exponent = int(np.frexp(np.abs(x).max())[1])
@@ -150,21 +127,7 @@ def overlapping_pieces(
 ) -> Iterator[tuple[tuple[int, int], NDArray[np.float64]]]:
     """Cut the span of a long event into pieces that overlap.
 
-    Parameters
-    ----------
-    span : tuple of int
-        First sample and the one after the last.
-    sr : int
-        Sample rate in Hz.
-    stft : STFT
-        The transform.
-
-    Yields
-    ------
-    piece : tuple of int
-        Its first sample and the one after the last.
-    weight : ndarray [shape=(n,)]
-        Weight of its samples; the sum over pieces is 1.
+    Gives the span of each, and the weights of its samples, whose sum over the pieces is 1.
     """
     length = max(PIECE_S * sr, 16 * stft.n_fft)
     count = max(1, round((span[1] - span[0]) / length))
@@ -186,23 +149,9 @@ def overlapping_pieces(
 
 
 def frames_containing(span: tuple[int, int], first: int, stft: STFT, n_frames: int) -> slice:
-    """Find the frames that contain samples of a span.
+    """Find the frames, maybe none, that contain samples of a span.
 
-    Parameters
-    ----------
-    span : tuple of int
-        First sample and the one after the last.
-    first : int
-        The first sample of the segment that was transformed.
-    stft : STFT
-        The transform, centred.
-    n_frames : int
-        Its frames.
-
-    Returns
-    -------
-    slice
-        The frames, maybe none.
+    The transform is centred; the transformed segment begins with the sample `first`.
     """
     pad = stft.n_fft // 2
     start = max(0, -(-(span[0] - first - pad + 1) // stft.hop_length))

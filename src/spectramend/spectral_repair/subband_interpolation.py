@@ -6,11 +6,11 @@ a_R backwards, and their residual powers e_L and e_R, missing cells z cost
 
     sum_t  w(t) * |(a_L * z)(t)|**2 / e_L  +  (1 - w(t)) * |(a_R * z)(t)|**2 / e_R,           (1)
 
-the weight w falling from 1 to 0 across the hole, as predictions are best near their own side. What
+the weight w falling from 1 to 0 across the gap, as predictions are best near their own side. What
 cannot be predicted fades to zero, its mean. All bins are solved at once.
 
 Such prediction reaches some hundredths of a second into a voice. Farther from the edges only the
-other bands, which go on through the hole, determine the cells: `crossband_regression` predicts
+other bands, which go on through the gap, determine the cells: `crossband_regression` predicts
 their mean m, the power P of the bin, and the part g of it that is explained. From there on (1) is
 the cost of ``z - s*m`` instead, the factor s rising from 0 at the edges to 1, and
 
@@ -48,7 +48,7 @@ REACH_S = 0.05  # s from the edges, where s of (2) has risen to 1 - 1/e
 MIN_BINS = 2  # bins in a band, as the neighbours of fewer bins would be changed with them
 # Added to the diagonal of the covariance, over its mean, so that it has an inverse.
 PREDICTOR_RIDGE = 1e-2
-MAX_EXPLAINED = 0.99  # g of (2) at most, so that (2) is finite
+MAX_EXPLAINED = 0.99  # part g of the power in (2), at most, so that (2) is finite
 BINS_AT_ONCE = 16  # bins that are solved at once, to bound memory
 
 
@@ -69,33 +69,10 @@ def fill_band(
     sr: int,
     stft: STFT | None = None,
 ) -> NDArray[np.float64]:
-    """Fill a band of some samples.
+    """Interpolate a band of some samples; outside them the signal may differ a little.
 
-    Parameters
-    ----------
-    x : ndarray [shape=(n,)]
-        The hole with its context, finite. The band is never looked at in the hole.
-    start, stop : int
-        Samples of the hole, half-open.
-    low, high : float
-        Its band in Hz.
-    sr : int
-        Sample rate in Hz.
-    stft : STFT, optional
-        The transform; that of `stft_for_band` if None.
-
-    Returns
-    -------
-    ndarray [shape=(n,)]
-        The signal. Outside the hole it may differ a little from `x`.
-
-    Examples
-    --------
-    >>> x = np.sin(0.5 * np.arange(8000))
-    >>> damaged = np.concatenate([x[:4000], np.zeros(160), x[4160:]])
-    >>> y = fill_band(damaged, 4000, 4160, 0, 4000, sr=8000)
-    >>> bool(np.abs(y - x)[4000:4160].max() < 0.05)
-    True
+    x [shape=(n,), finite]; the gap is x[start:stop], between `low` and `high` Hz, and what it holds
+    there is never looked at. The transform is that of `stft_for_band` if None.
     """
     stft = stft or stft_for_band(sr, stop - start, high - low)
     Z = stft.forward(np.asarray(x, np.float64))
@@ -123,29 +100,10 @@ def fill_band(
 
 
 def stft_for_band(sr: int, samples: int, width_hz: float) -> STFT:
-    """Choose the transform whose bins are predicted.
+    """Choose the transform of whose bins missing cells are predicted.
 
-    Parameters
-    ----------
-    sr : int
-        Sample rate in Hz.
-    samples : int
-        Samples of the hole.
-    width_hz : float
-        Width of its band in Hz.
-
-    Returns
-    -------
-    STFT
-        A frame is about 8 ms, so that few frames at the edges are lost; longer where the band is
-        narrower than two bins and the hole is long.
-
-    Examples
-    --------
-    >>> [stft_for_band(sr, sr, 1000.0).n_fft for sr in (8000, 16000, 44100)]
-    [64, 128, 256]
-    >>> stft_for_band(16000, 160000, 2.0).n_fft
-    16384
+    A frame is about 8 ms, so that few frames at the edges are lost; longer where the band is
+    narrower than two bins and the gap of so many samples is long.
     """
     n_fft = frame_length(BIN_FRAME_S, sr)
     while width_hz * n_fft / sr < MIN_BINS and 8 * n_fft <= samples:

@@ -244,3 +244,8 @@ def test_the_reach_in_seconds_is_the_same_for_all_transforms(
     for hop in (32, 64):
         fill_band(voice(1.0), 7000, 8000, 500, 900, sr=SR, stft=STFT(4 * hop, hop))
     assert reaches == pytest.approx([subbands.REACH_S * SR / 32, subbands.REACH_S * SR / 64])
+
+
+def test_frames_are_short_and_longer_for_narrow_bands_of_long_gaps() -> None:
+    assert [stft_for_band(sr, sr, 1000.0).n_fft for sr in (8000, 16000, 44100)] == [64, 128, 256]
+    assert stft_for_band(16000, 160000, 2.0).n_fft == 16384
