@@ -35,12 +35,12 @@ PARTS: dict[str, list[tuple[Any, str, Any]]] = {
     "no guided fit": [(model, "MODEL_WEIGHTS", (0.75, 0.0, 0.25))],
     "no smooth correction": [(model, "CORRECTION_ROUNDS", 0)],
     "no weights of frames": [(model, "HALF_WEIGHT", 1e-12)],
-    "no sharpening": [(synthesis, "SHARPEN", 0.0)],
+    "no lowered valleys": [(synthesis, "VALLEY_EXPONENT", 0.0)],
     "no background": [(synthesis, "BACKGROUND_SHARE", 0.0)],
-    "hidden phase as it comes": [(synthesis, "ACROSS_HIDDEN", 1.0)],
-    "reliable cells half corrected": [(synthesis, "CORRECTION", 0.25)],
-    "model's magnitude alone": [(synthesis, "MODEL_SHARE", 1.0)],
-    "consistent signal's alone": [(synthesis, "MODEL_SHARE", 0.0)],
+    "hidden phase as it comes": [(synthesis, "HIDDEN_QUADRATURE_GAIN", 1.0)],
+    "reliable cells half corrected": [(synthesis, "MAX_CORRECTION", 0.25)],
+    "model's magnitude alone": [(synthesis, "MODEL_MAGNITUDE_WEIGHT", 1.0)],
+    "consistent signal's alone": [(synthesis, "MODEL_MAGNITUDE_WEIGHT", 0.0)],
 }
 
 

@@ -316,14 +316,10 @@ def as_dictionaries(
     *,
     one_kind: bool = True,
 ) -> tuple[Dictionary, ...]:
-    """Take one dictionary, several, or none, as a tuple.
+    """Give one dictionary, several, or None as a tuple.
 
-    Raises
-    ------
-    ParameterError
-        If something else is among them, or an empty sequence is given.
-    MismatchError
-        If they differ in beta or quantity, unless they may.
+    Raises ParameterError for anything else and for an empty sequence, and MismatchError if
+    dictionaries differ in beta or quantity, where they have to be of `one_kind`.
     """
     if dictionary is None:
         return ()

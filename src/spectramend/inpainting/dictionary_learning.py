@@ -57,23 +57,9 @@ class Spectra:
 def learn_spectra(
     signals: Sequence[ArrayLike], stft: STFT, training: Training, rng: np.random.Generator
 ) -> Spectra:
-    """Learn atoms from clean recordings, and choose exemplars.
+    """Learn atoms from clean recordings [shapes=(..., n)], and choose exemplars.
 
-    Parameters
-    ----------
-    signals : sequence of array_like [shape=(..., n)]
-        Recordings.
-    stft : STFT
-        The transform.
-    training : Training
-        Settings.
-    rng : Generator
-        Source of the random start: frames for the atoms, noise for the activations.
-
-    Returns
-    -------
-    Spectra
-        Atoms and exemplars.
+    Atoms start from random frames, activations from noise.
     """
     if not len(signals):
         raise ParameterError("signals is empty: give at least one recording.")

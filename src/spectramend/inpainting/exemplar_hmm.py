@@ -10,6 +10,10 @@ the order of the recordings. With lambda = gain*w, a frame has the log-likelihoo
 Z being the probability that the target is hidden there, see `occlusion_posterior`. The second sum
 is not separable, but log Z depends on the difference of levels alone: on a grid of decibels it is a
 matrix ``Z[i, j] = z(i - j)`` of low rank, so that both sums are matrix products over frequency.
+
+References: G. J. Mysore, P. Smaragdis and B. Raj, "Non-negative hidden Markov modeling of audio
+with application to source separation", LVA/ICA 2010; here with exemplars for dictionaries and (1)
+for the likelihood. L. R. Rabiner, Proc. IEEE 77(2), 1989, eq. 19 to 27.
 """
 
 from __future__ import annotations
@@ -27,18 +31,15 @@ from spectramend.inpainting.occlusion_posterior import RHO_DB, Occluded, moment_
 LEVELS_DB = np.arange(-70, 71)
 LEVEL_FLOOR = 1e-7  # power about the mean of the frame: the lowest of LEVELS_DB
 RANK = 8  # of log Z over LEVELS_DB; the tests bound its error by 0.05 in each hidden cell
-# dB about the level of the reference. This and what follows, of which probabilities have no unit:
-# chosen on the development voices with `spectramend experiment voices`.
-GAINS_DB = np.arange(-9, 10, 3)
+# What follows was chosen on the development voices with `spectramend experiment voices`.
+GAINS_DB = np.arange(-9, 10, 3)  # dB about the level of the reference
 # Exponent of the likelihood, which tempers it: neighbouring frames and bins are correlated, and (1)
 # counts them as independent.
 TEMPERATURE = 0.3
-# Probabilities of the transitions of a state: to itself, to the next frame of the recording, to the
-# previous one, and to any state.
-STAY = 0.54
-ADVANCE = 0.27
-RETURN = 0.09
-JUMP = 0.1
+STAY = 0.54  # probability that a state stays the same
+ADVANCE = 0.27  # probability of the next frame of the recording
+RETURN = 0.09  # probability of the previous frame of the recording
+JUMP = 0.1  # probability of a jump, to any state
 
 
 def hmm_variance(
@@ -49,34 +50,12 @@ def hmm_variance(
     follows: NDArray[np.bool_],
     reference: NDArray[Any],
 ) -> NDArray[Any]:
-    """Estimate the variance of a target by a hidden Markov model over exemplars.
+    """Estimate the variance of a target [shape=(F, N), > 0]: ``exp(E log lambda)``.
 
-    Parameters
-    ----------
-    P : ndarray [shape=(F, N), >= 0]
-        Power of the mix.
-    observed : ndarray [shape=(F, N), bool]
-        Reliable cells.
-    hidden : Occluded
-        The other cells.
-    exemplars : ndarray [shape=(F, K), >= 0]
-        Frames of training speech as power, in their order.
-    follows : ndarray [shape=(K,), bool]
-        Whether an exemplar comes right after the one before it.
-    reference : ndarray [shape=(F, N), > 0]
-        Another model, for the level of each frame.
-
-    Returns
-    -------
-    ndarray [shape=(F, N), > 0]
-        ``exp(E log lambda)`` under the posterior of states and gains.
-
-    References
-    ----------
-    .. [1] G. J. Mysore, P. Smaragdis and B. Raj, "Non-negative hidden Markov modeling of audio
-       with application to source separation", LVA/ICA 2010; here with exemplars for dictionaries
-       and (1) for the likelihood.
-    .. [2] L. R. Rabiner, Proc. IEEE 77(2), 1989, eq. 19 to 27.
+    The expectation is over the posterior of states and gains. P [shape=(F, N), >= 0] is the power
+    of the mix, `observed` its reliable cells; exemplars [shape=(F, K), >= 0] are power, and
+    `follows` [shape=(K,)] says which come right after the one before. `reference`, another model
+    [shape=(F, N), > 0], gives the level of each frame.
     """
     level = reference.mean(axis=0, dtype=np.float64)
     P_db = _relative_levels_db(P, level)

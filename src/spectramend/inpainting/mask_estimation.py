@@ -58,58 +58,13 @@ def estimate_mask(
     options: SeparationOptions = SeparationOptions(),
     rng: RngLike = None,
 ) -> Mask:
-    """Estimate in which cells of a mix a target voice is louder than the rest.
+    """Estimate an occlusion mask: in which cells of a mix a target voice is louder than the rest.
 
-    Parameters
-    ----------
-    X : array_like [shape=(F, N), complex]
-        Spectrum of the mix.
-    target : Dictionary or sequence of Dictionary
-        Dictionaries of the target voice; several of different sizes and divergences do better than
-        one.
-    interferer : Dictionary or sequence of Dictionary, optional
-        As many of the other voice, fitted pairwise with those of the target. None learns the other
-        voice from the mix itself, which is much worse.
-    stft : STFT
-        The transform.
-    sr : int
-        Sample rate in Hz.
-    threshold_db : float
-        A cell is reliable where the target is louder than the interferer by so much. Lower values
-        keep more of both.
-    options : SeparationOptions
-        Options of the fits.
-    rng : int, Generator or None
-        Source of random starts.
-
-    Returns
-    -------
-    Mask
-        An occlusion mask.
-
-    Raises
-    ------
-    ParameterError
-        If the spectrum is silent or not finite, or the threshold is not finite.
-    MismatchError
-        If spectrum and dictionaries do not fit together.
-
-    References
-    ----------
-    .. [1] P. Smaragdis, B. Raj and M. Shashanka, "Supervised and semi-supervised separation of
-       sounds from single-channel mixtures", ICA 2007.
-
-    Examples
-    --------
-    >>> stft = STFT(n_fft=64, hop_length=16)
-    >>> low, high = (np.sin(f * np.arange(800)) for f in (0.3, 2.0))
-    >>> a, b = (
-    ...     Dictionary.train([x], sr=8000, stft=stft, n_components=2, rng=0) for x in (low, high)
-    ... )
-    >>> X = stft.forward(low + high)
-    >>> mask = estimate_mask(X, target=a, interferer=b, stft=stft, sr=8000, rng=0)
-    >>> mask.observed[[3, 20], 20].tolist()
-    [True, False]
+    X [shape=(F, N), complex]. Several target dictionaries, of different sizes and divergences, do
+    better than one; those of the interferer are fitted pairwise with them. Without an interferer
+    its atoms are learned from the mix, which is much worse. A cell is reliable where the target is
+    louder by `threshold_db`: lower values keep more of both. Raises ParameterError for a spectrum
+    that is silent or not finite, MismatchError if spectrum and dictionaries do not fit together.
     """
     spectrum = np.asarray(X)
     _check(spectrum, stft, threshold_db)
@@ -151,7 +106,7 @@ def _check(X: NDArray[Any], stft: STFT, threshold_db: float) -> None:
 
 
 def _magnitudes(X: NDArray[Any]) -> NDArray[Any]:
-    """Take magnitudes about in units of their mean, all positive [shape=(F, N), float32]."""
+    """Scale magnitudes to a mean of about 1, all positive [shape=(F, N), float32]."""
     A = np.abs(X)
     # Division by a power of two is exact, so that scaling the mix changes nothing.
     A = A / 2.0 ** np.round(np.log2(A.mean()))
@@ -161,7 +116,7 @@ def _magnitudes(X: NDArray[Any]) -> NDArray[Any]:
 def _atoms(
     role: str, dictionaries: Dictionary | Sequence[Dictionary], stft: STFT, sr: int
 ) -> list[NDArray[Any]]:
-    """Take the atoms of dictionaries that fit the recording, as magnitudes [shapes=(F, K)]."""
+    """Check that dictionaries fit the recording; give their atoms as magnitudes (F, K)."""
     several = as_dictionaries(dictionaries, role, one_kind=False)
     try:
         for dictionary in several:

@@ -8,10 +8,9 @@ interferer ``X - T``, not even its scale, so that its prior is the scale-free on
 
 The floor in the prior keeps it integrable where the set contains T = X. The moments of (1) depend
 on ``rho = lambda/|X|**2``, on the ratio r, and on ``f = floor/|X|`` alone. In polar coordinates,
-``z = T/X = s*exp(i*theta)``, the first part of the set is ``cos(theta) < c(s)`` with
-``c = (1 + s**2 - s**2/r**2) / (2*s)``; where s <= f all angles belong to it. Integrals over theta
-are elementary: with ``A = 1 + s**2 + f**2``, ``q = sqrt(A**2 - 4*s**2)`` and
-``theta_0 = arccos(c)``,
+``z = T/X = s*exp(i*theta)``, the first part of the set is ``cos(theta) < c(s)`` with ``c = (1 +
+s**2 - s**2/r**2) / (2*s)``; where s <= f all angles belong to it. Integrals over theta are
+elementary: with ``A = 1 + s**2 + f**2``, ``q = sqrt(A**2 - 4*s**2)`` and ``theta_0 = arccos(c)``,
 
     I_0 = int dtheta / (A - 2*s*cos(theta))
         = 4/q * (pi/2 - arctan(sqrt((A + 2*s)/(A - 2*s)) * tan(theta_0/2)))            (2)
@@ -35,12 +34,10 @@ from spectramend.inpainting.dictionary_learning import Quantity
 from spectramend.nmf import Bounded
 from spectramend.nmf.censored import Frames, entries
 
-# Grids of the table: rho and f**2 in dB, and log s. Engineering choices, tested against a sum over
-# the complex plane: interpolation between steps of 0.5 dB of rho is good to 1e-3; f is rounded to
-# 2 dB, and below -30 dB it no longer matters.
-RHO_DB = np.arange(-80.0, 80.5, 0.5)
-FLOOR_DB = np.arange(-30.0, 31.0, 2.0)
-LOG_S = np.linspace(np.log(1e-5), np.log(1e5), 2000)
+# Grids of the table. Engineering choices, tested against a sum over the complex plane.
+RHO_DB = np.arange(-80.0, 80.5, 0.5)  # dB; interpolation between these steps is good to 1e-3
+FLOOR_DB = np.arange(-30.0, 31.0, 2.0)  # dB of f**2, which is rounded to them; less is 0
+LOG_S = np.linspace(np.log(1e-5), np.log(1e5), 2000)  # points of the integral over log s
 # Power of a cell over that of the loudest: at least this, so that logarithms and quotients exist.
 # Engineering choice: -140 dB, about the noise floor of 24 bits.
 POWER_FLOOR = 1e-14
@@ -91,24 +88,12 @@ def _angular_integrals(
 
 @dataclass(frozen=True, eq=False)
 class Occluded:
-    """Hidden cells of an occluded target, with the moments of (1).
+    """Hidden cells of an occluded target, with the moments of (1)."""
 
-    Parameters
-    ----------
-    cells : ndarray [shape=(F, N), bool]
-        The hidden cells.
-    P : ndarray [shape=(cells,), > 0]
-        Power of the mix there.
-    ratio : float, > 0
-        The ratio r of the mask, see `spectramend.Mask`.
-    floor : float, >= 0
-        Magnitude under which cells are hidden whatever the interferer.
-    """
-
-    cells: NDArray[np.bool_]
-    P: NDArray[Any]
-    ratio: float
-    floor: float
+    cells: NDArray[np.bool_]  # [shape=(F, N)] the hidden cells
+    P: NDArray[Any]  # [shape=(cells,), > 0] power of the mix there
+    ratio: float  # r > 0 of the mask, see `spectramend.Mask`
+    floor: float  # magnitude under which cells are hidden whatever the interferer
 
     def expected(self, V_hat: NDArray[Any]) -> NDArray[Any]:
         """Evaluate ``E|T|**2``."""
@@ -162,26 +147,14 @@ class Moments(NamedTuple):
 
     direction: NDArray[Any]  # E Re(T/X)
     power: NDArray[Any]  # E|T|**2
-    typical: NDArray[Any]  # exp(E log|T|**2), less than the mean: the ear judges errors in decibels
+    typical: NDArray[Any]  # exp(E log|T|**2), less than the mean: errors are heard in decibels
 
 
 def hidden_cells(X: NDArray[Any], mask: Mask, dictionary: Dictionary | None) -> HiddenCells:
-    """Collect the constraints of a mask on the hidden cells.
+    """Collect what a mask says of the hidden cells, in the units of the dictionary.
 
-    Parameters
-    ----------
-    X : ndarray [shape=(F, N), complex]
-        Spectrum; looked at where the damage is *occluded*.
-    mask : Mask
-        The mask.
-    dictionary : Dictionary or None
-        Its divergence and quantity decide: for a Gaussian model of power ratio and floor are used
-        exactly, for others as an upper bound.
-
-    Returns
-    -------
-    Occluded or Bounded
-        Hidden cells, in the units of the dictionary.
+    X [shape=(F, N), complex] is looked at where the damage is *occluded*. A Gaussian model of power
+    uses ratio and floor exactly, others as an upper bound.
     """
     hidden = ~mask.observed
     quantity = "power" if dictionary is None else dictionary.quantity
@@ -197,21 +170,9 @@ def hidden_cells(X: NDArray[Any], mask: Mask, dictionary: Dictionary | None) -> 
 
 
 def posterior_moments(lam: NDArray[Any], hidden: HiddenCells, quantity: Quantity) -> Moments:
-    """Evaluate the posterior moments of all cells.
+    """Evaluate the moments of all cells, for cells that are not in `hidden` those of the model.
 
-    Parameters
-    ----------
-    lam : ndarray [shape=(F, N), > 0]
-        The model.
-    hidden : Occluded or Bounded
-        Hidden cells.
-    quantity : {"power", "magnitude"}
-        What `lam` holds.
-
-    Returns
-    -------
-    Moments
-        The moments; those of the model for all cells that are not in `hidden`.
+    The model lam [shape=(F, N), > 0] holds a variance or, by `quantity`, a magnitude.
     """
     power = lam.astype(np.float64)
     typical = power * np.exp(-np.euler_gamma)
@@ -226,23 +187,5 @@ def posterior_moments(lam: NDArray[Any], hidden: HiddenCells, quantity: Quantity
 
 
 def in_units_of(quantity: Quantity, power: NDArray[Any]) -> NDArray[Any]:
-    """Convert power to the quantity of a dictionary.
-
-    Parameters
-    ----------
-    quantity : {"power", "magnitude"}
-        Quantity of the dictionary.
-    power : ndarray [>= 0]
-        Power.
-
-    Returns
-    -------
-    ndarray
-        Power or magnitude.
-
-    Examples
-    --------
-    >>> in_units_of("magnitude", np.array([4.0])).tolist()
-    [2.0]
-    """
+    """Convert power to the quantity of a dictionary."""
     return power if quantity == "power" else np.sqrt(power)

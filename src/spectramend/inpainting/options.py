@@ -48,10 +48,10 @@ class InpaintOptions:
     fill : {"hidden", "everywhere"}
         Fill the hidden cells, or take the model in every cell as the notebook did.
     phase : {"auto", "posterior", "griffin-lim", "mix"}
-        Phases of the cells that are filled: those of the signal that agrees best with the posterior
-        of all cells; by fast Griffin-Lim in which reliable cells stay fixed; or those of `X`, which
-        exist only where the damage is *occluded*. ``"auto"`` is ``"posterior"`` where hidden cells
-        are filled, ``"griffin-lim"`` elsewhere.
+        Phases of the cells that are filled: those of the posterior mean of the signal; by fast
+        Griffin-Lim in which reliable cells stay fixed; or those of `X`, which exist only where the
+        damage is *occluded*. ``"auto"`` is ``"posterior"`` where hidden cells are filled,
+        ``"griffin-lim"`` elsewhere.
     penalty : float, >= 0
         L1 penalty on the activations, see `spectramend.nmf.fit`.
     smooth : float, 0 to 1, optional
@@ -104,24 +104,11 @@ class InpaintOptions:
 
     @property
     def posterior(self) -> bool:
-        """Whether the signal is the one that agrees best with the posterior of all cells."""
+        """Whether the result is the posterior mean of the signal, given all cells."""
         return self.phase == "posterior" or (self.phase == "auto" and self.fill == "hidden")
 
     def check_fits(self, mask: Mask, dictionaries: Sequence[Dictionary]) -> None:
-        """Refuse what has no effect on a mask.
-
-        Parameters
-        ----------
-        mask : Mask
-            The mask.
-        dictionaries : sequence of Dictionary
-            Given dictionaries.
-
-        Raises
-        ------
-        ParameterError
-            If an option has no effect.
-        """
+        """Refuse options that have no effect with this mask and these dictionaries."""
         missing = mask.damage == "missing"
         if self.phase == "mix" and missing:
             raise ParameterError("phase='mix': missing cells have no phase; give 'griffin-lim'.")
@@ -153,18 +140,7 @@ class InpaintOptions:
         return PHASE_ITER if self.phase_iter is None else self.phase_iter
 
     def fit(self, mask: Mask) -> FitOptions:
-        """Give the options of the fit.
-
-        Parameters
-        ----------
-        mask : Mask
-            The mask.
-
-        Returns
-        -------
-        FitOptions
-            The options.
-        """
+        """Give the options of the fit for a mask."""
         smooth = SMOOTH[mask.damage] if self.smooth is None else self.smooth
         return FitOptions(
             self.penalty, smooth, self.max_iter, TOL if self.tol is None else self.tol

@@ -1,11 +1,10 @@
-"""Inpainting of spectra, arrays in and arrays out: model, posterior, signal.
+"""Inpainting of spectra, arrays in and arrays out, in three steps.
 
-1. **Model** (`spectramend.inpainting.variance_model`). Dictionaries are fitted to the reliable
-   cells, and to what is known of the others: the variance ``lambda`` of the target in every cell.
-2. **Posterior** (`spectramend.inpainting.occlusion_posterior`). What is known of a hidden cell
-   turns ``lambda`` into what is to be expected there.
-3. **Signal** (`spectramend.inpainting.resynthesis`). The signal that agrees best with the posterior
-   of all cells.
+1. **Variance model** (`variance_model`): dictionaries are fitted to the reliable cells, and to what
+   is known of the others, for the variance ``lambda`` of the target in every cell.
+2. **Posterior** (`occlusion_posterior`): moments of the hidden cells, given ``lambda`` and what is
+   known of them.
+3. **Signal** (`resynthesis`): the posterior mean of the signal, or what its cells determine.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from spectramend.errors import ParameterError
 from spectramend.inpainting.dictionary import Dictionary, as_dictionaries
 from spectramend.inpainting.occlusion_posterior import hidden_cells, in_units_of, posterior_moments
 from spectramend.inpainting.options import InpaintOptions
-from spectramend.inpainting.resynthesis import complete, recover_missing, restore_signal
+from spectramend.inpainting.resynthesis import Phase, complete, recover_missing, restore_signal
 from spectramend.inpainting.variance_model import fit_model, model_occluded
 from spectramend.nmf import Factorization
 from spectramend.nmf.solve import RngLike, Status
@@ -33,9 +32,9 @@ if TYPE_CHECKING:
 
     from spectramend.inpainting.options import InpaintKeywords
 
-# Percent of reliable cells, and mean confidence (0 to 1), under which notes say so: engineering
-# choices, seen in the notes only.
-LITTLE, TRUSTED = 1.0, 0.9
+# Engineering choices, under which notes say so:
+MIN_RELIABLE_PERCENT = 1.0  # percent of the cells that are reliable
+MIN_CONFIDENCE = 0.9  # weight of the model against the bare mask, 0 to 1
 
 
 @dataclass(frozen=True)
@@ -125,12 +124,12 @@ def inpaint(
     Where the damage is *missing*, the result has all samples that the reliable cells determine
     (`spectramend.reconstruction.stft_recovery.recover`). Samples that only wholly hidden frames
     would determine are gaps, and `spectramend.gaps.fill_gaps` fills them from the samples around;
-    the model is fitted for ``factorization`` alone if no frame is hidden in part. What else
-    reliable cells leave open agrees best with them and with the model.
+    the model is fitted for ``factorization`` alone if no frame is hidden in part. The other samples
+    are the weighted least-squares solution for reliable cells and model.
 
-    Reliable cells are believed: a mask that hides cells here and there of the spectrum of a
-    recording brings that recording back, with all that was wrong with it. Hide all cells that
-    damage reaches, or give ``phase="griffin-lim"``, as `spectramend.repair` does.
+    Reliable cells are taken as exact: a mask that hides single cells of a damaged recording
+    restores the recording with its damage. Hide all cells that damage reaches, or give
+    ``phase="griffin-lim"``, as `spectramend.repair` does.
 
     Examples
     --------
@@ -144,11 +143,11 @@ def inpaint(
     ((1000,), True)
     """
     spectrum = np.asarray(X)
-    dictionaries, how = as_dictionaries(dictionary), InpaintOptions(**options)
+    dictionaries, settings = as_dictionaries(dictionary), InpaintOptions(**options)
     _check(spectrum, mask, stft, sr, length)
     for one in dictionaries:
         one.check_fits(stft=stft, sr=sr)
-    how.check_fits(mask, dictionaries)
+    settings.check_fits(mask, dictionaries)
     if mask.damage == "missing":
         spectrum = np.where(mask.observed, spectrum, 0)
     generator = np.random.default_rng(rng)
@@ -156,30 +155,30 @@ def inpaint(
     quantity = "power" if first is None else first.quantity
     V = in_units_of(quantity, np.abs(spectrum) ** 2)
     hidden = hidden_cells(spectrum, mask, first)
-    known = V, mask.observed, hidden, dictionaries, how.fit(mask)
-    if how.posterior and mask.damage == "occluded" and spectrum.any():
+    known = V, mask.observed, hidden, dictionaries, settings.fit(mask)
+    if settings.posterior and mask.damage == "occluded" and spectrum.any():
         model = model_occluded(*known, window=sr / stft.hop_length, rng=generator)
-        factorization, notes = model.factorization, _notes_on_trust(model.confidence)
+        factorization, notes = model.factorization, _confidence_notes(model.confidence)
         samples, completed = restore_signal(
             spectrum,
             mask,
             posterior_moments(model.lam, hidden, quantity),
             background=model.background,
             confidence=model.confidence,
-            keep_reliable=bool(how.keep_reliable),
+            keep_reliable=bool(settings.keep_reliable),
             stft=stft,
             length=length,
         )
     else:
         lam, factorization = fit_model(*known, rng=generator)
-        if how.fill == "everywhere":
+        if settings.fill == "everywhere":
             power = lam if quantity == "power" else lam**2
         elif spectrum.any():
             power = posterior_moments(lam, hidden, quantity).typical
         else:  # silence: there is no level at which to fill anything
             power = np.zeros_like(V)
         samples, completed, notes = _fill(
-            spectrum, np.sqrt(power), mask, how, stft=stft, length=length, rng=generator
+            spectrum, np.sqrt(power), mask, settings, stft=stft, length=length, rng=generator
         )
     notes = _notes(mask, factorization) + notes
     return Inpainting(samples, completed, factorization, factorization.status, tuple(notes), sr)
@@ -204,48 +203,52 @@ def _fill(
     X: NDArray[Any],
     magnitude: NDArray[Any],
     mask: Mask,
-    how: InpaintOptions,
+    settings: InpaintOptions,
     *,
     stft: STFT,
     length: int,
     rng: np.random.Generator,
 ) -> tuple[NDArray[Any], NDArray[Any], list[str]]:
     """Fill cells of given magnitudes [shape=(F, N)]: samples, spectrum, and notes."""
-    everywhere = how.fill == "everywhere"
+    everywhere, n_iter = settings.fill == "everywhere", settings.n_iter
     if not X.any() or (mask.observed.all() and not everywhere):
         return stft.inverse(X, length=length), X, []
-    search: dict[str, Any] = {"stft": stft, "length": length, "n_iter": how.n_iter, "rng": rng}
-    if how.posterior:
-        found = recover_missing(X, magnitude, mask.observed, **search)
+    if settings.posterior:
+        found = recover_missing(
+            X, magnitude, mask.observed, stft=stft, length=length, n_iter=n_iter, rng=rng
+        )
         notes = [f"{100 * found.known.mean():.3g} % of the samples follow from the reliable cells."]
         if filled := int(found.filled.sum()):
             notes.append(f"samples that only wholly hidden frames hold, filled as gaps: {filled}.")
         return found.samples, found.spectrum, notes
     keeps = np.zeros_like(mask.observed) if everywhere else mask.observed
-    phase = "griffin-lim" if how.phase == "auto" else how.phase
-    return *complete(X, magnitude, keeps, phase=phase, **search), []
+    phase: Phase = "griffin-lim" if settings.phase == "auto" else settings.phase
+    samples, spectrum = complete(
+        X, magnitude, keeps, phase=phase, stft=stft, length=length, n_iter=n_iter, rng=rng
+    )
+    return samples, spectrum, []
 
 
 def _notes(mask: Mask, factorization: Factorization) -> list[str]:
-    """Say what a caller should know of the mask."""
+    """Note that few cells are reliable, and which frames are wholly hidden."""
     notes = []
     reliable = 100 * float(mask.observed.mean())
-    if reliable < LITTLE:
-        notes.append(f"{reliable:.2g} % of the cells are reliable: there is little to go by.")
+    if reliable < MIN_RELIABLE_PERCENT:
+        notes.append(f"{reliable:.2g} % of the cells are reliable: the result is unreliable.")
     unseen = int((~factorization.observed_frames).sum())
     if unseen:
         notes.append(
-            f"{unseen} frames are wholly hidden: their model is carried across from neighbours."
+            f"{unseen} frames are wholly hidden: their model is interpolated between neighbours."
         )
     return notes
 
 
-def _notes_on_trust(confidence: NDArray[Any]) -> list[str]:
-    """Say whether the dictionary explains the reliable cells [shape=(N,), 0 to 1]."""
-    trust = float(confidence.mean())
-    if trust >= TRUSTED:
+def _confidence_notes(confidence: NDArray[Any]) -> list[str]:
+    """Note that the dictionary explains the reliable cells badly [shape=(N,), 0 to 1]."""
+    mean = float(confidence.mean())
+    if mean >= MIN_CONFIDENCE:
         return []
     return [
-        f"the dictionary explains the reliable cells badly: {100 * (1 - trust):.0f} % of the "
+        f"the dictionary explains the reliable cells badly: {100 * (1 - mean):.0f} % of the "
         f"result is the bare mask. Is it of this voice?"
     ]

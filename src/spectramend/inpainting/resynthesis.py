@@ -1,9 +1,9 @@
-"""From what is expected in every cell to a signal.
+"""From the moments of all cells of a spectrum to a signal.
 
-Where the damage is *occluded*, `restore_signal` finds the signal that agrees best with mean and
-variance of all cells, and sets the magnitudes of hidden cells. `complete` puts magnitudes and
-phases together where there is nothing but magnitudes. Where the damage is *missing*,
-`recover_missing` finds what reliable cells determine, and what agrees best with them elsewhere.
+Where the damage is *occluded*, `restore_signal` finds the posterior mean of the signal by
+consistent Wiener filtering, and sets the magnitudes of hidden cells. `complete` gives phases to
+magnitudes where nothing else is known. Where the damage is *missing*, `recover_missing` recovers
+the samples that reliable cells determine, fills gaps, and estimates the rest from cells and model.
 """
 
 from __future__ import annotations
@@ -24,22 +24,27 @@ from spectramend.reconstruction.stft_recovery import MAX_CONDITION, determined_s
 
 Phase: TypeAlias = Literal["auto", "posterior", "griffin-lim", "mix"]
 
-# A reliable cell holds some of the interferer, too: its variance over its power, and how far it
-# goes to the consistent signal, at most, and for each part of its neighbours that is hidden.
-RELIABLE_VARIANCE = 0.1
-CORRECTION, CORRECTION_SLOPE, NEIGHBOURS = 0.5, 3.0, 1.0
-# Measured, the consistent signal has half of the target's component across X in hidden cells, two
-# thirds in reliable ones: what is known beforehand pulls along X.
-ACROSS_HIDDEN, ACROSS_RELIABLE = 2.0, 1.5
-MODEL_SHARE = 0.5  # of a hidden magnitude; the rest is the consistent signal's
-# Partials of uncertain pitch blur, and valleys fill: how far to lower them, and what counts as
-# their surroundings, in bins and frames.
-SHARPEN, SURROUNDINGS = 0.3, (6.0, 1.0)
-BACKGROUND_SHARE = 0.5  # of its power, for what is heard too much is worse than what is missing
-# Of missing cells nothing is heard. The variance of reliable cells, over the median of their power,
-# and the least variance of others, over the loudest: so that conjugate gradients get somewhere.
-NOISE, LEAST_VARIANCE, ITERATIONS = 1e-4, 1e-6, 150
-SINGLE_CONDITION = 1e3  # up to which samples count as known if cells have the rounding of float32
+# Of occluded cells, chosen on the development voices with `spectramend experiment voices`;
+# `benchmarks/ablation.py` measures what they bring.
+RELIABLE_VARIANCE = 0.1  # variance of a reliable cell over its power: it holds some interferer, too
+MAX_CORRECTION = 0.5  # weight of the posterior mean in a reliable cell, at most
+CORRECTION_SLOPE = 3.0  # that weight over the part of the neighbours that is hidden
+NEIGHBOUR_SIGMA = 1.0  # bins and frames, standard deviation of the window of neighbours
+# The zero mean of the prior biases phases towards those of the mix: the quadrature component of the
+# posterior mean to X is half of the target's in hidden cells, two thirds in reliable ones.
+HIDDEN_QUADRATURE_GAIN = 2.0  # factor of that component
+RELIABLE_QUADRATURE_GAIN = 1.5  # factor of that component
+# Weight of the model's magnitude in hidden cells, against that of the posterior mean.
+MODEL_MAGNITUDE_WEIGHT = 0.5
+VALLEY_EXPONENT = 0.3  # of the ratio to the surroundings: blurred partials fill valleys
+SURROUNDINGS_SIGMA = (6.0, 1.0)  # bins, and frames, standard deviation of the surroundings
+BACKGROUND_SHARE = 0.5  # of the power in pauses: too much background is worse than too little
+# Of missing cells, engineering choices with which conjugate gradients converge:
+RELIABLE_NOISE = 1e-4  # variance of a reliable cell over the median of their power
+MIN_VARIANCE = 1e-6  # variance of a hidden cell over the loudest one's, at least
+RECOVERY_ITER = 150  # iterations of conjugate gradients
+# Condition, times that rounding is amplified, of known samples of float32: an error of about 1e-4.
+FLOAT32_CONDITION = 1e3
 
 
 def restore_signal(
@@ -53,37 +58,12 @@ def restore_signal(
     stft: STFT,
     length: int,
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Find the signal behind the posterior of all cells.
+    """Estimate the target: samples [shape=(length,)] and completed spectrum [shape=(F, N)].
 
-    Its phases come from the signal that agrees best with mean and variance of every cell. Hidden
-    magnitudes are a geometric mean of its own and of the typical ones, at least those of the
-    background, and as the mask allows. Where confidence is low, all fades to the bare mask.
-
-    Parameters
-    ----------
-    X : ndarray [shape=(F, N), complex]
-        Spectrum of the mix.
-    mask : Mask
-        Reliable cells, and what is known of the others.
-    moments : Moments
-        What to expect in hidden cells.
-    background : ndarray [shape=(F, 1), >= 0]
-        Power in pauses.
-    confidence : ndarray [shape=(N,), 0 to 1]
-        How far to trust the model of a frame.
-    keep_reliable : bool
-        Whether reliable cells keep their value.
-    stft : STFT
-        The transform.
-    length : int
-        Samples of the signal.
-
-    Returns
-    -------
-    samples : ndarray [shape=(length,)]
-        The signal.
-    spectrum : ndarray [shape=(F, N), complex]
-        The completed spectrum.
+    The phases are those of the posterior mean. Hidden magnitudes are a geometric mean of its own
+    and of the typical ones, at least those of the background [shape=(F, 1), power in pauses], and
+    as the mask allows. With low confidence [shape=(N,), 0 to 1] in the model all fades to the bare
+    mask.
     """
     P, observed = np.abs(X) ** 2, mask.observed
     mean = np.where(observed, X, moments.direction * X)
@@ -93,61 +73,41 @@ def restore_signal(
     Y = stft.forward(consistent_mean(mean, variance, stft=stft, length=length)).astype(X.dtype)
 
     y = np.divide(Y, X, out=np.zeros_like(Y), where=X != 0)
-    Z = (y.real + 1j * ACROSS_HIDDEN * y.imag) * X
-    typical = np.sqrt(sharpen(moments.typical, P, observed))
+    Z = (y.real + 1j * HIDDEN_QUADRATURE_GAIN * y.imag) * X
+    typical = np.sqrt(_lower_valleys(moments.typical, P, observed))
     typical = np.maximum(typical, np.finfo(np.float32).tiny * np.sqrt(P.max()))
-    magnitude = typical * (np.abs(Z) / typical) ** (1 - MODEL_SHARE)
+    magnitude = typical * (np.abs(Z) / typical) ** (1 - MODEL_MAGNITUDE_WEIGHT)
     magnitude = np.maximum(magnitude, np.sqrt(BACKGROUND_SHARE * background))
     filled = mask.nearest_allowed((magnitude * unit_phase(Z)).astype(X.dtype), X)
 
     reliable = X
     if not keep_reliable:
-        change = (y.real - 1) + 1j * ACROSS_RELIABLE * y.imag
-        reliable = X + confidence * correction(observed) * change * X
+        change = (y.real - 1) + 1j * RELIABLE_QUADRATURE_GAIN * y.imag
+        reliable = X + confidence * _correction_weight(observed) * change * X
     completed = np.where(observed, reliable, confidence * filled).astype(X.dtype)
     return stft.inverse(completed, length=length), completed
 
 
-def correction(observed: NDArray[np.bool_]) -> NDArray[Any]:
-    """Say how far reliable cells go to the consistent signal: the farther, the more is hidden.
+def _correction_weight(observed: NDArray[np.bool_]) -> NDArray[Any]:
+    """Weight the correction of reliable cells (F, N): the more neighbours are hidden, the larger.
 
-    Parameters
-    ----------
-    observed : ndarray [shape=(F, N), bool]
-        Reliable cells.
-
-    Returns
-    -------
-    ndarray [shape=(F, N), 0 to 0.5]
-        Amid reliable cells the target is far louder than the interferer, and 0.
+    Amid reliable cells it is 0: the target is far louder than the interferer.
     """
     from scipy.ndimage import gaussian_filter
 
-    hidden = gaussian_filter((~observed).astype(np.float64), NEIGHBOURS)
-    return np.minimum(CORRECTION, CORRECTION_SLOPE * hidden)
+    hidden = gaussian_filter((~observed).astype(np.float64), NEIGHBOUR_SIGMA)
+    return np.minimum(MAX_CORRECTION, CORRECTION_SLOPE * hidden)
 
 
-def sharpen(typical: NDArray[Any], P: NDArray[Any], observed: NDArray[np.bool_]) -> NDArray[Any]:
-    """Lower hidden cells that lie under their surroundings.
-
-    Parameters
-    ----------
-    typical : ndarray [shape=(F, N), > 0]
-        Power of hidden cells.
-    P : ndarray [shape=(F, N), >= 0]
-        Power of the mix; looked at in reliable cells.
-    observed : ndarray [shape=(F, N), bool]
-        Reliable cells.
-
-    Returns
-    -------
-    ndarray [shape=(F, N)]
-        ``typical * min(typical / surroundings, 1)**0.3``.
-    """
+def _lower_valleys(
+    typical: NDArray[Any], P: NDArray[Any], observed: NDArray[np.bool_]
+) -> NDArray[Any]:
+    """Lower the power of hidden cells (F, N) that lie under their surroundings."""
     from scipy.ndimage import gaussian_filter
 
-    around = gaussian_filter(np.where(observed, P, typical), SURROUNDINGS)
-    return typical * np.minimum(typical / np.maximum(around, typical.min()), 1) ** SHARPEN
+    around = gaussian_filter(np.where(observed, P, typical), SURROUNDINGS_SIGMA)
+    ratio = np.minimum(typical / np.maximum(around, typical.min()), 1)
+    return typical * ratio**VALLEY_EXPONENT
 
 
 def complete(
@@ -161,33 +121,10 @@ def complete(
     n_iter: int,
     rng: np.random.Generator,
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Put magnitudes into a spectrum, with phases, and find its signal.
+    """Give magnitudes [shape=(F, N)] phases; return samples and spectrum.
 
-    Parameters
-    ----------
-    X : ndarray [shape=(F, N), complex]
-        Spectrum; its phases are where the search begins, at random where it is zero.
-    magnitude : ndarray [shape=(F, N), >= 0]
-        Magnitudes for the other cells.
-    keeps : ndarray [shape=(F, N), bool]
-        Cells that keep their value in `X`.
-    phase : {"griffin-lim", "mix"}
-        Where the phases of the other cells come from.
-    stft : STFT
-        The transform.
-    length : int
-        Samples of the signal.
-    n_iter : int
-        Iterations of Griffin-Lim.
-    rng : Generator
-        Source of random phases.
-
-    Returns
-    -------
-    samples : ndarray [shape=(length,)]
-        The signal.
-    spectrum : ndarray [shape=(F, N), complex]
-        The completed spectrum.
+    The cells of X [shape=(F, N), complex] that are in `keeps` stay. The phases of the others start
+    from those of X, at random where it is 0, and `phase` is "griffin-lim" or "mix".
     """
     random = np.exp(2j * np.pi * rng.random(X.shape)).astype(X.dtype)
     first = np.where(X == 0, random, unit_phase(X))
@@ -198,10 +135,10 @@ def complete(
 
 
 class RecoveredSignal(NamedTuple):
-    """A signal [shape=(length,)], its spectrum [shape=(F, N)], and where its samples come from.
+    """A signal [shape=(length,)], its spectrum [shape=(F, N)], and the origin of its samples.
 
-    The reliable cells determine `known` samples, gap models fill `filled` ones [shape=(length,),
-    bool], and others agree best with the reliable cells and the model.
+    The reliable cells determine `known` samples, and gap models fill `filled` ones
+    [shape=(length,), bool].
     """
 
     samples: NDArray[Any]
@@ -220,34 +157,14 @@ def recover_missing(
     n_iter: int,
     rng: np.random.Generator,
 ) -> RecoveredSignal:
-    """Find what reliable cells determine, and fill the rest.
+    """Recover what reliable cells determine, and estimate the rest.
 
-    Parameters
-    ----------
-    X : ndarray [shape=(F, N), complex]
-        Spectrum; hidden cells are 0.
-    magnitude : ndarray [shape=(F, N), >= 0]
-        Magnitudes of hidden cells, by the model. Looked at where a frame is hidden in part.
-    observed : ndarray [shape=(F, N), bool]
-        Reliable cells.
-    stft : STFT
-        The transform.
-    length : int
-        Samples of the signal.
-    n_iter : int
-        Iterations of Griffin-Lim, with which the search for a signal begins.
-    rng : Generator
-        Source of random phases.
-
-    Returns
-    -------
-    RecoveredSignal
-        The signal; in its spectrum reliable cells keep their value. Samples that no frame but
-        wholly hidden ones would determine are filled as gaps (`spectramend.gaps.fill_gaps`).
+    Hidden cells of X [shape=(F, N), complex] are 0; `magnitude` [shape=(F, N)] is that of the model
+    in frames that are hidden in part, where `n_iter` iterations of Griffin-Lim give a first guess.
+    Samples that no frame but wholly hidden ones would determine are filled as gaps.
     """
-    some = observed.any(axis=0)
-    max_condition = SINGLE_CONDITION if X.dtype == np.complex64 else MAX_CONDITION
-    seen = np.broadcast_to(some, observed.shape)
+    max_condition = FLOAT32_CONDITION if X.dtype == np.complex64 else MAX_CONDITION
+    seen = np.broadcast_to(observed.any(axis=0), observed.shape)
     gap = ~determined_samples(seen, stft=stft, length=length, max_condition=max_condition).known
     prior = None
     if gap.all() or not np.array_equal(observed, seen):
@@ -256,8 +173,9 @@ def recover_missing(
             rng=rng,
         )  # fmt: skip
         P = np.abs(Y).astype(np.float64) ** 2
-        variance = np.maximum(P, LEAST_VARIANCE * P.max())
-        prior = Prior(0.0, variance, NOISE * float(np.median(variance[observed])), guess)
+        variance = np.maximum(P, MIN_VARIANCE * P.max())
+        noise = RELIABLE_NOISE * float(np.median(variance[observed]))
+        prior = Prior(0.0, variance, noise, guess)
     found = recover(
         X,
         observed,
@@ -265,7 +183,7 @@ def recover_missing(
         length=length,
         prior=prior,
         max_condition=max_condition,
-        max_iter=ITERATIONS,
+        max_iter=RECOVERY_ITER,
     )
     if gap.all():  # nothing is left to fill gaps from
         gap = np.zeros_like(gap)

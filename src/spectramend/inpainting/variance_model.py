@@ -2,7 +2,7 @@
 
 Where cells are occluded, sums of atoms and a hidden Markov model over exemplars (`exemplar_hmm`)
 each give a model. Sums of atoms are so flexible that few reliable cells hardly determine them; the
-hidden Markov model knows only what it was trained on. The steps are
+hidden Markov model can give no spectrum but those it was trained on. The steps are
 
 1. **Free fit** of each dictionary: masked IS-NMF, EM over the constraints on hidden cells.
 2. **Hidden Markov model** over exemplars, at the level of the free fit.
@@ -56,24 +56,12 @@ class FitOptions:
 
 @dataclass(frozen=True)
 class TargetModel:
-    """Model of the target.
+    """Model of the target."""
 
-    Parameters
-    ----------
-    lam : ndarray [shape=(F, N), > 0]
-        Variance of each cell, in the units of the dictionary.
-    background : ndarray [shape=(F, 1), >= 0]
-        Typical power in pauses.
-    confidence : ndarray [shape=(N,), 0 to 1]
-        Weight of the model against the bare mask.
-    factorization : Factorization
-        The last fit of the first dictionary.
-    """
-
-    lam: NDArray[Any]
-    background: NDArray[Any]
-    confidence: NDArray[Any]
-    factorization: Factorization
+    lam: NDArray[Any]  # [shape=(F, N), > 0] variance of each cell, in units of the dictionary
+    background: NDArray[Any]  # [shape=(F, 1), >= 0] typical power in pauses
+    confidence: NDArray[Any]  # [shape=(N,), 0 to 1] weight of the model against the bare mask
+    factorization: Factorization  # the last fit of the first dictionary
 
 
 def model_occluded(
@@ -86,30 +74,11 @@ def model_occluded(
     window: float,
     rng: np.random.Generator,
 ) -> TargetModel:
-    """Model a target of which some cells are occluded.
+    """Model a target of which some cells are occluded, by the four steps of this module.
 
-    Parameters
-    ----------
-    V : ndarray [shape=(F, N), >= 0]
-        Power or magnitude, as the dictionaries have it; not silent.
-    observed : ndarray [shape=(F, N), bool]
-        Reliable cells.
-    hidden : Occluded or Bounded
-        The other cells.
-    dictionaries : sequence of Dictionary
-        Dictionaries; if empty, one is learned from the same cells.
-    options : FitOptions
-        Options of the fits.
-    window : float
-        Frames, standard deviation of the window of `_confidence`.
-    rng : Generator
-        Source of random starts.
-
-    Returns
-    -------
-    TargetModel
-        The model. Hidden Markov model, guided fit, background and confidence need a Gaussian model
-        of power and exemplars; without them the free fit stands alone.
+    V [shape=(F, N), >= 0], not silent, is power or magnitude, as the dictionaries have it; without
+    any, one is learned from the same cells. `window` is in frames, see `_confidence`. All but the
+    free fit need dictionaries that are Gaussian models of power with exemplars.
     """
     lam, factorization = fit_model(V, observed, hidden, dictionaries, options, rng=rng)
     background, confidence = np.zeros((V.shape[0], 1)), np.ones(V.shape[1])
@@ -139,28 +108,9 @@ def fit_model(
 ) -> tuple[NDArray[Any], Factorization]:
     """Fit dictionaries to reliable and hidden cells, and average their models.
 
-    Parameters
-    ----------
-    V : ndarray [shape=(F, N), >= 0]
-        Power or magnitude, as the dictionaries have it.
-    observed : ndarray [shape=(F, N), bool]
-        Reliable cells.
-    hidden : Hidden
-        The other cells.
-    dictionaries : sequence of Dictionary
-        Dictionaries of one kind; if empty, one is learned from the same cells.
-    options : FitOptions
-        Options.
-    rng : Generator
-        Source of random starts.
-
-    Returns
-    -------
-    V_hat : ndarray [shape=(F, N), >= 0]
-        Geometric mean of the models.
-    first : Factorization
-        That of the first dictionary, in single precision. Activations of wholly hidden frames are
-        interpolated between their neighbours.
+    V as in `model_occluded`. Returns the geometric mean of the models [shape=(F, N), >= 0], and the
+    factorization by the first dictionary, in single precision, where the activations of wholly
+    hidden frames are interpolated.
     """
     V = V.astype(np.float32)  # 24 bits are enough for a model of a spectrogram, at twice the speed
     # Plain steps from noise: a fit that goes farther, or that starts from frames of the mix,

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from reference.posterior import moments
-from spectramend.inpainting.occlusion_posterior import FLOOR_DB, Occluded
-from spectramend.nmf import encode
+from spectramend import STFT, Dictionary, Mask
+from spectramend.inpainting.occlusion_posterior import (
+    FLOOR_DB,
+    Occluded,
+    hidden_cells,
+    posterior_moments,
+)
+from spectramend.nmf import Bounded, encode
 
 ONE = np.ones((1, 1), bool)
+RNG = np.random.default_rng(0)
+X: NDArray[np.complex128] = RNG.standard_normal((9, 40)) + 1j * RNG.standard_normal((9, 40))
+OBSERVED = RNG.random((9, 40)) < 0.7
+OCCLUDED = Mask(OBSERVED, damage="occluded")
+VOICE = Dictionary(np.ones((9, 2), np.float32), 8000, STFT(n_fft=16, hop_length=4))
 
 
 def looked_up(rho: float, ratio: float, floor: float, P: float = 1.0) -> NDArray[np.float64]:
@@ -78,3 +91,26 @@ def test_hidden_cells_keep_the_model_low() -> None:
     hidden = Occluded(~observed, np.array([1e-4]), 1.0, 0.0)
     H = encode(V, W, weights=observed, bound=hidden, max_iter=300, tol=0, rng=0).H
     assert H[1, 0] < 0.05 * H[0, 0]
+
+
+def test_exact_constraints_need_a_gaussian_model() -> None:
+    exact = hidden_cells(X, Mask(OBSERVED, damage="occluded", ratio=0.5, floor=0.1), VOICE)
+    assert isinstance(exact, Occluded)
+    assert (exact.ratio, exact.floor) == (0.5, 0.1)
+    np.testing.assert_allclose(exact.P, np.abs(X[~OBSERVED]) ** 2)
+    for voice, power in ((replace(VOICE, beta=1.0), 2), (replace(VOICE, quantity="magnitude"), 1)):
+        bounded = hidden_cells(X, OCCLUDED, voice)
+        assert isinstance(bounded, Bounded)
+        np.testing.assert_allclose(bounded.B, (0.5 * np.abs(X[~OBSERVED])) ** power)
+    assert not hidden_cells(X, Mask(OBSERVED), VOICE).cells.any()
+
+
+def test_moments_of_unknown_cells_are_those_of_the_model() -> None:
+    lam = RNG.random((9, 40)) + 0.1
+    direction, power, typical = posterior_moments(
+        lam, hidden_cells(X, Mask(OBSERVED), VOICE), "power"
+    )
+    assert not direction.any()
+    np.testing.assert_array_equal(power, lam)
+    draws = np.random.default_rng(0).exponential(1.0, 400_000)
+    np.testing.assert_allclose(typical / lam, np.exp(np.log(draws).mean()), rtol=5e-3)

@@ -12,10 +12,10 @@ from spectramend import STFT, Mask
 from spectramend.inpainting.occlusion_posterior import Moments
 from spectramend.inpainting.resynthesis import (
     BACKGROUND_SHARE,
-    CORRECTION,
-    correction,
+    MAX_CORRECTION,
+    _correction_weight,
+    _lower_valleys,
     restore_signal,
-    sharpen,
 )
 
 STFT_ = STFT(n_fft=64, hop_length=16)
@@ -27,13 +27,13 @@ MASK = Mask(OBSERVED, damage="occluded")
 P = np.abs(X) ** 2
 MOMENTS = Moments(0.1 * np.ones(X.shape), 0.2 * P, 0.1 * P)
 NOTHING = np.zeros((X.shape[0], 1))
-SURE = np.ones(X.shape[1])
+CONFIDENT = np.ones(X.shape[1])
 
 
 def restore(**changes: Any) -> tuple[NDArray[Any], NDArray[Any]]:
     settings: dict[str, Any] = {
         "background": NOTHING,
-        "confidence": SURE,
+        "confidence": CONFIDENT,
         "keep_reliable": False,
         "stft": STFT_,
         "length": LENGTH,
@@ -42,7 +42,7 @@ def restore(**changes: Any) -> tuple[NDArray[Any], NDArray[Any]]:
 
 
 def test_without_confidence_the_bare_mask_is_left() -> None:
-    _, spectrum = restore(confidence=0 * SURE)
+    _, spectrum = restore(confidence=0 * CONFIDENT)
     np.testing.assert_array_equal(spectrum, X * OBSERVED)
 
 
@@ -57,7 +57,7 @@ def test_hidden_cells_are_at_least_as_loud_as_the_background() -> None:
     quiet = Moments(0 * P, 1e-9 * P, 1e-9 * P)
     floor = 1e-6 * P.min() * np.ones((X.shape[0], 1))
     _, Y = restore_signal(
-        X, MASK, quiet, background=floor, confidence=SURE, keep_reliable=True, stft=STFT_,
+        X, MASK, quiet, background=floor, confidence=CONFIDENT, keep_reliable=True, stft=STFT_,
         length=LENGTH,
     )  # fmt: skip
     least = np.sqrt(BACKGROUND_SHARE * floor)
@@ -67,14 +67,14 @@ def test_hidden_cells_are_at_least_as_loud_as_the_background() -> None:
 def test_reliable_cells_amid_others_stay() -> None:
     observed = np.ones((40, 40), bool)
     observed[20:, :] = False
-    share = correction(observed)
-    assert not share[:15].any()
-    assert share[19].max() == pytest.approx(CORRECTION)
+    weight = _correction_weight(observed)
+    assert not weight[:15].any()
+    assert weight[19].max() == pytest.approx(MAX_CORRECTION)
 
 
 def test_valleys_are_lowered_and_peaks_kept() -> None:
     power = np.full((60, 9), 1e-3)
     power[20::10] = 1.0
-    lower = sharpen(power, power, np.zeros(power.shape, bool))
+    lower = _lower_valleys(power, power, np.zeros(power.shape, bool))
     np.testing.assert_allclose(lower[30], power[30])
     assert (lower[35] < 0.5 * power[35]).all()

@@ -126,3 +126,11 @@ def test_the_correction_follows_a_shift_in_frequency() -> None:
         for model in (ridge, _correct_smoothly(ridge, moved, everything, nothing))
     )
     assert after < 0.2 * before
+
+
+def test_smooth_correction_keeps_a_true_model_and_corrects_its_level() -> None:
+    everything = np.ones_like(OBSERVED)
+    nothing = Bounded(~everything, np.zeros(0), 0.0)
+    np.testing.assert_allclose(_correct_smoothly(LAM, LAM, everything, nothing), LAM, rtol=1e-9)
+    doubled = _correct_smoothly(LAM / 2, LAM, everything, nothing)
+    np.testing.assert_allclose(doubled, LAM, rtol=0.01)
