@@ -227,10 +227,7 @@ class STFT:
         spectrum = np.asarray(Y)
         self.check_shape(spectrum, length)
         # irfft counts the frequencies that stand for a conjugate pair twice, and divides by n_fft.
-        once = np.full((self.n_bins, 1), 0.5 * self.n_fft, spectrum.real.dtype)
-        once[0] = self.n_fft
-        if self.n_fft % 2 == 0:
-            once[-1] = self.n_fft
+        once = (self.n_fft / bin_counts(self.n_fft)[:, None]).astype(spectrum.real.dtype)
         return self._windowed_sum(spectrum * once, length)
 
     def check_shape(self, X: NDArray[Any], length: int) -> None:
@@ -268,6 +265,15 @@ class STFT:
 def frame_length(seconds: float, sr: float) -> int:
     """Choose the power of two, in samples, that is nearest in the logarithm to a time in s."""
     return int(2 ** round(np.log2(seconds * sr)))
+
+
+def bin_counts(n_fft: int) -> NDArray[np.float64]:
+    """Count the bins of a DFT, 2 or 1, for which each of a real DFT stands [shape=(F,)]."""
+    counts = np.full(n_fft // 2 + 1, 2.0)
+    counts[0] = 1.0
+    if n_fft % 2 == 0:
+        counts[-1] = 1.0
+    return counts
 
 
 def _as_signal(x: ArrayLike) -> NDArray[Any]:

@@ -31,7 +31,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from spectramend.core.conjugate_gradients import Solution, preconditioned_cg
 from spectramend.core.intervals import join, runs
-from spectramend.core.stft import STFT
+from spectramend.core.stft import STFT, bin_counts
 from spectramend.errors import MismatchError, ParameterError
 
 
@@ -131,7 +131,7 @@ def minimise(
     the error.
     """
     rest = target - stft.forward(fixed)
-    weight = frequency_counts(stft) * precision
+    weight = bin_counts(stft.n_fft)[:, None] * precision
     samples, error = fixed.copy(), np.zeros(free.size)
     converged, n_iter = True, 0
     for part, frames, inside in _stretches(free, stft):
@@ -151,7 +151,8 @@ def energy(
     x: NDArray[np.float64], target: NDArray[Any], precision: NDArray[Any], stft: STFT
 ) -> float:
     """Evaluate (1)."""
-    return float(np.sum(frequency_counts(stft) * precision * np.abs(stft.forward(x) - target) ** 2))
+    weight = bin_counts(stft.n_fft)[:, None] * precision
+    return float(np.sum(weight * np.abs(stft.forward(x) - target) ** 2))
 
 
 def _stretches(
@@ -190,15 +191,6 @@ def _solve(
         max_iter=max_iter,
         tol=tol,
     )
-
-
-def frequency_counts(stft: STFT) -> NDArray[np.float64]:
-    """Count how often each cell stands among the n_fft frequencies: D of (1) [shape=(F, 1)]."""
-    D = np.full((stft.n_bins, 1), 2.0)
-    D[0] = 1
-    if stft.n_fft % 2 == 0:
-        D[-1] = 1
-    return D
 
 
 def coverage_of(weight: NDArray[Any], stft: STFT, length: int) -> NDArray[np.float64]:

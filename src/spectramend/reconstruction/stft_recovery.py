@@ -40,14 +40,13 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spectramend.core.stft import STFT
+from spectramend.core.stft import STFT, bin_counts
 from spectramend.errors import MismatchError, ParameterError
 from spectramend.reconstruction.consistent_wiener import (
     Prior,
     as_signal,
     coverage_of,
     energy,
-    frequency_counts,
     means_and_precisions,
     minimise,
 )
@@ -167,9 +166,8 @@ def _overlap_add(
     whole = np.all(reliable, axis=0, keepdims=True)[0]
     coverage = coverage_of(whole, stft, length)
     condition = _condition(coverage, stft, length)
-    summed = (
-        stft.adjoint(np.where(whole, frequency_counts(stft) * cells, 0), length=length) / stft.n_fft
-    )
+    weighted = np.where(whole, bin_counts(stft.n_fft)[:, None] * cells, 0)
+    summed = stft.adjoint(weighted, length=length) / stft.n_fft
     samples = np.divide(summed, coverage, out=np.zeros(length), where=condition <= most)
     return _Estimate(samples, condition, "exact", 0)
 
@@ -189,7 +187,7 @@ def _least_squares(
     rates = np.array(CHIRP_RATES)[:, None]
     noise = np.sqrt(2) * np.cos(np.pi * (rates * np.arange(1.0, length + 1) ** 2 % 2))
     found = minimise(cells, reliable, fixed, free, stft, max_iter, tol, noise)
-    share = np.sum(frequency_counts(stft) * reliable, axis=0) / stft.n_fft
+    share = np.sum(bin_counts(stft.n_fft)[:, None] * reliable, axis=0) / stft.n_fft
     least = _condition(coverage_of(share, stft, length), stft, length)
     condition = np.where(free, np.maximum(least, found.error / EPS), estimate.condition)
     return _Estimate(found.samples, condition, found.status, found.n_iter)

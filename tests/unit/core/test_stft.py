@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from reference import stft as reference
 from reference.stft import CENTERED, HOPS, NAMED, window_samples
-from spectramend.core.stft import STFT, frame_length
+from spectramend.core.stft import STFT, bin_counts, frame_length
 from spectramend.errors import MismatchError, ParameterError
 
 Array = NDArray[Any]
@@ -346,3 +346,9 @@ def test_adjoint_is_the_adjoint(n_fft: int, center: bool) -> None:
 @pytest.mark.parametrize(("sr", "n_fft"), [(16000, 1024), (44100, 2048)])
 def test_a_frame_length_is_the_nearest_power_of_two(sr: int, n_fft: int) -> None:
     assert frame_length(0.064, sr) == n_fft
+
+
+@pytest.mark.parametrize("n_fft", [2, 5, 6])
+def test_bin_counts_are_those_of_the_whole_transform(n_fft: int) -> None:
+    pairs = np.minimum(np.arange(n_fft), -np.arange(n_fft) % n_fft)
+    np.testing.assert_array_equal(bin_counts(n_fft), np.bincount(pairs))
