@@ -9,7 +9,7 @@ import io
 import math
 import warnings
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -55,16 +55,7 @@ def spectrogram_panel(
         raise ParameterError(f"vmin_db={vmin_db}, vmax_db={vmax_db}: give a rising finite range.")
     floor = max(10 ** (vmin_db / per_decade), np.finfo(np.float64).tiny)
     decibels = per_decade * np.log10(np.maximum(matrix, floor))
-    _label_axes(ax)
-    return ax.imshow(
-        decibels,
-        origin="lower",
-        aspect="auto",
-        extent=extent,
-        cmap="magma",
-        vmin=vmin_db,
-        vmax=vmax_db,
-    )
+    return _draw_cells(ax, decibels, extent, cmap="magma", vmin=vmin_db, vmax=vmax_db)
 
 
 def mask_panel(ax: Axes, observed: ArrayLike, *, extent: Extent) -> AxesImage:
@@ -76,12 +67,10 @@ def mask_panel(ax: Axes, observed: ArrayLike, *, extent: Extent) -> AxesImage:
         raise ParameterError(
             f"mask of shape {mask.shape} and type {mask.dtype}: give a boolean matrix."
         )
-    _label_axes(ax)
-    return ax.imshow(
+    return _draw_cells(
+        ax,
         mask.astype(np.uint8),
-        origin="lower",
-        aspect="auto",
-        extent=extent,
+        extent,
         cmap=ListedColormap(list(MASK_COLORS)),
         norm=BoundaryNorm([-0.5, 0.5, 1.5], 2),
         interpolation_stage="rgba",  # where cells are finer than pixels the colours mix
@@ -146,7 +135,8 @@ def checked_spectrogram(values: ArrayLike) -> NDArray[np.float64]:
     return matrix.astype(np.float64, copy=False)
 
 
-def _label_axes(ax: Axes) -> None:
-    """Name the axes of a spectrogram."""
+def _draw_cells(ax: Axes, cells: NDArray[Any], extent: Extent, **style: Any) -> AxesImage:
+    """Draw cells (F, N), row 0 at the bottom, and name the axes."""
     ax.set_xlabel("Time (s)")
     ax.set_ylabel("Frequency (Hz)")
+    return ax.imshow(cells, origin="lower", aspect="auto", extent=extent, **style)

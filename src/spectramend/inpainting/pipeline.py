@@ -234,7 +234,7 @@ def _notes(mask: Mask, factorization: Factorization) -> list[str]:
     notes = []
     reliable = 100 * float(mask.observed.mean())
     if reliable < MIN_RELIABLE_PERCENT:
-        notes.append(f"{reliable:.2g} % of the cells are reliable: the result is unreliable.")
+        notes.append(f"{reliable:.2g} % of the cells are reliable: too few for a good result.")
     unseen = int((~factorization.observed_frames).sum())
     if unseen:
         notes.append(

@@ -46,7 +46,7 @@ SHARED_BINS = 2  # bins to either side with which a bin shares its factor
 MARGIN_HZ = 20.0  # Hz beside the band that are no features, for a band has no sharp edges
 WHITENING_FLOOR = 1e-5  # of the spectrum that whitens, over its maximum: quieter is inaudible
 MAX_FRAMES = 1200  # known frames at most: the time is cubic in them
-BLOCK_S = 0.25  # s, length of the blocks of (3), longer than a sound stays alike
+BLOCK_S = 0.25  # s, length of the blocks of (3), longer than sounds are correlated
 TINY = np.finfo(np.float64).tiny  # keeps quotients of silence finite
 
 

@@ -241,7 +241,7 @@ def test_with_under_a_hundredth_of_reliable_cells_the_result_says_so() -> None:
     observed = np.random.default_rng(0).random(X.shape) < 0.005
     out = run(mask=Mask(observed, damage="occluded"))
     assert np.isfinite(out.samples).all()
-    assert out.notes[0].endswith("% of the cells are reliable: the result is unreliable.")
+    assert out.notes[0].endswith("% of the cells are reliable: too few for a good result.")
     bare = HANN.inverse(X * observed, length=LENGTH)
     assert np.linalg.norm(out.samples) < np.linalg.norm(X_SAMPLES)
     assert np.linalg.norm(out.samples - X_SAMPLES) < 1.1 * np.linalg.norm(bare - X_SAMPLES)
