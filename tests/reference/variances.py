@@ -46,26 +46,6 @@ def infer_frame(frame: Vector, lost: NDArray[np.bool_], V: Vector) -> Inferred:
     return Inferred(mean, power, float(np.linalg.slogdet(S[np.ix_(o, o)])[1] + known))
 
 
-def normal_equations(
-    x: Vector, start: int, h: int, V: NDArray[Any], window: Vector, starts: Vector
-) -> tuple[NDArray[Any], Vector]:
-    """Sum the quadratic forms of all frames over all samples, and keep the rows of the gap."""
-    L = window.size
-    offset = L  # samples on either side, so that each frame lies inside
-    n = x.size + 2 * L
-    precision = np.zeros((n, n))
-    for begin, column in zip(starts, V.T, strict=True):
-        inverse = np.linalg.inv(covariance(column, L))
-        for i in range(L):
-            for j in range(L):
-                weight = window[i] * window[j]
-                precision[begin + offset + i, begin + offset + j] += weight * inverse[i, j]
-    known = np.pad(x, L)
-    gap = slice(start + offset, start + offset + h)
-    known[gap] = 0
-    return precision[gap, gap], -(precision @ known)[gap]
-
-
 def diagonal_sums(matrix: NDArray[Any]) -> Vector:
     """Sum each diagonal, the main one first."""
     return np.array([sum(np.diag(matrix, -d)) for d in range(len(matrix))])

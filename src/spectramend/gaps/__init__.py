@@ -11,7 +11,6 @@ from spectramend.gaps.dispatch import (
     model_order,
 )
 from spectramend.gaps.em.algorithms import EM_ALGORITHMS, EMAlgorithm, interpolate_by_em
-from spectramend.gaps.em.frame_variances import Variances
 from spectramend.gaps.em.iterations import N_FFT, EMResult, EMSettings
 from spectramend.gaps.multichannel import interpolate_from_channels, multichannel_context
 from spectramend.gaps.template_matching import SearchBuffer
@@ -26,7 +25,6 @@ __all__ = [
     "EMSettings",
     "Method",
     "SearchBuffer",
-    "Variances",
     "choose_method",
     "context_length",
     "fill_gaps",

@@ -16,7 +16,6 @@ from spectramend.gaps import (
     EMAlgorithm,
     EMResult,
     EMSettings,
-    Variances,
     interpolate_by_em,
 )
 from spectramend.gaps.em import iterations
@@ -50,9 +49,8 @@ def test_the_model_is_one_of_all_frames_on_the_scale_of_the_signal() -> None:
     x = 1e-3 * two_tones(3000)
     found = run(x)
     assert found.V is not None
-    model = Variances(found.V, SMALL.stft)
-    y = np.linalg.solve(*model.normal_equations(found.samples, 700, 60))
-    assert np.mean((y - x[700:760]) ** 2) < 0.1 * np.mean(x[700:760] ** 2)
+    P = np.abs(SMALL.stft.forward(x)) ** 2 / SMALL.n_fft
+    assert np.linalg.norm(found.V - P) < 0.2 * np.linalg.norm(P)
     assert np.mean(found.V) == pytest.approx(0.5 * np.mean(x**2), rel=0.1)
 
 

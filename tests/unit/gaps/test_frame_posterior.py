@@ -13,8 +13,8 @@ from reference import variances as reference
 from spectramend.gaps.em import frame_posterior
 from spectramend.gaps.em.frame_posterior import (
     BATCH,
+    _circulant_precision,
     bin_counts,
-    circulant_precision,
     infer_frames,
 )
 from spectramend.gaps.em.toeplitz import ToeplitzInverses, invert_toeplitz
@@ -30,7 +30,7 @@ def test_the_precision_is_the_inverse_of_the_covariance(
     rng: np.random.Generator, n_fft: int
 ) -> None:
     V, frames = log_uniform(rng, n_fft // 2 + 1, 2), rng.standard_normal((2, n_fft))
-    for v, frame, lags, product in zip(V.T, frames, *circulant_precision(V, frames), strict=True):
+    for v, frame, lags, product in zip(V.T, frames, *_circulant_precision(V, frames), strict=True):
         precision = np.linalg.inv(reference.covariance(v, n_fft))
         assert relative(lags, precision[0]) < 1e-8
         assert relative(product, precision @ frame) < 1e-8

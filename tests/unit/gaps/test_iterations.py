@@ -13,7 +13,7 @@ from gap_signals import mask_of, two_tones
 from reference import variances as reference
 from spectramend.errors import ParameterError
 from spectramend.gaps.em import iterations
-from spectramend.gaps.em.frame_variances import cut_frames
+from spectramend.gaps.em.framing import cut_frames
 from spectramend.gaps.em.iterations import EMResult, EMSettings, infer_and_update
 
 SMALL = EMSettings(n_components=3, n_fft=256, hop_length=128, tol=0, am_iter=0)
@@ -45,7 +45,7 @@ def test_the_first_step_is_that_of_dense_matrices() -> None:
     N = stft.n_frames(n)
     rng = np.random.default_rng(5)
     W, H = (0.25 + 0.75 * np.abs(rng.standard_normal(s)) for s in ((L // 2 + 1, K), (K, N)))
-    V = np.mean(x[~lost] ** 2) * (W @ H / K + iterations.LEAST_VARIANCE)
+    V = np.mean(x[~lost] ** 2) * (W @ H / K + iterations.MIN_VARIANCE)
     frames = cut_frames(np.where(lost, 0, x), np.arange(N), stft) * stft.window_samples
     inferred = [
         reference.infer_frame(frame, mask, v)

@@ -1,5 +1,7 @@
-"""The EM algorithms for missing samples: checks, scale and limits around their iterations.
+"""The EM algorithms for missing samples: input validation, scaling and a limit on the level.
 
+The algorithms are those of O. Mokrý, P. Magron, T. Oberlin and C. Févotte, "Algorithms for audio
+inpainting based on probabilistic nonnegative matrix factorization", Signal Processing 206, 2023.
 What they find may be silent, but its RMS level does not exceed the peak of known samples around.
 """
 
@@ -33,44 +35,11 @@ def interpolate_by_em(
 ) -> EMResult:
     """Interpolate missing samples by NMF of the power of all frames.
 
-    Parameters
-    ----------
-    x : array_like [shape=(n,), real]
-        The signal; values of missing samples are ignored.
-    missing : array_like [shape=(n,), bool]
-        Which samples are missing; any number of gaps.
-    algorithm : {"em_tf", "am", "am_to_em_tf"}
-        ``"em_tf"`` maximises the likelihood of the known samples by the EM algorithm; ``"am"``
-        that of all samples by alternating minimisation; ``"am_to_em_tf"`` begins with the latter.
-    settings : EMSettings, optional
-        Model and iterations; the published ones if None.
-    rng : int, Generator or None
-        Source of the random start.
-
-    Returns
-    -------
-    EMResult
-        The signal, model, status and trace. Known samples are unchanged.
-
-    Raises
-    ------
-    ParameterError
-        If no sample is known, a known one is not finite, or the shapes differ.
-
-    References
-    ----------
-    .. [1] O. Mokrý, P. Magron, T. Oberlin and C. Févotte, "Algorithms for audio inpainting based on
-       probabilistic nonnegative matrix factorization", Signal Processing 206, 2023.
-
-    Examples
-    --------
-    >>> t = np.arange(4000)
-    >>> x = np.sin(0.1 * t) + np.sin(0.25 * t)
-    >>> gap = (t >= 2000) & (t < 2030)
-    >>> settings = EMSettings(n_components=2, n_fft=256, hop_length=128)
-    >>> for algorithm in EM_ALGORITHMS:
-    ...     found = interpolate_by_em(x, gap, algorithm=algorithm, settings=settings, rng=0)
-    ...     assert np.abs(found.samples - x).max() < 0.1
+    ``"em_tf"`` maximises the likelihood of the known samples by the EM algorithm; ``"am"`` that of
+    all samples by alternating minimisation; ``"am_to_em_tf"`` begins with the latter. x
+    [shape=(n,), real] and its mask may have any number of gaps. Settings are the published ones if
+    None; rng gives the random start. Raises ParameterError if no sample is known, a known one is
+    not finite, or the shapes differ.
     """
     settings = settings or EMSettings()
     known, lost = known_samples(x, missing)

@@ -12,7 +12,8 @@ S with V in place of ``1 / V``. Given the known samples k, the missing ones m ha
     E |fft(s)[f]|**2 / L = |fft(mean)[f]|**2 / L  +  (F_m @ inv(P) @ F_m.H)[f, f],            (3)
 
 where ``s_known`` is the frame with zeros for missing samples and F_m are the columns of the unitary
-DFT that belong to m. Equally, by the covariance Q = S[k, k] of the known samples,
+DFT that belong to m. Equally, by the covariance Q = S[k, k] of the known samples (Bilen, Ozerov &
+Pérez, "Audio declipping via nonnegative matrix factorization", WASPAA, 2015, by dense matrices),
 
     mean = S[:, k] @ inv(Q) @ s[k],                                                           (4)
     (F_m @ inv(P) @ F_m.H)[f, f] = V[f] - V[f]**2 * (F_k @ inv(Q) @ F_k.H)[f, f],             (5)
@@ -42,51 +43,17 @@ BATCH = 32  # frames inferred at once. Engineering choice: as many as stay in th
 
 @dataclass(frozen=True)
 class Posterior:
-    """Windowed frames, given their known samples.
+    """Windowed frames, given their known samples."""
 
-    Parameters
-    ----------
-    mean : ndarray [shape=(N, L)]
-        The frames; known samples are unchanged.
-    variance : ndarray [shape=(F, N), >= 0]
-        Posterior variance of each bin, the last term of (3).
-    log_det : ndarray [shape=(N,)]
-        Log-determinants of the precisions of missing samples, 0 if none is missing.
-    """
-
-    mean: NDArray[np.float64]
-    variance: NDArray[np.float64]
-    log_det: NDArray[np.float64]
+    mean: NDArray[np.float64]  # [shape=(N, L)] known samples are unchanged
+    variance: NDArray[np.float64]  # [shape=(F, N)] of each bin, the last term of (3)
+    log_det: NDArray[np.float64]  # [shape=(N,)] log det P, 0 if no sample is missing
 
 
 def infer_frames(frames: NDArray[Any], lost: NDArray[np.bool_], V: NDArray[Any]) -> Posterior:
-    """Infer the missing samples of windowed frames, of each frame by itself.
+    """Infer the missing samples of windowed frames [shape=(N, L)], of each frame by itself.
 
-    Parameters
-    ----------
-    frames : ndarray [shape=(N, L)]
-        Windowed frames; values of missing samples are ignored.
-    lost : ndarray [shape=(N, L), bool]
-        Which samples are missing.
-    V : ndarray [shape=(F, N), > 0]
-        Variances of the bins of each frame.
-
-    Returns
-    -------
-    Posterior
-        Posterior mean and variances.
-
-    References
-    ----------
-    .. [1] C. Bilen, A. Ozerov and P. Pérez, "Audio declipping via nonnegative matrix
-       factorization", WASPAA, 2015: (4) and (5), by dense matrices.
-
-    Examples
-    --------
-    >>> lost = np.array([[True, False, False, False]])
-    >>> found = infer_frames(np.ones((1, 4)), lost, np.ones((3, 1)))
-    >>> found.mean.tolist(), found.variance[:, 0].tolist()
-    ([[0.0, 1.0, 1.0, 1.0]], [0.25, 0.25, 0.25])
+    lost [shape=(N, L)] is true for missing samples; V [shape=(F, N), > 0] are variances of bins.
     """
     L = frames.shape[1]
     mean = np.where(lost, 0.0, frames)
@@ -109,29 +76,10 @@ def infer_frames(frames: NDArray[Any], lost: NDArray[np.bool_], V: NDArray[Any])
     return Posterior(mean, variance, log_det)
 
 
-def circulant_precision(V: NDArray[Any], frames: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Compute the precisions of frames and their products with them, by (1).
-
-    Parameters
-    ----------
-    V : ndarray [shape=(F, N), > 0]
-        Variances of the bins.
-    frames : ndarray [shape=(N, L)]
-        The frames.
-
-    Returns
-    -------
-    lags : ndarray [shape=(N, L)]
-        First column of each precision.
-    product : ndarray [shape=(N, L)]
-        Each precision times its frame.
-
-    Examples
-    --------
-    >>> lags, product = circulant_precision(np.full((3, 1), 0.5), np.ones((1, 4)))
-    >>> lags.tolist(), product.tolist()
-    ([[2.0, 0.0, 0.0, 0.0]], [[2.0, 2.0, 2.0, 2.0]])
-    """
+def _circulant_precision(
+    V: NDArray[Any], frames: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Compute by (1) the first column of each C, and C @ s for its frame s, both [shape=(N, L)]."""
     import scipy.fft
 
     L, precision = frames.shape[1], 1 / V.T
@@ -140,23 +88,7 @@ def circulant_precision(V: NDArray[Any], frames: NDArray[Any]) -> tuple[NDArray[
 
 
 def bin_counts(n_fft: int) -> NDArray[np.float64]:
-    """Count the bins of a DFT that each bin of a real DFT stands for.
-
-    Parameters
-    ----------
-    n_fft : int
-        Length of the DFT.
-
-    Returns
-    -------
-    ndarray [shape=(n_fft // 2 + 1,)]
-        2, but 1 where a bin is its own conjugate.
-
-    Examples
-    --------
-    >>> bin_counts(6).tolist(), bin_counts(5).tolist()
-    ([1.0, 2.0, 2.0, 1.0], [1.0, 2.0, 2.0])
-    """
+    """Count the bins of a DFT, 2 or 1, for which each of a real DFT stands [shape=(F,)]."""
     counts = np.full(n_fft // 2 + 1, 2.0)
     counts[0] = 1.0
     if n_fft % 2 == 0:
@@ -172,7 +104,7 @@ def _one_run(
 
     L, counts = lost.shape[1], lost.sum(axis=1)
     of_known = 2 * counts > L  # whether Q is smaller than P
-    lags, product = circulant_precision(V, known)
+    lags, product = _circulant_precision(V, known)
     lags[of_known] = scipy.fft.irfft(V.T[of_known], L)
     sizes = np.where(of_known, L - counts, counts)
     start = np.where(of_known, first + counts, first)
@@ -198,7 +130,7 @@ def _several_runs(
     from scipy.linalg import cho_factor, cho_solve
 
     m = np.flatnonzero(lost)
-    lags, product = circulant_precision(V[:, None], known[None])
+    lags, product = _circulant_precision(V[:, None], known[None])
     distance = np.abs(m[:, None] - m)
     mean = known.copy()
     for ridge in (0.0, *RIDGES):

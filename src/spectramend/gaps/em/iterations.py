@@ -36,7 +36,7 @@ from numpy.typing import NDArray
 from spectramend.core.stft import STFT
 from spectramend.errors import ParameterError
 from spectramend.gaps.em.frame_posterior import bin_counts, infer_frames
-from spectramend.gaps.em.frame_variances import cut_frames, frame_starts
+from spectramend.gaps.em.framing import cut_frames, overlap_add_missing
 from spectramend.nmf.solve import RngLike
 from spectramend.nmf.updates import FACTOR_FLOOR, update
 
@@ -44,7 +44,7 @@ Status: TypeAlias = Literal["converged", "max_iter", "silence"]
 
 N_FFT = 4096  # samples of a frame, as published by Mokrý et al.
 # e in (1), relative to the mean power of known samples. Engineering choice: -60 dB.
-LEAST_VARIANCE = 1e-6
+MIN_VARIANCE = 1e-6
 # Added to components that are frames, relative to their mean, and to their activations, relative to
 # the largest. Engineering choice: multiplicative updates cannot leave zero.
 EXEMPLAR_FLOOR = 1e-3
@@ -54,36 +54,16 @@ EXEMPLAR_FLOOR = 1e-3
 class EMSettings:
     """Settings of the EM algorithms; model and iterations are by default those of Mokrý et al.
 
-    Parameters
-    ----------
-    n_components : int, >= 1
-        Components K of the NMF.
-    n_fft : int
-        Samples of a frame, under a sine window. A gap should be shorter.
-    hop_length : int
-        Samples between two frames.
-    max_iter : int, >= 1
-        Iterations: how often missing samples are inferred.
-    am_iter : int, >= 0
-        How many of these leave out the posterior variance, in ``"am_to_em_tf"``.
-    nmf_iter : int, >= 1
-        Updates of both factors in each iteration.
-    tol : float, >= 0
-        Stop when the signal changes by less than this, relative to its norm; 0 does all iterations.
-
-    Raises
-    ------
-    ParameterError
-        If a value is out of its range, or the transform has no inverse.
+    Raises ParameterError if a value is out of its range, or the transform has no inverse.
     """
 
-    n_components: int = 20
-    n_fft: int = N_FFT
-    hop_length: int = N_FFT // 2
-    max_iter: int = 100
-    am_iter: int = 5
-    nmf_iter: int = 10
-    tol: float = 1e-5
+    n_components: int = 20  # components K of the NMF
+    n_fft: int = N_FFT  # samples of a frame, under a sine window; a gap should be shorter
+    hop_length: int = N_FFT // 2  # samples between two frames
+    max_iter: int = 100  # iterations: how often missing samples are inferred
+    am_iter: int = 5  # how many of these leave out the posterior variance, in "am_to_em_tf"
+    nmf_iter: int = 10  # updates of both factors in each iteration
+    tol: float = 1e-5  # change, relative to the norm of the signal, that ends iterations early
 
     def __post_init__(self) -> None:
         for name, least in (("n_components", 1), ("max_iter", 1), ("nmf_iter", 1), ("am_iter", 0)):
@@ -101,25 +81,12 @@ class EMSettings:
 
 @dataclass(frozen=True, eq=False)
 class EMResult:
-    """A signal without gaps, the model that they were inferred from, and the course of iterations.
+    """A signal without gaps, the model that they were inferred from, and how iterations went."""
 
-    Parameters
-    ----------
-    samples : ndarray [shape=(n,)]
-        The signal.
-    V : ndarray [shape=(F, N), >= 0] or None
-        Variances (1), see `spectramend.gaps.Variances`; None without an iteration.
-    status : {"converged", "max_iter", "silence"}
-        Why iterations ended: missing samples no longer changed, there was no iteration left, or
-        all known samples are zero.
-    trace : ndarray [shape=(n_iter,)]
-        The sum (3) in each iteration, its second part only while AM runs.
-    """
-
-    samples: NDArray[np.float64]
-    V: NDArray[np.float64] | None
-    status: Status
-    trace: NDArray[np.float64]
+    samples: NDArray[np.float64]  # [shape=(n,)] the signal
+    V: NDArray[np.float64] | None  # [shape=(F, N)] variances (1); None without an iteration
+    status: Status  # why iterations ended; "silence": all known samples are zero
+    trace: NDArray[np.float64]  # [shape=(n_iter,)] the sum (3), its second part only while AM runs
 
     @property
     def n_iter(self) -> int:
@@ -137,24 +104,10 @@ def infer_and_update(
 ) -> EMResult:
     """Infer missing samples and update the model in turn.
 
-    Parameters
-    ----------
-    known : ndarray [shape=(n,)]
-        The signal, zero where samples are missing, of a power of about 1 elsewhere.
-    lost : ndarray [shape=(n,), bool]
-        Which samples are missing; some are, but not all.
-    settings : EMSettings
-        Settings; the first `am_iter` iterations leave out the posterior variance.
-    rng : int, Generator or None
-        Source of the random start.
-    guess : ndarray [shape=(n,)], optional
-        The signal with a first estimate of missing samples. If given, components start from its
-        frames instead of at random.
-
-    Returns
-    -------
-    EMResult
-        Signal, model, status and trace.
+    known [shape=(n,)] is zero where samples are lost and has a power of about 1 elsewhere; some
+    samples are lost, but not all. The first ``settings.am_iter`` iterations leave out the posterior
+    variance. If a guess [shape=(n,)] is given, the signal with a first estimate of lost samples,
+    components start from its frames, otherwise at random from rng.
     """
     import scipy.fft
 
@@ -169,15 +122,15 @@ def infer_and_update(
     if guess is None:
         W, H = _random_start(P.shape, power, K, rng)
     else:
-        W, H = _updated(P, *_exemplar_start(P, power, K), M, 2 * settings.nmf_iter)
+        W, H = _update_factors(P, *_exemplar_start(P, power, K), M, 2 * settings.nmf_iter)
     samples, trace = known, []
     status: Status = "max_iter"
     for i in range(settings.max_iter):
         if i > 0:
-            W, H = _updated(P, W, H, M, settings.nmf_iter)
+            W, H = _update_factors(P, W, H, M, settings.nmf_iter)
         V = W @ H
         found = infer_frames(frames, lost_frames, V[:, touched])
-        before, samples = samples, _overlap_add(found.mean, touched, known, lost, stft)
+        before, samples = samples, overlap_add_missing(found.mean, touched, known, lost, stft)
         P[:, touched] = np.abs(scipy.fft.rfft(found.mean).T) ** 2 / L
         trace.append(float(np.sum(M * (np.log(V) + P / V))))
         with_variance = i >= settings.am_iter
@@ -200,7 +153,7 @@ def _random_start(
     W, H = (0.25 + 0.75 * np.abs(rng.standard_normal(size)) for size in ((F, K), (K, N)))
     return (
         np.hstack([W, np.ones((F, 1))]),
-        power * np.vstack([H / K, np.full((1, N), LEAST_VARIANCE)]),
+        power * np.vstack([H / K, np.full((1, N), MIN_VARIANCE)]),
     )
 
 
@@ -210,7 +163,7 @@ def _exemplar_start(
     """Start from K evenly spaced frames of P [shape=(F, N)], each active around its own place."""
     F, N = P.shape
     frames = np.linspace(0, N - 1, K).round().astype(int)
-    floor = LEAST_VARIANCE * power
+    floor = MIN_VARIANCE * power
     W = P[:, frames] + EXEMPLAR_FLOOR * P[:, frames].mean(axis=0) + floor
     nearness = np.exp(-np.abs(frames[:, None] - np.arange(N))) + EXEMPLAR_FLOOR
     H = (P.mean(axis=0) + floor) * nearness / nearness.sum(axis=0)
@@ -220,7 +173,7 @@ def _exemplar_start(
     )
 
 
-def _updated(
+def _update_factors(
     P: NDArray[Any], W: NDArray[Any], H: NDArray[Any], M: NDArray[Any], n_iter: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Update W [shape=(F, K + 1)] and H, but for the constant; scale the columns of W to mean 1."""
@@ -233,23 +186,3 @@ def _updated(
     W[:, atoms] /= scale
     H[atoms] *= scale[:, None]
     return W, H
-
-
-def _overlap_add(
-    frames: NDArray[Any],
-    touched: NDArray[np.intp],
-    known: NDArray[np.float64],
-    lost: NDArray[np.bool_],
-    stft: STFT,
-) -> NDArray[np.float64]:
-    """Replace missing samples of `known` [shape=(n,)] by the weighted mean of inferred frames."""
-    L, w = stft.n_fft, stft.window_samples
-    summed, coverage = np.zeros((2, known.size + 2 * L))
-    starts = frame_starts(int(touched[-1]) + 1, stft)[touched] + L
-    for start, frame in zip(starts, frames, strict=True):
-        summed[start : start + L] += w * frame
-        coverage[start : start + L] += w**2
-    inside = slice(L, L + known.size)
-    samples = known.copy()
-    samples[lost] = summed[inside][lost] / coverage[inside][lost]
-    return samples

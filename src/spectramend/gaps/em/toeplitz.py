@@ -17,8 +17,8 @@ counted q times. With p = q + d, the diagonal of lag d sums to
     s[d]  =  sum_q (h - p - q) a[p] a[q] / e,                                                 (3)
 
 which is symmetric in p and q. Its Fourier transform over lags of both signs therefore needs only
-the transforms A(f) of a and D(f) of ``q a[q]``, and no correlation (Musicus 1985, for maximum
-likelihood spectra):
+the transforms A(f) of a and D(f) of ``q a[q]``, and no correlation (B. R. Musicus, "Fast MLM power
+spectrum estimation from uniformly spaced correlations", IEEE Trans. ASSP 33(5), 1985):
 
     sum_d s[d] exp(-2i pi f d / n)  =  (h |A(f)|**2 - 2 Re(conj(A(f)) D(f))) / e.             (4)
 
@@ -39,44 +39,15 @@ from spectramend.core.levinson import RIDGES, levinson_durbin
 
 @dataclass(frozen=True)
 class ToeplitzInverses:
-    """Inverses of Toeplitz matrices of several sizes, see `invert_toeplitz`.
+    """Inverses of B Toeplitz matrices of several sizes, the largest h."""
 
-    Parameters
-    ----------
-    sizes : ndarray [shape=(B,), int]
-        Rows of each matrix.
-    a : ndarray [shape=(B, h)]
-        Predictors, zero beyond their sizes.
-    error : ndarray [shape=(B,), > 0]
-        Their errors.
-    log_det : ndarray [shape=(B,)]
-        Logarithms of the determinants.
-    """
-
-    sizes: NDArray[np.intp]
-    a: NDArray[np.float64]
-    error: NDArray[np.float64]
-    log_det: NDArray[np.float64]
+    sizes: NDArray[np.intp]  # [shape=(B,)] rows of each matrix
+    a: NDArray[np.float64]  # [shape=(B, h)] predictors, zero beyond their sizes
+    error: NDArray[np.float64]  # [shape=(B,), > 0] their errors
+    log_det: NDArray[np.float64]  # [shape=(B,)] logarithms of the determinants
 
     def solve(self, right: NDArray[Any]) -> NDArray[np.float64]:
-        """Multiply by the inverses, by (2).
-
-        Parameters
-        ----------
-        right : ndarray [shape=(B, h)]
-            Right sides; values beyond the sizes are ignored.
-
-        Returns
-        -------
-        ndarray [shape=(B, h)]
-            The solutions, zero beyond the sizes.
-
-        Examples
-        --------
-        >>> inverses = invert_toeplitz(np.array([[2.0, 1.0], [4.0, 0.0]]), np.array([2, 1]))
-        >>> inverses.solve(np.array([[3.0, 3.0], [4.0, 9.0]])).round(12).tolist()
-        [[1.0, 1.0], [1.0, 0.0]]
-        """
+        """Multiply right sides [shape=(B, h)] by the inverses, by (2); zero beyond the sizes."""
         import scipy.fft
 
         h = self.a.shape[1]
@@ -99,21 +70,7 @@ class ToeplitzInverses:
     def spectra(self, n_fft: int) -> NDArray[np.float64]:
         """Compute the mean power of Gaussian vectors of these precisions, by (4).
 
-        Parameters
-        ----------
-        n_fft : int
-            Length of the unitary DFT, at least h.
-
-        Returns
-        -------
-        ndarray [shape=(B, n_fft // 2 + 1), >= 0]
-            Mean power by bin.
-
-        Examples
-        --------
-        >>> inverses = invert_toeplitz(np.array([[2.0, 1.0]]), np.array([2]))
-        >>> inverses.spectra(4).round(4).tolist()  # sums of the inverse: (4 - 2 cos) / 3 / 4
-        [[0.1667, 0.3333, 0.5]]
+        n_fft is the length of the unitary DFT, at least h; returns [shape=(B, F), >= 0].
         """
         import scipy.fft
 
@@ -126,29 +83,9 @@ class ToeplitzInverses:
 def invert_toeplitz(lags: NDArray[Any], sizes: NDArray[np.intp]) -> ToeplitzInverses:
     """Invert symmetric positive definite Toeplitz matrices.
 
-    Parameters
-    ----------
-    lags : ndarray [shape=(B, h)]
-        First column of each matrix.
-    sizes : ndarray [shape=(B,), int, 1 to h]
-        Rows of each.
-
-    Returns
-    -------
-    ToeplitzInverses
-        The inverses. A matrix that rounding leaves not positive definite gets the least of `RIDGES`
-        that makes it so; if none does, it counts as infinite, and its inverse as zero.
-
-    References
-    ----------
-    .. [1] B. R. Musicus, "Fast MLM power spectrum estimation from uniformly spaced correlations",
-       IEEE Trans. ASSP 33(5), 1985.
-
-    Examples
-    --------
-    >>> inverses = invert_toeplitz(np.array([[2.0, 1.0]]), np.array([2]))
-    >>> inverses.a.tolist(), inverses.error.tolist(), np.exp(inverses.log_det).round(12).tolist()
-    ([[1.0, -0.5]], [1.5], [3.0])
+    lags [shape=(B, h)] are their first columns, sizes [shape=(B,)] their rows, 1 to h. A matrix
+    that rounding leaves not positive definite gets the least of `RIDGES` that makes it so; if none
+    does, it counts as infinite, and its inverse is zero.
     """
     ridged = lags.copy()
     a, error, log_det = np.zeros_like(ridged), np.ones(sizes.size), np.zeros(sizes.size)
