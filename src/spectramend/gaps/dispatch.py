@@ -1,4 +1,4 @@
-"""Input validation and method selection for gaps.
+"""Gaps of all kinds: input validation and method selection.
 
 - Isolated gaps, with known samples on both sides: autoregressive models of both sides
   (`two_sided`), averaged, where these disagree, with secondary estimates (`model_averaging`).
@@ -36,7 +36,7 @@ MAX_ORDER = 1024  # coefficients of a model
 ORDER_PER_SAMPLE = 4  # coefficients for each sample of a gap
 HYBRID_ORDERS = 1  # length of a gap above which secondary estimates help, in orders
 SHORT_GAP = 100  # samples of a gap up to which both sides share their models
-SHORT_ORDER = 384  # least order for a short gap, to which its models are relative
+SHORT_ORDER = 384  # least order of short gaps, of which models have parts (`SHORT_SIZES`)
 SHORT_CONTEXT = 6 * SHORT_ORDER  # samples on either side that models of a short gap see
 JANSSEN_ORDERS = 4  # samples on either side of all gaps that one model sees, in orders
 JANSSEN_ITERATIONS = 10  # of method "janssen", as in the baseline of that experiment
@@ -46,47 +46,14 @@ MAX_NEARBY = 0.25
 
 
 def model_order(missing: int) -> int:
-    """Choose the order of autoregressive models for a gap.
-
-    Parameters
-    ----------
-    missing : int
-        Samples of the gap.
-
-    Returns
-    -------
-    int
-        Four times as much, from 32 to 1024.
-
-    Examples
-    --------
-    >>> model_order(3), model_order(100), model_order(5000)
-    (32, 400, 1024)
-    """
+    """Choose the order of autoregressive models for a gap: four times its samples, 32 to 1024."""
     return int(np.clip(ORDER_PER_SAMPLE * missing, MIN_ORDER, MAX_ORDER))
 
 
 def choose_method(method: Method, missing: int, order: int) -> Method:
-    """Choose a method for an isolated gap.
+    """Choose a method for an isolated gap, if ``"auto"`` was asked for.
 
-    Parameters
-    ----------
-    method : str
-        The method that was asked for.
-    missing : int
-        Samples of the gap.
-    order : int
-        Order of the models of its sides.
-
-    Returns
-    -------
-    str
-        ``"ar"``, ``"hybrid"`` or ``"janssen"`` instead of ``"auto"``.
-
-    Examples
-    --------
-    >>> [choose_method("auto", missing, model_order(missing)) for missing in (800, 2000, 5000)]
-    ['ar', 'hybrid', 'janssen']
+    order is that of the models of its sides.
     """
     if method != "auto":
         return method
@@ -98,20 +65,7 @@ def choose_method(method: Method, missing: int, order: int) -> Method:
 def context_length(missing: int) -> int:
     """Compute how many samples on either side of a gap autoregressive models see.
 
-    Parameters
-    ----------
-    missing : int
-        Samples of the gap.
-
-    Returns
-    -------
-    int
-        Twelve orders, or more for short gaps, whose models are of an order of their own.
-
-    Examples
-    --------
-    >>> context_length(3), context_length(5000)
-    (2304, 12288)
+    Twelve orders, or more for short gaps, whose models have an order of their own.
     """
     return max(SHORT_CONTEXT, CONTEXT_ORDERS * model_order(missing))
 

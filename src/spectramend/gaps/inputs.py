@@ -11,31 +11,9 @@ from spectramend.errors import ParameterError
 def known_samples(
     x: ArrayLike, missing: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Check a signal and its mask, and set missing samples to zero.
+    """Check a signal and its mask, both [shape=(n,)], and set missing samples to zero.
 
-    Parameters
-    ----------
-    x : array_like [shape=(n,), real]
-        The signal; values of missing samples are ignored.
-    missing : array_like [shape=(n,), bool]
-        Which samples are missing.
-
-    Returns
-    -------
-    known : ndarray [shape=(n,), float64]
-        The signal, zero where samples are missing.
-    lost : ndarray [shape=(n,), bool]
-        The mask.
-
-    Raises
-    ------
-    ParameterError
-        If the shapes differ, or no sample is known.
-
-    Examples
-    --------
-    >>> known_samples([1, np.nan], [False, True])
-    (array([1., 0.]), array([False,  True]))
+    Raises ParameterError if the shapes differ, or no sample is known.
     """
     given, lost = np.asarray(x, np.float64), np.asarray(missing, bool)
     if given.ndim != 1 or lost.shape != given.shape:

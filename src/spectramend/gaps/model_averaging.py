@@ -24,13 +24,13 @@ from spectramend.gaps.template_matching import SearchBuffer, template_estimate
 
 # Chosen on the development music with `spectramend experiment gaps`.
 KAPPA_NMF = 0.3  # kappa in (1), no unit
-KAPPA_TEMPLATES = 0.6  # the same
+KAPPA_TEMPLATES = 0.6  # kappa in (1), no unit
 MAX_WEIGHT = 0.5  # largest b, no unit
 TEMPLATE_ORDERS = 1 / 4  # samples on either side in the template, in orders of the models
 FRAME_ORDERS = 4  # samples of an STFT frame, in orders of the models
 N_COMPONENTS = 8  # of the NMF
-EM_ITERATIONS = 3
-NMF_ITERATIONS = 5  # in each of these
+EM_ITERATIONS = 3  # E-steps
+NMF_ITERATIONS = 5  # updates of both factors in each EM iteration
 # Disagreement, relative to the energy of the estimate, up to which there is no averaging.
 # Engineering choice: -40 dB, where it could change next to nothing.
 MIN_DISAGREEMENT = 1e-4
@@ -46,23 +46,8 @@ def average_estimates(
 ) -> NDArray[np.float64]:
     """Average an estimate of a gap with secondary estimates, where its sides disagree.
 
-    Parameters
-    ----------
-    x : ndarray [shape=(n,)]
-        The gap with its context; values in the gap are ignored.
-    start : int
-        First missing sample.
-    estimate : TwoSidedEstimate
-        From autoregressive models of both sides.
-    order : int
-        Order of these models.
-    search : SearchBuffer
-        Where similar passages are looked for.
-
-    Returns
-    -------
-    ndarray [shape=(h,)]
-        The missing samples.
+    x [shape=(n,)] is the gap with its context, start its first sample; order is that of the models
+    of the estimate. Returns the missing samples [shape=(h,)].
     """
     y, disagreement = estimate
     if not disagreement > MIN_DISAGREEMENT * np.sum(y**2):

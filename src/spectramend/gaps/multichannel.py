@@ -13,11 +13,12 @@ own. So h minimises the energy of what cannot be predicted,
 
     || a * (x - sum_j h_j * u_j) ||**2,                                                       (2)
 
-a being a prediction filter of r, estimated in turn with h (Cochrane & Orcutt 1949). Through a long
-gap hardly anything can be predicted, and a = 1 suits it better. Cross-validation chooses between
-both, and no other channel at all: h is estimated without some validation gaps beside the true one,
-r is interpolated in these, and the least error wins. Other channels are used only if they lower the
-error clearly.
+a being a prediction filter of r, estimated in turn with h (D. Cochrane and G. H. Orcutt,
+"Application of least squares regression to relationships containing auto-correlated error terms",
+J. Am. Stat. Assoc. 44, 1949). Through a long gap hardly anything can be predicted, and a = 1 suits
+it better. Cross-validation chooses between both, and no other channel at all: h is estimated
+without some validation gaps beside the true one, r is interpolated in these, and the least error
+wins. Other channels are used only if they lower the error clearly.
 """
 
 from __future__ import annotations
@@ -42,36 +43,23 @@ Vector: TypeAlias = NDArray[Any]
 
 # Chosen with `benchmarks/stereo_gaps.py`.
 MIN_CONTEXT = 4096  # samples on either side from which filters are estimated
-MIN_TAPS = 16  # of a filter, on either side of the present sample
-MAX_TAPS = 128  # of the same; with m other channels also at most 2 * 128 / (1 + m)
+MIN_TAPS = 16  # taps of a filter on either side of the present sample, at least
+MAX_TAPS = 128  # the same at most; with m other channels also at most 2 * 128 / (1 + m)
 VALIDATION_SAMPLES = 1024  # missing samples in the validation gaps of a run of known samples
-MAX_VALIDATION_GAPS = 16  # in a run of known samples
+MAX_VALIDATION_GAPS = 16  # gaps in a run of known samples
 VALIDATION_ORDER = 512  # largest order of the models in validation gaps
-CLEAR_GAIN = 0.9  # error to be reached with other channels, relative to that without them
-MIN_EQUATIONS = 4  # for each unknown
-# Engineering choices against rounding and for bounded memory.
-RIDGE = 1e-10  # added to normal equations, relative to the power of a channel
-LEAST_ERROR = 1e-15  # of a validation gap, relative to the power of the channel
+CLEAR_GAIN = 0.9  # largest error with other channels, relative to that without them
+MIN_EQUATIONS = 4  # equations for each tap
+# Engineering choices: the first two are far below what recordings hold, the last bounds memory.
+FILTER_RIDGE = 1e-10  # added to the normal equations, relative to the energy of a channel
+MIN_ERROR = 1e-15  # added to that of a validation gap, relative to the power of the channel
 BLOCK = 4096  # equations summed at once
 
 
 def multichannel_context(missing: int) -> int:
     """Compute how many samples on either side of a gap are used with other channels.
 
-    Parameters
-    ----------
-    missing : int
-        Samples of the gap.
-
-    Returns
-    -------
-    int
-        As many as models of the gap see, but at least 4096.
-
-    Examples
-    --------
-    >>> multichannel_context(3), multichannel_context(5000)
-    (4096, 12288)
+    As many as models of the gap see, but at least 4096.
     """
     return max(MIN_CONTEXT, context_length(missing))
 
@@ -88,50 +76,10 @@ def interpolate_from_channels(
 ) -> tuple[NDArray[np.float64], bool]:
     """Interpolate missing samples of a channel with the help of others, if they do help.
 
-    Parameters
-    ----------
-    x : array_like [shape=(n,), real]
-        The gaps with their context; values of missing samples are ignored.
-    missing : array_like [shape=(n,), bool]
-        Which samples are missing.
-    others : array_like [shape=(m, n), real]
-        The other channels, intact.
-    method : str
-        As in `fill_gaps`.
-    order : int, optional
-        As in `fill_gaps`.
-    search : SearchBuffer, optional
-        As in `fill_gaps`; not used where other channels help.
-    rng : int, Generator or None
-        As in `fill_gaps`.
-
-    Returns
-    -------
-    filled : ndarray [shape=(n,)]
-        The channel without gaps; known samples are unchanged.
-    helped : bool
-        Whether other channels were used. If not, `filled` is the result of `fill_gaps`.
-
-    Raises
-    ------
-    ParameterError
-        If no sample is known, or the shapes differ.
-
-    References
-    ----------
-    .. [1] D. Cochrane and G. H. Orcutt, "Application of least squares regression to relationships
-       containing auto-correlated error terms", J. Am. Stat. Assoc. 44, 1949: (2). The
-       cross-validation is not in it.
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(0)
-    >>> left = rng.standard_normal(6000)
-    >>> right = -0.5 * np.roll(left, 3)
-    >>> gap = np.arange(6000) // 200 == 15
-    >>> filled, helped = interpolate_from_channels(np.where(gap, 0, left), gap, [right])
-    >>> helped, bool(np.abs(filled - left).max() < 1e-6)
-    (True, True)
+    x and missing [shape=(n,)] are the channel and its mask, others [shape=(m, n)] intact channels.
+    The options are those of `fill_gaps`; `search` is not used where other channels help. Returns
+    the channel without gaps, and whether others were used: if not, it is the result of `fill_gaps`.
+    Raises ParameterError if no sample is known, or the shapes differ.
     """
     lost, given, u = np.asarray(missing, bool), np.asarray(x), np.asarray(others, np.float64)
     if u.ndim != 2 or u.shape[1:] != given.shape:
@@ -163,13 +111,13 @@ def _predict(y: Vector, lost: NDArray[np.bool_], u: Vector) -> Vector | None:
     least = regression.error(None)
     best = None
     for prewhiten in (True, False):
-        filters = regression.filters(prewhiten=prewhiten)
+        filters = regression.estimate_filters(prewhiten=prewhiten)
         if filters is None:
             continue
         error = regression.error(filters)
         if error < least * (1.0 if best is not None else CLEAR_GAIN):
             least, best = error, filters.whole
-    return None if best is None else regression.predicted(best, 0, y.size)
+    return None if best is None else regression.predict(best, 0, y.size)
 
 
 def _validation_gaps(known: Sequence[Span], h: int, order: int) -> list[Span]:
@@ -200,15 +148,15 @@ class _Filters:
 class _ChannelRegression:
     """A channel y and others u, known runs of y, and gaps for cross-validation in these."""
 
-    y: Vector
-    lost: NDArray[np.bool_]
+    y: Vector  # [shape=(n,)] zero where samples are lost
+    lost: NDArray[np.bool_]  # [shape=(n,)]
     known: list[Span]
-    u: Vector
-    taps: int
-    order: int
+    u: Vector  # [shape=(m, n)]
+    taps: int  # on either side of the present sample
+    order: int  # of a in (2)
     validation_gaps: list[Span]
 
-    def filters(self, *, prewhiten: bool) -> _Filters | None:
+    def estimate_filters(self, *, prewhiten: bool) -> _Filters | None:
         """Minimise (2), or give None if too few samples are known."""
         h = np.zeros((len(self.u), 2 * self.taps + 1))
         filters = None
@@ -222,12 +170,12 @@ class _ChannelRegression:
 
     def _segments(self, h: Vector | None, order: int) -> list[Vector]:
         """Cut r of (1) into known runs longer than an order."""
-        rest = self.y if h is None else self.y - self.predicted(h, 0, self.y.size)
+        rest = self.y if h is None else self.y - self.predict(h, 0, self.y.size)
         return [rest[start:stop] for start, stop in self.known if stop - start > order]
 
     def _least_squares(self, a: Vector) -> _Filters | None:
         """Minimise (2) for a given a [shape=(order + 1,)]."""
-        channels = [_convolved(c, a) for c in (self.y, *self.u)]
+        channels = [_convolve(c, a) for c in (self.y, *self.u)]
         usable = ~self.lost
         usable[: self.taps] = usable[usable.size - self.taps :] = False
         for start, _ in self.known:
@@ -238,7 +186,7 @@ class _ChannelRegression:
         G, b = self._normal_equations(channels, np.flatnonzero(usable))
         power = np.diag(G).reshape(len(self.u), -1).max(axis=1)
         power = np.where(power > 0, power, 1.0)
-        G[np.diag_indices_from(G)] += RIDGE * np.repeat(power, b.size // len(self.u))
+        G[np.diag_indices_from(G)] += FILTER_RIDGE * np.repeat(power, b.size // len(self.u))
 
         def solved(G: Vector, b: Vector) -> Vector:
             return np.linalg.solve(G, b).reshape(len(self.u), -1)
@@ -264,32 +212,32 @@ class _ChannelRegression:
             b += A.T @ channels[0][at]
         return G, b
 
-    def predicted(self, h: Vector, start: int, stop: int) -> Vector:
+    def predict(self, h: Vector, start: int, stop: int) -> Vector:
         """Compute the sum of (1) for samples start to stop; beyond both ends is silence."""
         first, last = max(0, start - self.taps), min(self.y.size, stop + self.taps)
         margins = (self.taps - (start - first), self.taps - (last - stop))
         total = np.zeros(stop - start)
         for taps, channel in zip(h, self.u, strict=True):
-            total += _convolved(np.pad(channel[first:last], margins), taps)[2 * self.taps :]
+            total += _convolve(np.pad(channel[first:last], margins), taps)[2 * self.taps :]
         return total
 
     def error(self, filters: _Filters | None) -> float:
         """Interpolate validation gaps, and give the geometric mean of their squared errors."""
         p = min(self.order, VALIDATION_ORDER)
         model = burg(self._segments(None if filters is None else filters.whole, p), p)
-        least = LEAST_ERROR * float(np.mean(self.y**2))
+        least = MIN_ERROR * float(np.mean(self.y**2))
         errors = []
         for i, (start, stop) in enumerate(self.validation_gaps):
             part = self.y[start - p : stop + p].copy()
             if filters is not None:
-                part -= self.predicted(filters.without[i], start - p, stop + p)
+                part -= self.predict(filters.without[i], start - p, stop + p)
             found = solve_gap(part, p, stop - start, [WeightedModel(model)])
             errors.append(float(np.mean((found - part[p : p + stop - start]) ** 2)) + least)
         mean = float(np.exp(np.mean(np.log(errors))))
         return mean if np.isfinite(mean) else np.inf
 
 
-def _convolved(x: Vector, f: Vector) -> Vector:
+def _convolve(x: Vector, f: Vector) -> Vector:
     """Convolve [shape=(n,)], with silence before the first sample."""
     import scipy.fft
 

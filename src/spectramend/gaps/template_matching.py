@@ -15,49 +15,30 @@ from numpy.typing import NDArray
 # Chosen on the development music with `spectramend experiment gaps`.
 MAX_PASSAGES = 32  # passages in the sum
 MIN_SPACING = 4  # samples between the starts of two passages
-DECAY = 2 / 3  # distance from the gap at which squared weights fall by 1 / e, in contexts
-RIDGE = 1e-3  # added to the normal equations, relative to the energy of the weighted template
+# Distance from the gap over which squared weights fall to 1 / e, relative to the context.
+WEIGHT_DECAY = 2 / 3
+# Added to the normal equations, relative to the energy of the weighted template.
+PASSAGE_RIDGE = 1e-3
 # Least energy of a passage, relative to that of the template. Engineering choice: -60 dB, below
 # which a passage is mostly noise.
 MIN_ENERGY = 1e-6
 
 
 class SearchBuffer(NamedTuple):
-    """The part of a recording that is searched for passages.
+    """The part of a recording that is searched for passages."""
 
-    Parameters
-    ----------
-    samples : ndarray [shape=(m,)]
-        The recording, NaN where it is missing; the signal with the gap is a part of it.
-    offset : int
-        Where the signal begins in it.
-    """
-
-    samples: NDArray[np.float64]
-    offset: int
+    samples: NDArray[np.float64]  # [shape=(m,)] NaN where missing; the signal is a part of it
+    offset: int  # where the signal begins in it
 
 
 def template_estimate(
     x: NDArray[np.float64], gap: slice, search: SearchBuffer, context: int
 ) -> NDArray[np.float64]:
-    """Estimate a gap from passages that resemble its context.
+    """Estimate a gap [shape=(h,)] from passages that resemble its context; zeros if there is none.
 
-    Parameters
-    ----------
-    x : ndarray [shape=(n,)]
-        The gap, with a first estimate in it, and its context.
-    gap : slice
-        Where it is.
-    search : SearchBuffer
-        Where to look for passages. What they put into the gap must be known; what they hold beside
-        it may overlap the estimate of the gap, but no other missing samples.
-    context : int
-        Samples on either side in the template.
-
-    Returns
-    -------
-    ndarray [shape=(h,)]
-        The missing samples; zeros if there is no passage.
+    x [shape=(n,)] holds a first estimate in the gap; context is the number of samples on either
+    side in the template. What passages put into the gap must be known; what they hold beside it may
+    overlap the estimate of the gap, but no other missing samples.
     """
     first = max(0, gap.start - context)
     template = x[first : gap.stop + context]
@@ -77,9 +58,9 @@ def template_estimate(
     if not starts.size:
         return np.zeros(gap.stop - gap.start)
     passages = recording[starts + np.arange(template.size)[:, None]]
-    weights = np.exp(-distance[known] / (2 * DECAY * context))[:, None]
+    weights = np.exp(-distance[known] / (2 * WEIGHT_DECAY * context))[:, None]
     A, b = weights * passages[known], weights[:, 0] * template[known]
-    ridge = RIDGE * (b @ b) * np.eye(starts.size)
+    ridge = PASSAGE_RIDGE * (b @ b) * np.eye(starts.size)
     return passages[~known] @ np.linalg.solve(A.T @ A + ridge, A.T @ b)
 
 

@@ -171,7 +171,7 @@ def test_filters_are_those_of_dense_least_squares(a: NDArray[Any]) -> None:
         by_force += np.convolve(channel, h)[taps : taps + n]
     for part in (slice(0, n), slice(0, 7), slice(50, 60), slice(n - 3, n)):
         np.testing.assert_allclose(
-            regression.predicted(found.whole, part.start, part.stop), by_force[part], atol=1e-12
+            regression.predict(found.whole, part.start, part.stop), by_force[part], atol=1e-12
         )
 
 

@@ -5,8 +5,8 @@ and ``b[n]`` are m + 1 samples apart, order m + 1 has the residuals
 
     f + k b    and    b + k f,        k  =  -2 sum_n f[n] b[n] / sum_n (f[n]**2 + b[n]**2),   (1)
 
-k being the reflection coefficient that minimises their energy (Kay 1988, sec. 7.5). For several
-segments the sums run over all of them.
+k being the reflection coefficient that minimises their energy (S. M. Kay, Modern Spectral
+Estimation, 1988, sec. 7.5). For several segments the sums run over all of them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 # Least power of a residual, relative to that of the signal. Engineering choice: -120 dB, so that
 # models of noiseless tones still have a finite weight.
-LEAST_ERROR = 1e-12
+MIN_RESIDUAL = 1e-12
 # The energy in (1) is updated from order to order, and summed anew after so many orders, or when
 # so small a part of the last sum is left. Engineering choices: the update loses digits with both.
 SUM_EVERY = 32  # orders
@@ -28,23 +28,17 @@ SUM_BELOW = 1e-2
 # Power of the dither, relative to that of known samples. Engineering choice: -120 dB, far below
 # the noise of recordings.
 DITHER = 1e-12
-GOLDEN = (1 + 5**0.5) / 2  # chirp rate, no unit: far from all fractions, it does not repeat
+# Growth of its frequency in cycles per sample, from sample to sample. The golden ratio is far from
+# all fractions, so that the chirp does not repeat.
+CHIRP_RATE = (1 + 5**0.5) / 2
 
 
 @dataclass(frozen=True)
 class ARModel:
-    """An autoregressive model.
+    """An autoregressive model."""
 
-    Parameters
-    ----------
-    a : ndarray [shape=(order + 1,)]
-        Prediction filter; ``a[0]`` is 1.
-    error : float
-        Power of its residual.
-    """
-
-    a: NDArray[np.float64]
-    error: float
+    a: NDArray[np.float64]  # [shape=(order + 1,)] prediction filter; a[0] is 1
+    error: float  # power of its residual
 
     @property
     def order(self) -> int:
@@ -53,30 +47,10 @@ class ARModel:
 
 
 def burg(segments: Sequence[NDArray[Any]], order: int) -> ARModel:
-    """Estimate one autoregressive model of several segments by Burg's recursion.
+    """Estimate one autoregressive model of several segments [shape=(n_i,)] by Burg's recursion.
 
-    Parameters
-    ----------
-    segments : sequence of ndarray [shape=(n_i,)]
-        Parts of a signal; one that is not longer than the order counts for lower orders only.
-    order : int
-        Order of the model; lower where a lower order predicts without error.
-
-    Returns
-    -------
-    ARModel
-        The model.
-
-    References
-    ----------
-    .. [1] S. M. Kay, Modern Spectral Estimation, 1988, sec. 7.5.
-
-    Examples
-    --------
-    >>> decay = 0.5 ** np.arange(40.0)
-    >>> model = burg([decay, decay[:20]], 1)
-    >>> model.a.round(2).tolist(), round(model.error / float(np.mean(decay[:30] ** 2)), 2)
-    ([1.0, -0.8], 0.36)
+    A segment that is not longer than the order counts for lower orders only. The order is lower
+    where a lower one predicts without error.
     """
     a = np.ones(order + 1)
     power = sum(float(x @ x) for x in segments) / sum(x.size for x in segments)
@@ -98,7 +72,7 @@ def burg(segments: Sequence[NDArray[Any]], order: int) -> ARModel:
         energy *= 1 - k**2
         energy -= sum(float(f[0]) ** 2 + float(b[-1]) ** 2 for f, b in residuals if f.size)
         residuals = [(f[1:], b[:-1]) for f, b in residuals]
-    return ARModel(a, max(error, LEAST_ERROR * power))
+    return ARModel(a, max(error, MIN_RESIDUAL * power))
 
 
 def _reflected(
@@ -112,27 +86,10 @@ def _reflected(
 
 
 def dither(n: int, power: float) -> NDArray[np.float64]:
-    """Make the dither that is added to a signal of which models are estimated.
+    """Make the dither [shape=(n,)] for a signal of some power, of which models are to be estimated.
 
     Burg's recursion ends early on noiseless sums of tones, at slightly wrong frequencies, whose
-    error grows through a gap. Recordings have enough noise of their own.
-
-    Parameters
-    ----------
-    n : int
-        Samples.
-    power : float
-        Power of known samples.
-
-    Returns
-    -------
-    ndarray [shape=(n,)]
-        A deterministic chirp, 120 dB below, that sweeps all frequencies many times.
-
-    Examples
-    --------
-    >>> noise = dither(1000, 1.0)
-    >>> f"{np.sqrt(np.mean(noise**2)):.0e}"
-    '1e-06'
+    error grows through a gap. This deterministic chirp, 120 dB below, sweeps all frequencies many
+    times. Recordings have enough noise of their own.
     """
-    return np.sqrt(2 * DITHER * power) * np.cos(np.pi * GOLDEN * np.arange(n) ** 2.0)
+    return np.sqrt(2 * DITHER * power) * np.cos(np.pi * CHIRP_RATE * np.arange(n) ** 2.0)

@@ -3,6 +3,10 @@
 Given the model, the missing samples minimise the energy of its residual, see `least_squares`; given
 the samples, the model is estimated anew, here by Burg's recursion instead of Janssen's normal
 equations.
+
+A. J. E. M. Janssen, R. N. J. Veldhuis and L. B. Vries, "Adaptive interpolation of discrete-time
+signals that can be modeled as autoregressive processes", IEEE Trans. ASSP 34(2), 1986, eq. 14 to
+17.
 """
 
 from __future__ import annotations
@@ -25,39 +29,12 @@ def janssen(
     n_iter: int = 3,
     from_known: bool = False,
 ) -> NDArray[np.float64]:
-    """Interpolate missing samples by Janssen's method.
+    """Interpolate the missing samples of a signal [shape=(n,)], of which some are known.
 
-    Parameters
-    ----------
-    x : ndarray [shape=(n,), real]
-        The gaps with their context; values of missing samples are ignored.
-    missing : ndarray [shape=(n,), bool]
-        Which samples are missing; not all are.
-    order : int
-        Order of the model; at most a third of the samples is used.
-    n_iter : int, >= 1
-        How often the model is estimated.
-    from_known : bool
-        Estimate the first model from known samples only, instead of from zeros in the gaps, and
-        all models with dither: several gaps in a pure tone need it.
-
-    Returns
-    -------
-    ndarray [shape=(n,)]
-        The signal without gaps; known samples are unchanged. Silence around a gap leaves silence.
-
-    References
-    ----------
-    .. [1] A. J. E. M. Janssen, R. N. J. Veldhuis and L. B. Vries, "Adaptive interpolation of
-       discrete-time signals that can be modeled as autoregressive processes", IEEE Trans. ASSP
-       34(2), 1986, eq. 14 to 17.
-
-    Examples
-    --------
-    >>> x = 0.5 ** np.arange(40.0)
-    >>> gap = np.arange(40) == 20
-    >>> bool(abs(janssen(x, gap, order=2)[20] - x[20]) < 1e-3)
-    True
+    The model, of which the order is at most a third of the samples, is estimated n_iter times. With
+    `from_known`, the first one is estimated from known samples only, instead of from zeros in the
+    gaps, and all with dither: several gaps in a pure tone need it. Silence around a gap leaves
+    silence.
     """
     lost = missing.copy()
     filled = np.where(lost, 0.0, x)

@@ -46,27 +46,10 @@ LOUDEST = 10.0
 def least_squares_interpolation(
     x: NDArray[Any], lost: NDArray[np.bool_], a: NDArray[Any]
 ) -> NDArray[np.float64]:
-    """Interpolate missing samples, given a prediction filter, by (1).
+    """Interpolate missing samples, of which there are some, given a prediction filter, by (1).
 
-    Parameters
-    ----------
-    x : ndarray [shape=(n,), real]
-        The signal; values of missing samples are ignored.
-    lost : ndarray [shape=(n,), bool]
-        Which samples are missing; some are.
-    a : ndarray [shape=(p + 1,)]
-        Prediction filter; ``a[0]`` is 1.
-
-    Returns
-    -------
-    ndarray [shape=(count of missing samples,)]
-        The missing samples in order; zeros where rounding leaves no equations to solve.
-
-    Examples
-    --------
-    >>> x = np.array([1.0, 0.5, 0.0, 0.125])
-    >>> least_squares_interpolation(x, np.array([False, False, True, False]), np.array([1, -0.5]))
-    array([0.25])
+    x [shape=(n,)] with its mask, a [shape=(p + 1,)] with a[0] = 1; returns the missing samples in
+    order, zeros where rounding leaves no equations to solve.
     """
     import scipy.fft
     from scipy.linalg import solve_toeplitz

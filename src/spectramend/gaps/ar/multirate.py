@@ -27,27 +27,11 @@ KAISER_BETA = 6.0  # shape of the Kaiser window, no unit
 
 
 def burg_decimated(segments: Sequence[NDArray[Any]], order: int, factor: int) -> ARModel:
-    """Estimate one autoregressive model of several segments at a lower rate.
+    """Estimate one autoregressive model of several segments [shape=(n_i,)] at an M-th of the rate.
 
-    Parameters
-    ----------
-    segments : sequence of ndarray [shape=(n_i,)]
-        Parts of a signal, each longer than the low-pass filter, of ``12 * factor + 1`` taps.
-    order : int
-        Order of the model; at most a third of the samples at the lower rate is used.
-    factor : int
-        Divisor M of the rate.
-
-    Returns
-    -------
-    ARModel
-        The filter c of (1), and the power of its residual.
-
-    Examples
-    --------
-    >>> model = burg_decimated([np.sin(0.02 * np.arange(4000))], 4, 8)
-    >>> model.order, model.error < 1e-6
-    (128, True)
+    Segments are longer than the low-pass filter, of ``12 * factor + 1`` taps; factor is M. The
+    order is at most a third of the samples at the lower rate. Returns the filter c of (1) as a
+    model.
     """
     f = _lowpass(factor)
     decimated = [np.convolve(x, f, "valid")[::factor] for x in segments]

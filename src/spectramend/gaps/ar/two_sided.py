@@ -23,6 +23,11 @@ minimises both sums.
 
 The energy of the difference between (1) with L alone and (1) with R alone grows with the true error
 of (2). `model_averaging` uses it as the variance of the estimate.
+
+W. Etter, "Restoration of a discrete-time signal segment by interpolation based on the left-sided
+and right-sided autoregressive parameters", IEEE Trans. Signal Processing 44(5), 1996, has one model
+on either side; the sum over orders, the weights that fall through the gap and the slope are not in
+it.
 """
 
 from __future__ import annotations
@@ -41,17 +46,19 @@ Segments: TypeAlias = tuple[tuple[int, int], ...]
 
 
 class _Size(NamedTuple):
-    """Order and context of a model, relative to the order asked for, and divisor of its rate."""
+    """Order of a model, samples of the context that it sees, and divisor of its rate."""
 
-    order: float
-    context: int
+    order: float  # relative to the order asked for
+    context: int  # on either side, in orders asked for
     factor: int = 1
 
 
 # All sizes, weights and slopes below were chosen on the development music with
 # `spectramend experiment gaps`.
 SIZES = (_Size(1 / 4, 1), _Size(1 / 2, 2), _Size(1, 4))
+# Those of `short_gap_estimate`.
 SHORT_SIZES = (_Size(3 / 8, 2), _Size(3 / 4, 4), _Size(3 / 2, 6))
+# Those of models at lower rates, whose weight in (2) is DECIMATED_WEIGHT.
 DECIMATED_SIZES = (
     _Size(3 / 4, 8, factor=2),
     _Size(3 / 4, 8, factor=4),
@@ -65,73 +72,37 @@ MAX_GROWTH = 0.35  # of the same, in nepers: sounds decay slowly, but begin at o
 JOINT_WEIGHT = 0.5  # of models of both sides in (2), relative to L and R
 DECIMATED_WEIGHT = 0.5  # of models at lower rates in (2), relative to those at the full rate
 
-# Parts of a segment from which models are estimated, between two edges each: edges 0 and 3 are the
-# ends of the context, 1 and 2 those of the gap.
-SIDES: Segments = ((0, 1), (2, 3))
-WHOLE: Segments = ((0, 3),)
-LEFT: Segments = ((0, 2),)
-RIGHT: Segments = ((1, 3),)
+# Segments from which models are estimated, between two edges each: edges 0 and 3 are the ends of
+# the context, 1 and 2 those of the gap.
+SIDES: Segments = ((0, 1), (2, 3))  # both sides without the gap
+WHOLE: Segments = ((0, 3),)  # both sides and the gap
+LEFT: Segments = ((0, 2),)  # the left side and the gap
+RIGHT: Segments = ((1, 3),)  # the gap and the right side
 
 
 class TwoSidedEstimate(NamedTuple):
-    """An estimate of a gap, with a measure of its error.
+    """An estimate of a gap, with a measure of its error."""
 
-    Parameters
-    ----------
-    samples : ndarray [shape=(h,)]
-        The missing samples.
-    disagreement : float
-        Energy of the difference between the estimates from models of either side alone.
-    """
-
-    samples: NDArray[np.float64]
-    disagreement: float
+    samples: NDArray[np.float64]  # [shape=(h,)] the missing samples
+    disagreement: float  # energy of the difference between estimates from either side alone
 
 
 def two_sided_estimate(x: NDArray[Any], start: int, stop: int, *, order: int) -> TwoSidedEstimate:
     """Estimate one gap from models of both of its sides, by (2).
 
-    Parameters
-    ----------
-    x : ndarray [shape=(n,), real]
-        The gap with its context, of which twelve orders on either side are used; values in the gap
-        are ignored. Neither side is silent.
-    start : int
-        First missing sample.
-    stop : int
-        One after the last.
-    order : int
-        Largest order of the models at the full rate; the others are 1/4 and 1/2 of it.
-
-    Returns
-    -------
-    TwoSidedEstimate
-        The missing samples, and the disagreement of the sides.
-
-    References
-    ----------
-    .. [1] W. Etter, "Restoration of a discrete-time signal segment by interpolation based on the
-       left-sided and right-sided autoregressive parameters", IEEE Trans. Signal Processing 44(5),
-       1996: one model on either side. The sum over orders, the weights that fall through the gap
-       and the slope are not in it.
-
-    Examples
-    --------
-    >>> t = np.arange(4000)
-    >>> x = np.exp(-t / 2000) * np.sin(0.1 * t)
-    >>> found = two_sided_estimate(x, 2000, 2100, order=64).samples
-    >>> bool(np.abs(found - x[2000:2100]).max() < 0.05)
-    True
+    x [shape=(n,)] with the gap x[start:stop], of which values are ignored, and no silent side;
+    twelve orders of it are used on either side. The order is the largest of models at the full
+    rate.
     """
-    h, sizes = stop - start, _in_samples(SIZES, order)
-    y, g, level = _levelled(x, start, stop, CONTEXT_ORDERS * order, LEVEL_ORDERS * order)
+    h, sizes = stop - start, _orders_and_contexts(SIZES, order)
+    y, g, level = _equalise_level(x, start, stop, CONTEXT_ORDERS * order, LEVEL_ORDERS * order)
     gap = slice(g, g + h)
     noise = _dither(y, g, h)
     for seen in (SIDES, WHOLE):
-        whole = _models(y + noise, g, h, sizes, seen)
+        whole = _estimate_models(y + noise, g, h, sizes, seen)
         y[gap] = solve_gap(y, g, h, [WeightedModel(model) for model in whole])
-    before = _models(y + noise, g, h, sizes, LEFT)
-    after = _models(y + noise, g, h, sizes, RIGHT)
+    before = _estimate_models(y + noise, g, h, sizes, LEFT)
+    after = _estimate_models(y + noise, g, h, sizes, RIGHT)
     from_left, from_right = (
         solve_gap(y, g, h, [WeightedModel(model) for model in side]) for side in (before, after)
     )
@@ -147,47 +118,25 @@ def short_gap_estimate(
 ) -> NDArray[np.float64]:
     """Estimate a gap in which sounds hardly change from models of both sides together, by (1).
 
-    Parameters
-    ----------
-    x : ndarray [shape=(n,), real]
-        The gap with its context, of which six orders on either side are used; values in the gap
-        are ignored. Neither side is silent.
-    start : int
-        First missing sample.
-    stop : int
-        One after the last.
-    order : int
-        The models have 3/8, 3/4 and 3/2 of this order.
-
-    Returns
-    -------
-    ndarray [shape=(stop - start,)]
-        The missing samples.
-
-    Examples
-    --------
-    >>> x = np.sin(0.1 * np.arange(400))
-    >>> found = short_gap_estimate(x, 200, 220, order=32)
-    >>> bool(np.abs(found - x[200:220]).max() < 1e-4)
-    True
+    As `two_sided_estimate`, but models have 3/8, 3/4 and 3/2 of the order and use six orders of x.
     """
     h, side = stop - start, min(start, x.size - stop)
-    sizes = [(min(p, side), context) for p, context in _in_samples(SHORT_SIZES, order)]
+    sizes = [(min(p, side), context) for p, context in _orders_and_contexts(SHORT_SIZES, order)]
     reach = max(context for _, context in sizes)
-    y, g, level = _levelled(x, start, stop, reach, reach // 2)
-    models = _models(y + _dither(y, g, h), g, h, sizes, SIDES)
+    y, g, level = _equalise_level(x, start, stop, reach, reach // 2)
+    models = _estimate_models(y + _dither(y, g, h), g, h, sizes, SIDES)
     return solve_gap(y, g, h, [WeightedModel(m) for m in models]) * level[g : g + h]
 
 
-def _in_samples(sizes: Sequence[_Size], order: int) -> list[tuple[int, int]]:
-    """Give orders and contexts of models at the full rate."""
+def _orders_and_contexts(sizes: Sequence[_Size], order: int) -> list[tuple[int, int]]:
+    """Compute orders and contexts in samples of models at the full rate."""
     return [(max(1, round(size.order * order)), size.context * order) for size in sizes]
 
 
-def _levelled(
+def _equalise_level(
     x: NDArray[Any], start: int, stop: int, reach: int, context: int
 ) -> tuple[NDArray[np.float64], int, NDArray[np.float64]]:
-    """Cut out a gap with its context and level both sides: segment, start of the gap, divisor."""
+    """Cut out a gap and make its sides equally loud: segment, start of the gap, divisor."""
     first = max(0, start - reach)
     y = x[first : stop + reach].astype(np.float64)
     g, h = start - first, stop - start
@@ -209,10 +158,10 @@ def _dither(y: NDArray[Any], g: int, h: int) -> NDArray[np.float64]:
     return dither(y.size, float(power))
 
 
-def _models(
+def _estimate_models(
     y: NDArray[Any], g: int, h: int, sizes: Sequence[tuple[int, int]], seen: Segments
 ) -> list[ARModel]:
-    """Estimate models, given their orders and contexts, from what they see of a filled gap."""
+    """Estimate models of given orders and contexts from some segments of a filled gap."""
     models = []
     for order, context in sizes:
         edges = max(0, g - context), g, g + h, min(y.size, g + h + context)

@@ -31,21 +31,11 @@ from spectramend.gaps.ar.burg_recursion import ARModel
 
 @dataclass(frozen=True)
 class WeightedModel:
-    """A model in the sum (1), and the weight ``c0 + c1 n`` of its residual.
-
-    Parameters
-    ----------
-    model : ARModel
-        The model.
-    c0 : float
-        Weight at the first missing sample.
-    c1 : float
-        Growth of the weight per sample.
-    """
+    """A model in the sum (1), and the weight ``c0 + c1 n`` of its residual."""
 
     model: ARModel
-    c0: float = 1.0
-    c1: float = 0.0
+    c0: float = 1.0  # weight at the first missing sample
+    c1: float = 0.0  # growth of the weight per sample
 
 
 def cross_fade(
@@ -53,28 +43,8 @@ def cross_fade(
 ) -> list[WeightedModel]:
     """Weight models so that those of the left side give way to those of the right side.
 
-    Parameters
-    ----------
-    before : sequence of ARModel
-        Models of the left side, whose weights fall to 0.
-    after : sequence of ARModel
-        Models of the right side, whose weights rise from 0.
-    h : int
-        Missing samples.
-    weight : float
-        Largest weight of each.
-
-    Returns
-    -------
-    list of WeightedModel
-        The models. For order p, weights are linear over the h + p residuals that depend on missing
-        samples.
-
-    Examples
-    --------
-    >>> model = ARModel(np.array([1.0, -0.9]), 1.0)
-    >>> [(term.c0, term.c1) for term in cross_fade([model], [model], 3)]
-    [(1.0, -0.25), (0.0, 0.25)]
+    h is the number of missing samples, weight the largest weight of each. For order p, weights are
+    linear over the h + p residuals that depend on missing samples.
     """
     falling = [WeightedModel(m, weight, -weight / (h + m.order)) for m in before]
     return falling + [WeightedModel(m, 0.0, weight / (h + m.order)) for m in after]
@@ -85,21 +55,8 @@ def solve_gap(
 ) -> NDArray[np.float64]:
     """Minimise (1), by Levinson's recursion if weights are constant, or Cholesky's factorisation.
 
-    Parameters
-    ----------
-    x : ndarray [shape=(n,)]
-        The gap with its context; values in the gap are ignored.
-    start : int
-        First missing sample.
-    h : int
-        Missing samples.
-    terms : sequence of WeightedModel
-        The models.
-
-    Returns
-    -------
-    ndarray [shape=(h,)]
-        The missing samples; zeros where rounding leaves no matrix positive definite.
+    x [shape=(n,)] with h missing samples from start on; returns [shape=(h,)], zeros where rounding
+    leaves no matrix positive definite.
     """
     from scipy.linalg import cho_factor, cho_solve, solve_toeplitz, toeplitz
 
