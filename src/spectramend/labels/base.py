@@ -1,4 +1,4 @@
-"""What label formats share: the record of a format, decoding, numbers, and closed regions."""
+"""Shared by all label formats: the record of a format, decoding, numbers, regions to write."""
 
 from __future__ import annotations
 
@@ -34,31 +34,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Format:
-    """A label format.
+    """A label format: how its files are recognised, parsed and written.
 
-    Parameters
-    ----------
-    endings : tuple of str
-        Lower-case ends of the names of its files.
-    recognise : callable
-        Whether the text of a file has the format.
-    parse : callable
-        Gives the regions of a text, given the sample rate in Hz or None; raises `MalformedError`.
-    format : callable
-        Gives the text for regions, given the sample rate in Hz and the length of the recording in
-        seconds, or None.
-    holds_channels : bool
-        Whether it has a place for channels; otherwise they are written into the labels.
-    may_be_empty : bool
-        Whether a file without regions is valid.
+    The sample rate is in Hz, the length of the recording in seconds; each may be None.
     """
 
-    endings: tuple[str, ...]
-    recognise: Callable[[str], bool]
-    parse: Callable[[str, float | None], Iterator[Region]]
-    format: Callable[[Sequence[Region], float | None, float | None], str]
-    holds_channels: bool = False
-    may_be_empty: bool = True
+    endings: tuple[str, ...]  # lower-case ends of the names of its files
+    recognise: Callable[[str], bool]  # whether a text has the format
+    parse: Callable[[str, float | None], Iterator[Region]]  # (text, rate); raises MalformedError
+    format: Callable[[Sequence[Region], float | None, float | None], str]  # (regions, rate, length)
+    holds_channels: bool = False  # otherwise they are written into the labels
+    may_be_empty: bool = True  # whether a file without regions is valid
 
 
 class MalformedError(Exception):
@@ -109,16 +95,14 @@ def is_number_like(text: str) -> bool:
 def read_number(text: str, line: int, name: str) -> float:
     """Read a decimal number; unlike `float`, refuse ``1_000`` and ``nan``."""
     text = text.strip()
+    found = quoted(text) if text else "missing"
     if _DECIMAL_COMMA.fullmatch(text):
-        raise MalformedError(
-            f"{name} {quoted(text)} has a decimal comma: write it with a point.", line
-        )
+        raise MalformedError(f"{name} {found} has a decimal comma: write it with a point.", line)
     if not _NUMBER.fullmatch(text):
-        found = quoted(text) if text else "missing"
         raise MalformedError(f"{name} is {found}: give a number such as 1.25.", line)
     value = float(text)
     if not math.isfinite(value):
-        raise MalformedError(f"{name} {quoted(text)} is too large: give a smaller number.", line)
+        raise MalformedError(f"{name} {found} is too large: give a smaller number.", line)
     return value
 
 
@@ -161,6 +145,10 @@ class Box(NamedTuple):
     end_s: float
     f_low_hz: float
     f_high_hz: float
+
+    def texts(self) -> list[str]:
+        """Write times with nine decimals and frequencies with six."""
+        return [f"{side:.{n}f}" for side, n in zip(self, (9, 9, 6, 6), strict=True)]
 
 
 def closed_times(region: Region, length_s: float | None) -> tuple[float, float]:

@@ -10,20 +10,10 @@ from typing import NamedTuple
 
 from spectramend.core.regions import Region
 from spectramend.errors import ParameterError
-from spectramend.labels.base import (
-    Format,
-    MalformedError,
-    closed_times,
-    is_number_like,
-    quoted,
-    read_number,
-    region_at,
-    replace_unwritable,
-)
+from spectramend.labels import base
 
 _HEADER = re.compile(r'\s*(?:File type\s*=\s*)?"(?:ooTextFile|Praat chronological)')
-_WORD = re.compile(r'\s*("|[^\s"]+)')
-_NAME = "a TextGrid"
+_WORD = re.compile(r'\s*("|![^\n]*|[^\s"]+)')  # an opening quote, a comment, or any other word
 _REMEDY = "save it again with Praat"
 _UNNAMED = "region"  # a label in place of none, since intervals without text are not regions
 
@@ -74,7 +64,7 @@ def _format_text_grid(regions: Sequence[Region], _sr: float | None, length_s: fl
     return "\n".join(lines) + "\n"
 
 
-TEXT_GRID = Format(
+TEXT_GRID = base.Format(
     (".textgrid",), _is_text_grid, _parse_text_grid, _format_text_grid, may_be_empty=False
 )
 
@@ -82,8 +72,8 @@ TEXT_GRID = Format(
 class _Tokens:
     """The strings and numbers of a Praat file.
 
-    All other words, such as ``xmin =``, are comments: without them the long form of a file is the
-    short one.
+    Other words, such as ``xmin =``, do not count: without them the long form of a file is the short
+    one.
     """
 
     def __init__(self, text: str) -> None:
@@ -101,9 +91,7 @@ class _Tokens:
             self._line_position = word.start(1)
             if word[1] == '"':
                 return '"' + self._quoted()
-            if word[1].startswith("!"):
-                self._position = self._find("\n", word.start(1))
-            elif is_number_like(word[1]):
+            if base.is_number_like(word[1]):
                 return word[1]
         return ""
 
@@ -111,15 +99,15 @@ class _Tokens:
         """Take a string."""
         token = self._expect(name)
         if not token.startswith('"'):
-            raise self.error(f"{name} is {quoted(token)}, not in quotes: {_REMEDY}.")
+            raise self.error(f"{name} is {base.quoted(token)}, not in quotes: {_REMEDY}.")
         return token[1:]
 
     def number(self, name: str) -> float:
         """Take a number."""
         token = self._expect(name)
         if token.startswith('"'):
-            raise self.error(f"{name} is the text {quoted(token[1:])}: {_REMEDY}.")
-        return read_number(token, self.line, name)
+            raise self.error(f"{name} is the text {base.quoted(token[1:])}: {_REMEDY}.")
+        return base.read_number(token, self.line, name)
 
     def count(self, name: str) -> int:
         """Take a size: an integer of at least 0."""
@@ -128,9 +116,9 @@ class _Tokens:
             raise self.error(f"{name} is {value:g}: {_REMEDY}.")
         return int(value)
 
-    def error(self, what: str) -> MalformedError:
+    def error(self, what: str) -> base.MalformedError:
         """Make an error that names the line of the last token."""
-        return MalformedError(what, self.line)
+        return base.MalformedError(what, self.line)
 
     def _expect(self, name: str) -> str:
         """Take a token; refuse a file that ends before it."""
@@ -152,17 +140,13 @@ class _Tokens:
         self._position = end + 1
         return self._text[start:end].replace('""', '"')
 
-    def _find(self, what: str, start: int) -> int:
-        """Find a piece of text, or the end."""
-        position = self._text.find(what, start)
-        return len(self._text) if position < 0 else position
-
 
 def _tier(tokens: _Tokens) -> Iterator[Region]:
     """Read a tier."""
     kind = tokens.string("the class of a tier")
     if kind not in ("IntervalTier", "TextTier"):
-        raise tokens.error(f"a tier is {quoted(kind)}, not IntervalTier or TextTier: {_REMEDY}.")
+        classes = "IntervalTier or TextTier"
+        raise tokens.error(f"a tier is {base.quoted(kind)}, not {classes}: {_REMEDY}.")
     tokens.string("the name of a tier")
     tokens.number("the start of a tier")
     tokens.number("the end of a tier")
@@ -173,17 +157,17 @@ def _tier(tokens: _Tokens) -> Iterator[Region]:
             end = tokens.number("the end of an interval")
         label = tokens.string("the text")
         if kind == "TextTier" or label.strip():
-            yield region_at(line, start, end, label=label)
+            yield base.region_at(line, start, end, label=label)
 
 
 def _interval(region: Region, length_s: float | None) -> _Interval:
     """Close a region in time; refuse one with a band, which a TextGrid cannot hold."""
     if region.f_low_hz is not None or region.f_high_hz is not None:
         raise ParameterError(
-            f"region {region}: has a band, which {_NAME} cannot hold: write Audacity labels, or "
+            f"region {region}: has a band, which a TextGrid cannot hold: write Audacity labels, or "
             f"leave the frequencies out."
         )
-    return _Interval(*closed_times(region, length_s), region.label)
+    return _Interval(*base.closed_times(region, length_s), region.label)
 
 
 def _interval_tiers(intervals: list[_Interval]) -> list[list[_Interval]]:
@@ -206,11 +190,10 @@ def _point_tiers(points: list[_Interval]) -> list[list[_Interval]]:
     tiers: list[list[_Interval]] = []
     seen = Counter[float]()
     for point in points:
-        tier = seen[point.start]
-        seen[point.start] += 1
-        if tier == len(tiers):
+        if seen[point.start] == len(tiers):
             tiers.append([])
-        tiers[tier].append(point)
+        tiers[seen[point.start]].append(point)
+        seen[point.start] += 1
     return tiers
 
 
@@ -232,7 +215,7 @@ def _tier_lines(kind: str, content: list[_Interval]) -> list[str]:
     lines = [f"        {name}: size = {len(content)}"]
     for i, (start, end, label) in enumerate(content, 1):
         times = [f"xmin = {start!r}", f"xmax = {end!r}"] if intervals else [f"number = {start!r}"]
-        escaped = replace_unwritable(label).replace('"', '""')
+        escaped = base.replace_unwritable(label).replace('"', '""')
         lines.append(f"        {name} [{i}]:")
         lines += [f"            {entry}" for entry in [*times, f'{text} = "{escaped}"']]
     return lines

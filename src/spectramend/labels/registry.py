@@ -1,15 +1,14 @@
 """Label files, read and written in the formats of the programs in which recordings are marked.
 
-=====================  ================  =========================  =============================
-format                 ending            what it holds              what it does not
-=====================  ================  =========================  =============================
-`audacity`             .txt              time, band, label          channel
-`raven`                .selections.txt,  time, band, channel,       open bands
-                       .tsv              label
-`sonic-visualiser-csv` .csv              time, band, label          channel, open bands
-`svl`                  .svl              frames, band, label        channel, open bands
-`textgrid`             .TextGrid         time, label                channel, band, empty labels
-=====================  ================  =========================  =============================
+====================== ===================== ========================== ===========================
+format                 ending                what it holds              what it does not
+====================== ===================== ========================== ===========================
+`audacity`             .txt                  time, band, label          channel
+`raven`                .selections.txt, .tsv time, band, channel, label open bands
+`sonic-visualiser-csv` .csv                  time, band, label          channel, open bands
+`svl`                  .svl                  frames, band, label        channel, open bands
+`textgrid`             .TextGrid             time, label                channel, band, empty labels
+====================== ===================== ========================== ===========================
 
 No format has open times. A channel that a format has no place for is written into the label.
 
@@ -56,32 +55,22 @@ def read_regions(path: str | os.PathLike[str], *, sr: float | None = None) -> li
     ----------
     path : path-like
         Audacity labels, a Raven selection table, Sonic Visualiser boxes (CSV or SVL), or a Praat
-        TextGrid in text form. At most 32 MiB.
+        TextGrid in text form; at most 32 MiB.
     sr : float, > 0, optional
         Sample rate of the recording in Hz, which a CSV of Sonic Visualiser in frames needs.
 
     Returns
     -------
     list of Region
-        At least one, in the order of the file. Points end at their start. A selection that Raven
-        lists for several views is read once; empty intervals of a TextGrid are left out.
+        At least one, in the order of the file. Points end at their start. Raven's selections are
+        read once, not for each view; intervals of a TextGrid without text are left out.
 
     Raises
     ------
     FileError
-        If the file cannot be read, is no label file, or holds no regions; the message names the
-        line that is wrong.
+        If the file cannot be read or holds no regions; the message names the line that is wrong.
     ParameterError
         If `sr` is not positive.
-
-    Examples
-    --------
-    >>> from tempfile import TemporaryDirectory
-    >>> with TemporaryDirectory() as folder:
-    ...     write_regions(f"{folder}/labels.txt", [Region(1.2, 1.45, 800, 3000, label="cough")])
-    ...     read_regions(f"{folder}/labels.txt")
-    [Region(start_s=1.2, end_s=1.45, f_low_hz=800.0, f_high_hz=3000.0, channel=None,
-            label='cough')]
     """
     _check_positive("sr", sr)
     source = check_input(path)
@@ -99,25 +88,15 @@ def read_regions(path: str | os.PathLike[str], *, sr: float | None = None) -> li
 
 
 def parse_regions(data: bytes, *, name: str, sr: float | None = None) -> list[Region]:
-    r"""Read the content of a label file, see `read_regions`; errors call the file `name`.
-
-    Examples
-    --------
-    >>> parse_regions(b"0.5\t1.25\tcough\n", name="labels.txt")[0].label
-    'cough'
-    """
+    """Read the content of a label file, see `read_regions`; errors call the file `name`."""
     try:
         text = decode(data)
         if text.isspace() or not text:
             raise MalformedError("holds no regions.")
-        for known in FORMATS.values():
-            if known.recognise(text):
-                break
-        else:
+        known = next((known for known in FORMATS.values() if known.recognise(text)), None)
+        if known is None:
             raise MalformedError(f"is in no known label format: give {_KNOWN}.")
-        regions = [
-            _with_channel_of_label(region) for region in limit_regions(known.parse(text, sr))
-        ]
+        regions = [_with_channel_of_label(r) for r in limit_regions(known.parse(text, sr))]
         if not regions:
             raise MalformedError("holds no regions: mark some and save it again.")
     except MalformedError as error:
@@ -141,12 +120,12 @@ def write_regions(
     path : path-like
         The file to be written.
     regions : sequence of Region
-        Regions; there may be none, except in SVL and a TextGrid. A channel that the format cannot
-        hold is written into the label, as "[channel 2]", from which `read_regions` reads it. Tabs
-        and line ends in labels become spaces if they separate fields in the format.
+        There may be none, except in SVL and a TextGrid. A channel that the format cannot hold is
+        written into the label, as "[channel 2]", from which `read_regions` reads it. Tabs and line
+        ends in labels become spaces if they separate fields in the format.
     sr : float, > 0, optional
-        Sample rate of the recording in Hz. SVL, which counts frames, needs it, and so do all
-        formats but Audacity's for regions without a highest frequency.
+        Sample rate in Hz. SVL, which counts frames, needs it, and so do all formats but Audacity's
+        for regions without a highest frequency.
     length_s : float, > 0, optional
         Length of the recording in seconds: the end of regions with an open end and of a TextGrid.
     format : {"audacity", "raven", "sonic-visualiser-csv", "svl", "textgrid"}, optional
@@ -170,8 +149,10 @@ def write_regions(
     ...     file = Path(folder) / "hum.txt"
     ...     write_regions(file, [Region(0, 2.5, f_high_hz=60, label="hum")])
     ...     print(file.read_text().expandtabs(1))
+    ...     read_regions(file)[0].label
     0.000000 2.500000 hum
     \ -1.000000 60.000000
+    'hum'
     """
     _check_positive("sr", sr)
     _check_positive("length_s", length_s)
@@ -209,16 +190,14 @@ def _check_positive(name: str, value: float | None) -> None:
 
 def _format_of(path: str | os.PathLike[str], name: str | None) -> str:
     """Choose a format by its name, or by the ending of the file."""
-    if name is not None:
-        if name not in FORMATS:
-            raise ParameterError(f"format={name!r}: give one of {', '.join(sorted(FORMATS))}.")
+    if name in FORMATS:
         return name
-    file = Path(path).name.lower()
+    if name is not None:
+        raise ParameterError(f"format={name!r}: give one of {', '.join(sorted(FORMATS))}.")
     for known, entry in FORMATS.items():
-        if file.endswith(entry.endings):
+        if Path(path).name.lower().endswith(entry.endings):
             return known
-    endings = sorted(ending for entry in FORMATS.values() for ending in entry.endings)
+    endings = ", ".join(sorted(ending for entry in FORMATS.values() for ending in entry.endings))
     raise ParameterError(
-        f"{path}: no format has this ending: name it with one of {', '.join(endings)}, or give a "
-        f"format."
+        f"{path}: no format has this ending: name it with one of {endings}, or give a format."
     )

@@ -11,29 +11,17 @@ from xml.sax.saxutils import quoteattr
 
 from spectramend.core.regions import Region
 from spectramend.errors import ParameterError
-from spectramend.labels.base import (
-    Format,
-    MalformedError,
-    closed_box,
-    first_line,
-    is_number_like,
-    quoted,
-    read_number,
-    region_at,
-    replace_unwritable,
-)
+from spectramend.labels import base
 
 _SECONDS = ("START", "END")
 _FRAMES = ("STARTFRAME", "ENDFRAME")
 _BAND = ("EXTENT START", "EXTENT END")
 _LABEL = "LABEL"
 _FIRST_COLUMNS = {"START", "STARTFRAME", "TIME", "FRAME"}  # of layers of any kind
-_CSV_NAME = "Sonic Visualiser's CSV"
-_SVL_NAME = "SVL"
-# Characters of XML that are parsed at a time. Engineering choice: expat scans an unfinished token
-# anew for each piece, so that pieces are large.
+# Length of the pieces of XML that are parsed, in characters. Engineering choice: expat scans an
+# unfinished token anew for each piece, so that pieces are large.
 _PIECE = 1 << 22
-# Elements in elements at most; SVL has four. Engineering choice: each level takes memory.
+# Levels of nested elements at most; SVL has four. Engineering choice: each level takes memory.
 _DEPTH = 20
 _DOCTYPE = "sonic-visualiser"
 _REMEDY = "export a layer of boxes from Sonic Visualiser"
@@ -44,29 +32,28 @@ _REMEDY = "export a layer of boxes from Sonic Visualiser"
 
 def _is_csv(text: str) -> bool:
     """Recognise the header of a layer of any kind, or rows of numbers without a header."""
-    line = first_line(text)
+    line = base.first_line(text)
     names = _names(line.split(_delimiter(line)))
-    numbers = "\t" not in line and len(names) > 2 and all(map(is_number_like, names[:3]))
+    numbers = "\t" not in line and len(names) > 2 and all(map(base.is_number_like, names[:3]))
     return names[0] in _FIRST_COLUMNS or numbers
 
 
 def _parse_csv(text: str, sr: float | None) -> Iterator[Region]:
     """Read one box a row."""
+    delimiter = _delimiter(base.first_line(text))
     # Strict: otherwise a quote that is not closed hides the rows after it.
-    reader = csv.reader(
-        io.StringIO(text, newline=""), delimiter=_delimiter(first_line(text)), strict=True
-    )
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         rows = (row for row in reader if any(cell.strip() for cell in row))
         columns = _names(next(rows))
         sides, rate = _sides(columns, sr, reader.line_num)
         for row in rows:
             cells, line = dict(zip(columns, row, strict=False)), reader.line_num
-            start, end, low, high = (read_number(cells.get(s, ""), line, s) for s in sides)
+            start, end, low, high = (base.read_number(cells.get(s, ""), line, s) for s in sides)
             label = cells.get(_LABEL, "")
-            yield region_at(line, start / rate, end / rate, (low, high), label=label)
+            yield base.region_at(line, start / rate, end / rate, (low, high), label=label)
     except csv.Error as error:
-        raise MalformedError(f"{error}: {_REMEDY}.", reader.line_num) from error
+        raise base.MalformedError(f"{error}: {_REMEDY}.", reader.line_num) from error
 
 
 def _format_csv(regions: Sequence[Region], sr: float | None, length_s: float | None) -> str:
@@ -75,13 +62,12 @@ def _format_csv(regions: Sequence[Region], sr: float | None, length_s: float | N
     table = csv.writer(stream, lineterminator="\n")
     table.writerow([*_SECONDS, *_BAND, _LABEL])
     for region in regions:
-        start, end, low, high = closed_box(region, sr, length_s, _CSV_NAME)
-        sides = [f"{start:.9f}", f"{end:.9f}", f"{low:.6f}", f"{high:.6f}"]
-        table.writerow([*sides, replace_unwritable(region.label)])
+        sides = base.closed_box(region, sr, length_s, "Sonic Visualiser's CSV").texts()
+        table.writerow([*sides, base.replace_unwritable(region.label)])
     return stream.getvalue()
 
 
-CSV = Format((".csv",), _is_csv, _parse_csv, _format_csv)
+CSV = base.Format((".csv",), _is_csv, _parse_csv, _format_csv)
 
 
 def _delimiter(line: str) -> str:
@@ -96,8 +82,8 @@ def _names(cells: Sequence[str]) -> list[str]:
 
 def _sides(columns: list[str], sr: float | None, line: int) -> tuple[list[str], float]:
     """Choose the columns of the sides of a box, and the units of its times in a second."""
-    if is_number_like(columns[0]):
-        raise MalformedError(
+    if base.is_number_like(columns[0]):
+        raise base.MalformedError(
             f"no names of columns, so that it may be a layer of any kind: write "
             f"{','.join([*_SECONDS, *_BAND, _LABEL])} above it if these are boxes.",
             line,
@@ -105,11 +91,11 @@ def _sides(columns: list[str], sr: float | None, line: int) -> tuple[list[str], 
     times = _FRAMES if _FRAMES[0] in columns else _SECONDS
     sides = [*times, *_BAND]
     if missing := [name for name in sides if name not in columns]:
-        raise MalformedError(f"no column {missing[0]}, so not boxes: {_REMEDY}.", line)
+        raise base.MalformedError(f"no column {missing[0]}, so not boxes: {_REMEDY}.", line)
     if times == _SECONDS:
         return sides, 1.0
     if sr is None:
-        raise MalformedError("times are in frames: give sr, or export them in seconds.", line)
+        raise base.MalformedError("times are in frames: give sr, or export them in seconds.", line)
     return sides, sr
 
 
@@ -127,7 +113,7 @@ def _parse_svl(text: str, _sr: float | None) -> Iterator[Region]:
     yield from reader.read(text)
     if not reader.rates:
         others = ", ".join(sorted(reader.others)) or "no layer"
-        raise MalformedError(f"holds {quoted(others)}, but no boxes: {_REMEDY}.")
+        raise base.MalformedError(f"holds {base.quoted(others)}, but no boxes: {_REMEDY}.")
 
 
 def _format_svl(regions: Sequence[Region], sr: float | None, length_s: float | None) -> str:
@@ -147,12 +133,13 @@ def _format_svl(regions: Sequence[Region], sr: float | None, length_s: float | N
     lines = ['<?xml version="1.0" encoding="UTF-8"?>', f"<!DOCTYPE {_DOCTYPE}>", "<sv>", "  <data>"]
     lines += [f"    {_element('model', model)}", '    <dataset id="0" dimensions="2">']
     for b, region in zip(boxes, regions, strict=True):
-        lines.append(f"      {_element('point', {**b, 'label': replace_unwritable(region.label)})}")
+        label = base.replace_unwritable(region.label)
+        lines.append(f"      {_element('point', {**b, 'label': label})}")
     lines += ["    </dataset>", "  </data>", "  <display>", f"    {_element('layer', layer)}"]
     return "\n".join([*lines, "  </display>", "</sv>"]) + "\n"
 
 
-SVL = Format((".svl",), _is_svl, _parse_svl, _format_svl, may_be_empty=False)
+SVL = base.Format((".svl",), _is_svl, _parse_svl, _format_svl, may_be_empty=False)
 
 
 class _LayerReader:
@@ -179,13 +166,11 @@ class _LayerReader:
             self._parser.Parse(b"", True)
         except expat.ExpatError as error:
             what = expat.errors.messages.get(error.code, "") or "not well formed"
-            raise MalformedError(f"broken XML ({what}): {_REMEDY}.", error.lineno) from error
+            raise base.MalformedError(f"broken XML ({what}): {_REMEDY}.", error.lineno) from error
 
-    def _doctype(
-        self, name: str, system: str | None, public: str | None, internal_subset: int
-    ) -> None:
-        """Refuse document types that could declare entities."""
-        if name != _DOCTYPE or system or public or internal_subset:
+    def _doctype(self, name: str, *declared: object) -> None:
+        """Refuse document types with a system, a public or an internal declaration of entities."""
+        if name != _DOCTYPE or any(declared):
             raise self._error(f"a document type that SVL does not have: {_REMEDY}.")
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
@@ -212,7 +197,7 @@ class _LayerReader:
             return
         units = attributes.get("units", "")
         if units.lower() != "hz":
-            raise self._error(f"boxes in {quoted(units)}, not Hz: draw them on a spectrogram.")
+            raise self._error(f"boxes in {base.quoted(units)}, not Hz: draw them on a spectrogram.")
         rate = self._number(attributes, "sampleRate")
         if rate <= 0:
             raise self._error(f"sampleRate is {rate:g}: {_REMEDY}.")
@@ -225,20 +210,20 @@ class _LayerReader:
         )
         band, line = (low, low + extent), self._parser.CurrentLineNumber
         end = (frame + duration) / rate
-        return region_at(line, frame / rate, end, band, label=attributes.get("label", ""))
+        return base.region_at(line, frame / rate, end, band, label=attributes.get("label", ""))
 
     def _number(self, attributes: dict[str, str], name: str) -> float:
         """Read a number."""
-        return read_number(attributes.get(name, ""), self._parser.CurrentLineNumber, name)
+        return base.read_number(attributes.get(name, ""), self._parser.CurrentLineNumber, name)
 
-    def _error(self, what: str) -> MalformedError:
+    def _error(self, what: str) -> base.MalformedError:
         """Make an error that names the line that is being read."""
-        return MalformedError(what, self._parser.CurrentLineNumber)
+        return base.MalformedError(what, self._parser.CurrentLineNumber)
 
 
 def _framed(region: Region, sr: float, length_s: float | None) -> dict[str, float]:
     """Give the attributes of a box, times rounded to frames."""
-    closed = closed_box(region, sr, length_s, _SVL_NAME)
+    closed = base.closed_box(region, sr, length_s, "SVL")
     frames = [time * sr for time in (closed.start_s, closed.end_s)]
     if not all(map(math.isfinite, frames)):
         raise ParameterError(f"region {region}: is too late for SVL: give an earlier time.")
