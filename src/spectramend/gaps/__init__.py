@@ -1,4 +1,8 @@
-"""Interpolation of missing samples: gaps of the whole band, up to some tenths of a second."""
+"""Interpolation of missing samples: gaps of the whole band, up to some tenths of a second.
+
+`dispatch` validates the input and selects the method, `multichannel` uses intact channels; `ar` and
+`em` hold the algorithms, `model_averaging` and `template_matching` what is averaged with them.
+"""
 
 from spectramend.gaps.ar.janssen_ar import janssen
 from spectramend.gaps.dispatch import (

@@ -7,7 +7,7 @@ import pytest
 
 from gap_signals import autoregressive, moving_resonance
 from reference import gaps as reference
-from spectramend.gaps.ar.burg_recursion import burg, dither
+from spectramend.gaps.ar.burg_recursion import burg, dither, limited_order
 
 
 @pytest.fixture
@@ -42,6 +42,11 @@ def test_the_error_is_the_power_of_the_residual(rng: np.random.Generator) -> Non
     assert model.error == pytest.approx(np.mean(np.convolve(x, model.a)[6:4000] ** 2), rel=0.01)
     perfect = burg([np.cos(0.3 * np.arange(400))], 4)
     assert 0 < perfect.error < 1e-4
+
+
+def test_an_order_is_at_most_a_third_of_the_samples() -> None:
+    assert [limited_order(p, 100) for p in (5, 33, 34)] == [5, 33, 33]
+    assert limited_order(5, 2) == 1
 
 
 def test_dither_is_the_same_every_time_and_white() -> None:

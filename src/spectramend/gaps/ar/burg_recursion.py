@@ -28,8 +28,8 @@ SUM_BELOW = 1e-2
 # Power of the dither, relative to that of known samples. Engineering choice: -120 dB, far below
 # the noise of recordings.
 DITHER = 1e-12
-# Growth of its frequency in cycles per sample, from sample to sample. The golden ratio is far from
-# all fractions, so that the chirp does not repeat.
+# Growth of the frequency of the dither, a chirp, in cycles per sample, from one sample to the next.
+# The golden ratio is far from all fractions, so that the chirp does not repeat.
 CHIRP_RATE = (1 + 5**0.5) / 2
 
 
@@ -83,6 +83,11 @@ def _reflected(
     forward *= k
     backward += forward
     return advanced, backward
+
+
+def limited_order(order: int, samples: int) -> int:
+    """Limit the order of a model to a third of the samples of the longest segment."""
+    return max(1, min(order, (samples - 1) // 3))
 
 
 def dither(n: int, power: float) -> NDArray[np.float64]:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectramend.core.intervals import runs
-from spectramend.gaps.ar.burg_recursion import burg, dither
+from spectramend.gaps.ar.burg_recursion import burg, dither, limited_order
 from spectramend.gaps.ar.least_squares import LONG_GAP, least_squares_interpolation
 
 
@@ -50,7 +50,7 @@ def janssen(
                     filled[side], lost[side], order=order, n_iter=n_iter, from_known=from_known
                 )
                 lost[side] = False
-    p = max(1, min(order, (filled.size - 1) // 3))
+    p = limited_order(order, filled.size)
     noise = dither(filled.size, float(np.mean(filled[~lost] ** 2))) if from_known else 0.0
     for i in range(n_iter):
         seen = filled + noise
@@ -62,6 +62,6 @@ def janssen(
 def _model_of_known(x: NDArray[Any], lost: NDArray[np.bool_], order: int) -> NDArray[np.float64]:
     """Estimate a prediction filter [shape=(p + 1,)] from runs of known samples longer than p."""
     known = [x[start:stop] for start, stop in runs(~lost)]
-    p = max(1, min(order, (max(run.size for run in known) - 1) // 3))
+    p = limited_order(order, max(run.size for run in known))
     long = [run for run in known if run.size > p]
     return burg(long, p).a if long else np.ones(1)

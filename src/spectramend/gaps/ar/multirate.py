@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramend.gaps.ar.burg_recursion import ARModel, burg
+from spectramend.gaps.ar.burg_recursion import ARModel, burg, limited_order
 
 # Engineering choices for the low-pass filter: within 0.005, its gain is 1 up to 0.6 of the lower
 # Nyquist frequency and 0 from 1.2 of it on.
@@ -35,8 +35,7 @@ def burg_decimated(segments: Sequence[NDArray[Any]], order: int, factor: int) ->
     """
     f = _lowpass(factor)
     decimated = [np.convolve(x, f, "valid")[::factor] for x in segments]
-    most = (max(x.size for x in decimated) - 1) // 3
-    model = burg(decimated, max(1, min(order, most)))
+    model = burg(decimated, limited_order(order, max(x.size for x in decimated)))
     upsampled = np.zeros(model.order * factor + 1)
     upsampled[::factor] = model.a
     return ARModel(np.convolve(upsampled, f), model.error)

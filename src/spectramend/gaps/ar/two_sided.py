@@ -38,7 +38,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramend.gaps.ar.burg_recursion import ARModel, burg, dither
+from spectramend.gaps.ar.burg_recursion import ARModel, burg, dither, limited_order
 from spectramend.gaps.ar.multirate import LOBES, burg_decimated
 from spectramend.gaps.ar.weighted_least_squares import WeightedModel, cross_fade, solve_gap
 
@@ -67,10 +67,10 @@ DECIMATED_SIZES = (
 )
 CONTEXT_ORDERS = 12  # samples on either side that models see at most, in orders
 LEVEL_ORDERS = 4  # samples on either side of which the level is measured, in orders
-MAX_DECAY = 12.0  # of the level from one side to the other, in nepers
-MAX_GROWTH = 0.35  # of the same, in nepers: sounds decay slowly, but begin at once
-JOINT_WEIGHT = 0.5  # of models of both sides in (2), relative to L and R
-DECIMATED_WEIGHT = 0.5  # of models at lower rates in (2), relative to those at the full rate
+MAX_DECAY = 12.0  # decay of the level from one side to the other at most, in nepers
+MAX_GROWTH = 0.35  # growth of it at most, in nepers: sounds decay slowly, but begin at once
+JOINT_WEIGHT = 0.5  # weight of models of both sides in (2), relative to L and R
+DECIMATED_WEIGHT = 0.5  # weight of models at lower rates, relative to those at the full rate
 
 # Segments from which models are estimated, between two edges each: edges 0 and 3 are the ends of
 # the context, 1 and 2 those of the gap.
@@ -90,15 +90,14 @@ class TwoSidedEstimate(NamedTuple):
 def two_sided_estimate(x: NDArray[Any], start: int, stop: int, *, order: int) -> TwoSidedEstimate:
     """Estimate one gap from models of both of its sides, by (2).
 
-    x [shape=(n,)] with the gap x[start:stop], of which values are ignored, and no silent side;
-    twelve orders of it are used on either side. The order is the largest of models at the full
-    rate.
+    x [shape=(n,)] has the gap x[start:stop], where its values are ignored, and no silent side; at
+    most twelve orders on either side are used. order is the largest of models at the full rate.
     """
     h, sizes = stop - start, _orders_and_contexts(SIZES, order)
     y, g, level = _equalise_level(x, start, stop, CONTEXT_ORDERS * order, LEVEL_ORDERS * order)
     gap = slice(g, g + h)
     noise = _dither(y, g, h)
-    for seen in (SIDES, WHOLE):
+    for seen in (SIDES, WHOLE):  # the first and the second estimate
         whole = _estimate_models(y + noise, g, h, sizes, seen)
         y[gap] = solve_gap(y, g, h, [WeightedModel(model) for model in whole])
     before = _estimate_models(y + noise, g, h, sizes, LEFT)
@@ -164,11 +163,15 @@ def _estimate_models(
     """Estimate models of given orders and contexts from some segments of a filled gap."""
     models = []
     for order, context in sizes:
-        edges = max(0, g - context), g, g + h, min(y.size, g + h + context)
-        segments = [y[edges[first] : edges[last]] for first, last in seen]
-        most = max(1, (max(segment.size for segment in segments) - 1) // 3)
-        models.append(burg(segments, max(1, min(order, most))))
+        segments = _segments(y, g, h, context, seen)
+        models.append(burg(segments, limited_order(order, max(s.size for s in segments))))
     return models
+
+
+def _segments(y: NDArray[Any], g: int, h: int, context: int, seen: Segments) -> list[NDArray[Any]]:
+    """Cut out what models see of a gap and the context on either side."""
+    edges = max(0, g - context), g, g + h, min(y.size, g + h + context)
+    return [y[edges[first] : edges[last]] for first, last in seen]
 
 
 def _decimated_terms(y: NDArray[Any], g: int, h: int, order: int) -> list[WeightedModel]:
@@ -180,10 +183,9 @@ def _decimated_terms(y: NDArray[Any], g: int, h: int, order: int) -> list[Weight
         p = min(round(size.order * order / factor), (side - 2 * LOBES * factor) // factor)
         if p < 1:
             continue
-        edges = max(0, g - context), g, g + h, min(y.size, g + h + context)
         before, after, whole = (
-            burg_decimated([y[edges[first] : edges[last]]], p, factor)
-            for ((first, last),) in (LEFT, RIGHT, WHOLE)
+            burg_decimated(_segments(y, g, h, context, seen), p, factor)
+            for seen in (LEFT, RIGHT, WHOLE)
         )
         terms += cross_fade([before], [after], h, DECIMATED_WEIGHT)
         terms.append(WeightedModel(whole, DECIMATED_WEIGHT * JOINT_WEIGHT))

@@ -88,7 +88,7 @@ def _circulant_precision(
 
 
 def bin_counts(n_fft: int) -> NDArray[np.float64]:
-    """Count the bins of a DFT, 2 or 1, for which each of a real DFT stands [shape=(F,)]."""
+    """Count how often each bin of a real DFT [shape=(F,)] occurs in the full DFT: once or twice."""
     counts = np.full(n_fft // 2 + 1, 2.0)
     counts[0] = 1.0
     if n_fft % 2 == 0:

@@ -126,17 +126,17 @@ def infer_and_update(
     samples, trace = known, []
     status: Status = "max_iter"
     for i in range(settings.max_iter):
-        if i > 0:
+        if i > 0:  # M-step
             W, H = _update_factors(P, W, H, M, settings.nmf_iter)
-        V = W @ H
-        found = infer_frames(frames, lost_frames, V[:, touched])
+        V = W @ H  # (1): the last component is the constant
+        found = infer_frames(frames, lost_frames, V[:, touched])  # E-step
         before, samples = samples, overlap_add_missing(found.mean, touched, known, lost, stft)
         P[:, touched] = np.abs(scipy.fft.rfft(found.mean).T) ** 2 / L
         trace.append(float(np.sum(M * (np.log(V) + P / V))))
         with_variance = i >= settings.am_iter
         if with_variance:
             trace[-1] += float(found.log_det.sum())
-            P[:, touched] += found.variance
+            P[:, touched] += found.variance  # (2)
         settled = np.linalg.norm(samples - before) <= settings.tol * np.linalg.norm(samples)
         if settled and (with_variance or settings.am_iter >= settings.max_iter):
             status = "converged"

@@ -1,7 +1,7 @@
 """Inverses of many positive definite symmetric Toeplitz matrices at once, in O(h**2) each.
 
 The inverse of a matrix T of size h follows from its predictor a, ``a[0] = 1``, and the error e of
-that, which the Levinson-Durbin recursion finds:
+the prediction, which the Levinson-Durbin recursion finds:
 
     T @ a = (e, 0, ..., 0),     det T = product of the errors of orders 0 to h - 1.           (1)
 
