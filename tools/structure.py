@@ -22,13 +22,15 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 # What a comment beside a number has to hold: a unit, or where the number comes from.
 UNIT = re.compile(
     r"\b(s|ms|minutes?|seconds?|Hz|kHz|octaves?|semitones?|dB|LUFS|samples?|frames?|bins?|cells?|"
-    r"bits?|bytes?|MB|pixels?|inches|orders?|atoms?|components?|iterations?|updates?|rounds?|steps?|"
-    r"channels?|gaps?|columns?|points?|lines?|characters?|regions?|recordings?|items?|taps|nodes|"
-    r"percent|share|part|ratio|relative|factor|times|weights?|exponent|probability|odds|degrees?|"
-    r"radians?|power|variance|status|code|threads?|trials?|excerpts?|candidates?|draws|count)\b"
-    r"|%|±|\*\*"
+    r"bits?|bytes?|[KM]i?B|pixels?|inches|orders?|atoms?|components?|iterations?|updates?|rounds?|"
+    r"steps?|channels?|gaps?|columns?|points?|lines?|characters?|regions?|recordings?|items?|taps|"
+    r"nodes?|levels?|elements?|values?|periods?|packets?|repeats?|lags?|percent|shares?|parts?|"
+    r"ratios?|relative|factors?|times|weights?|exponents?|probabilit(y|ies)|odds|degrees?|radians?|"
+    r"powers?|variances?|status|codes?|threads?|trials?|excerpts?|candidates?|draws?|counts?|"
+    r"spectra|parameters?)\b|%|±|\*\*",
+    re.IGNORECASE,
 )
-ORIGIN = re.compile(r"`[^`]+`|\b(19|20)\d\d\b|\beq\b|\bdefault of\b|\bmeasured\b|\bas in\b")
+ORIGIN = re.compile(r"`[^`]+`|\b(19|20)\d\d\b|\beq\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from gap_signals import log_uniform, mask_of, relative
 from reference import variances as reference
+from spectramend.core.stft import bin_counts
 from spectramend.gaps.em import frame_posterior
 from spectramend.gaps.em.frame_posterior import (
     BATCH,
     _circulant_precision,
-    bin_counts,
     infer_frames,
 )
 from spectramend.gaps.em.toeplitz import ToeplitzInverses, invert_toeplitz

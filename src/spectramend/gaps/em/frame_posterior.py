@@ -36,6 +36,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectramend.core.levinson import RIDGES
+from spectramend.core.stft import bin_counts
 from spectramend.gaps.em.toeplitz import invert_toeplitz
 
 BATCH = 32  # frames inferred at once. Engineering choice: as many as stay in the processor's cache
@@ -85,15 +86,6 @@ def _circulant_precision(
     L, precision = frames.shape[1], 1 / V.T
     product = scipy.fft.irfft(scipy.fft.rfft(frames) * precision, L)
     return scipy.fft.irfft(precision, L), product
-
-
-def bin_counts(n_fft: int) -> NDArray[np.float64]:
-    """Count how often each bin of a real DFT [shape=(F,)] occurs in the full DFT: once or twice."""
-    counts = np.full(n_fft // 2 + 1, 2.0)
-    counts[0] = 1.0
-    if n_fft % 2 == 0:
-        counts[-1] = 1.0
-    return counts
 
 
 def _one_run(

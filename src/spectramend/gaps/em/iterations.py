@@ -33,9 +33,9 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramend.core.stft import STFT
+from spectramend.core.stft import STFT, bin_counts
 from spectramend.errors import ParameterError
-from spectramend.gaps.em.frame_posterior import bin_counts, infer_frames
+from spectramend.gaps.em.frame_posterior import infer_frames
 from spectramend.gaps.em.framing import cut_frames, overlap_add_missing
 from spectramend.nmf.solve import RngLike
 from spectramend.nmf.updates import FACTOR_FLOOR, update
