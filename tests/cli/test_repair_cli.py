@@ -400,7 +400,7 @@ BAD_INPUT: list[tuple[list[str], str]] = [
     (["repair", "IN/mono.wav", "-o", "OUT/no/a.wav", "--region", "1-2"], "does not exist"),
     (["repair", "IN/mono.wav", "-o", "OUT/a.xyz", "--region", "1-2"], "no extension of"),
     ([*MONO, "--region", "1-1.1", "--report", "IN"], "holds other files"),
-    (["detect", "IN/mono.wav", "-o", "OUT/a.xyz"], "its ending says no format"),
+    (["detect", "IN/mono.wav", "-o", "OUT/a.xyz"], "no format has this ending"),
     (["detect", "IN/mono.wav", "-o", "OUT/a.txt", "--dropout-ms", "-1"], "dropout_ms"),
     (["detect", "IN/text.txt", "-o", "OUT/a.txt"], "cannot be read as audio"),
     (["experiment", "occlusion", "--data", "OUT"], "no such folder: give one with speech"),

@@ -71,7 +71,9 @@ def least_squares(X: Array, window: Array, hop_length: int, length: int, *, cent
     ]
     A = np.array(columns).T
     b = (weight * X).ravel()
-    x, *_ = np.linalg.lstsq(np.vstack([A.real, A.imag]), np.concatenate([b.real, b.imag]))
+    x, *_ = np.linalg.lstsq(
+        np.vstack([A.real, A.imag]), np.concatenate([b.real, b.imag]), rcond=None
+    )
     return np.asarray(x)
 
 

@@ -1,22 +1,22 @@
-"""The direction of imports, the names of modules and their size, read from the source."""
+"""The order of imports, and what the structure of the package may not exceed."""
 
 from __future__ import annotations
 
-import ast
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 import spectramend
+import structure
+from structure import Module, cycles, import_graph, imported_names, measure, modules
 
-ROOT = Path(spectramend.__file__).parent
-MODULES = sorted(ROOT.rglob("*.py"))
+MODULES = modules()
+FOUND = measure()
 
-# A module imports from lines above its own, from its own package, and packages to its left.
+# A package imports from the lines above its own, and from packages to its left.
 LAYERS = [
     ["_version", "errors", "__init__"],
     ["core", "display"],
@@ -26,11 +26,12 @@ LAYERS = [
     ["restoration"],
     ["reports"],
     ["experiments"],
-    ["cli"],
-    ["__main__"],
+    ["cli", "__main__"],
 ]
 FRONT_ENDS = {"reports", "experiments", "cli", "__main__"}
-MAX_LINES = 350  # docstrings aside
+
+# More than 8 parameters, as the libraries have them whose users call these.
+MANY_PARAMETERS = {"spectramend.nmf.solve.fit", "spectramend.nmf.estimator.MaskedNMF.__init__"}
 
 # What takes long to load, ours to need or not: only what is used may load it.
 HEAVY = {
@@ -59,68 +60,15 @@ HEAVY = {
 }
 
 
-def part(module: str) -> str:
-    """Name the module or package right under the root to which a module belongs."""
-    return module.split(".")[1] if "." in module else "__init__"
+def package_of(name: str) -> str:
+    """Name the module or package right under the root to which a name belongs."""
+    return name.split(".")[1] if "." in name else "__init__"
 
 
-def name_of(file: Path) -> str:
-    """Give the dotted name of a module."""
-    parts = file.relative_to(ROOT.parent).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-def is_type_checking(node: ast.AST) -> bool:
-    return isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
-
-
-def nodes(tree: ast.AST) -> Iterator[ast.AST]:
-    """Walk all that runs: functions too, but not what only a type checker reads."""
-    yield tree
-    for child in ast.iter_child_nodes(tree):
-        if is_type_checking(child):
-            assert isinstance(child, ast.If)
-            for other in child.orelse:
-                yield from nodes(other)
-        else:
-            yield from nodes(child)
-
-
-def imports(source: str) -> set[str]:
-    """Find the modules and names of this package that a source imports."""
-    found = set()
-    for node in nodes(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, "relative import"
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return {name for name in found if name.split(".")[0] == "spectramend"}
-
-
-def below(name: str) -> set[str]:
-    """Name the modules and packages that come before one in the order of imports."""
+def above(package: str) -> set[str]:
+    """Name the packages that come before one in the order of imports."""
     order = [other for names in LAYERS for other in names]
-    return set(order[: order.index(name)])
-
-
-def public_functions(source: str) -> set[str]:
-    """Name the public functions that a module defines."""
-    body = ast.parse(source).body
-    return {n.name for n in body if isinstance(n, ast.FunctionDef) and n.name[0] != "_"}
-
-
-def lines_of_code(source: str) -> int:
-    """Count lines, docstrings aside."""
-    count = len(source.splitlines())
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
-            node
-        ):
-            docstring = node.body[0]
-            assert docstring.end_lineno is not None
-            count -= docstring.end_lineno - docstring.lineno + 1
-    return count
+    return set(order[: order.index(package)])
 
 
 def loaded_by(statement: str) -> set[str]:
@@ -135,55 +83,115 @@ def loaded_by(statement: str) -> set[str]:
 # How the source is read
 
 
-def test_imports_are_found_in_functions_and_not_for_type_checkers() -> None:
+def package_with(tmp_path: Path, **sources: str) -> Path:
+    """Write a package and return its folder."""
+    root = tmp_path / "spectramend"
+    root.mkdir()
+    for name, source in sources.items():
+        (root / f"{name}.py").write_text(source, "utf-8")
+    return root
+
+
+def test_imports_in_functions_and_for_type_checkers_count(tmp_path: Path) -> None:
     source = (
         "import numpy, spectramend.a.b as c\n"
         "from spectramend import d, e\n"
         "from spectramendous import x\n"
         "if TYPE_CHECKING:\n    from spectramend.f import g\n"
-        "else:\n    from spectramend.h import i\n"
         "class A:\n    def b():\n        from spectramend.j import k\n"
     )
-    assert imports(source) == {"spectramend." + n for n in ("a.b", "d", "e", "h.i", "j.k")}
-    assert [part("spectramend." + n) for n in ("a.b", "d", "h.i")] == ["a", "d", "h"]
+    (module,) = modules(package_with(tmp_path, m=source))
+    names = {"spectramend." + n for n in ("a.b", "d", "e", "f.g", "j.k")}
+    assert imported_names(module.tree) == names
+    assert [package_of("spectramend." + n) for n in ("a.b", "d")] == ["a", "d"]
 
 
-def test_docstrings_do_not_count_as_lines() -> None:
-    assert lines_of_code('"""A.\n\nB."""\n\ndef f():\n    """C."""\n    x = """\n"""\n') == 4
+def test_a_cycle_is_found(tmp_path: Path) -> None:
+    root = package_with(
+        tmp_path,
+        a="from spectramend.b import x",
+        b="def f():\n    import spectramend.c",
+        c="if TYPE_CHECKING:\n    from spectramend.a import y",
+        d="from spectramend.a import z",
+    )
+    assert cycles(import_graph(modules(root))) == [{f"spectramend.{name}" for name in "abc"}]
+
+
+def test_what_is_too_much_is_counted(tmp_path: Path) -> None:
+    many = ", ".join(f"a{i}" for i in range(8))
+    long = "\n".join(["    x = 1"] * 45)
+    root = package_with(
+        tmp_path,
+        p=f"def eight({many}):\n    pass\ndef nine({many}, *, b):\n    pass\n",
+        q=f"class C:\n    def least(self):\n{long}\n    def most(self):\n{long}\n        x\n".replace(
+            "    x = 1", "        x = 1"
+        ),
+        r="A = 3\nB = 3  # samples\n# Févotte & Idier 2011\nC = (1.5, 2)\nD = 1\nE = f(4)\n",
+        s="\n" * 401,
+    )
+    found = measure(root)
+    assert found.many_parameters == {"spectramend.p.nine": 9}
+    assert found.long_bodies == {"spectramend.q.C.most": 46}
+    assert found.bare_numbers == ["spectramend.r.A", "spectramend.r.E"]
+    assert found.long_files == {"spectramend.s": 401}
 
 
 # What it has to be
 
 
 def test_every_package_has_its_place_in_the_order() -> None:
-    parts = [part(name_of(file)) for file in MODULES]
     order = [name for names in LAYERS for name in names]
-    assert set(parts) == set(order)
+    assert {module.package for module in MODULES} == set(order)
     assert len(order) == len(set(order))
     assert len(LAYERS) <= 11
 
 
-@pytest.mark.parametrize("file", MODULES, ids=name_of)
-def test_imports_point_down(file: Path) -> None:
-    own = part(name_of(file))
-    assert {part(name) for name in imports(file.read_text("utf-8"))} <= {own, *below(own)}
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.name)
+def test_imports_point_up(module: Module) -> None:
+    if module.package != "__init__":
+        used = {package_of(name) for name in imported_names(module.tree)}
+        assert used <= {module.package, *above(module.package)}
+
+
+def test_the_structure_exceeds_nothing() -> None:
+    assert len(FOUND.root_files) <= 5
+    assert FOUND.import_cycles == []
+    assert set(FOUND.many_parameters) == MANY_PARAMETERS
+    assert FOUND.long_bodies == {}
+    assert FOUND.long_files == {}
+    assert FOUND.bare_numbers == []
+    assert FOUND.n_lines <= 21000
+
+
+def test_unit_tests_mirror_the_packages() -> None:
+    folder = Path(__file__).parent
+    packages = {m.package for m in MODULES if m.path.parent != structure.ROOT}
+    folders = {path.name for path in folder.iterdir() if any(path.glob("test_*.py"))}
+    assert folders == packages - {"cli"}  # tests/cli runs its commands
+    names = [path.name for path in folder.parent.rglob("test_*.py")]
+    assert len(names) == len(set(names))
+
+
+def test_package_faces_only_gather_names() -> None:
+    for module in MODULES:
+        if module.path.name == "__init__.py" and module.path.parent != structure.ROOT:
+            kinds = {type(node).__name__ for node in module.tree.body}
+            assert kinds <= {"Expr", "Import", "ImportFrom", "Assign"}, module.name
 
 
 def test_no_module_shares_its_name_with_a_public_function() -> None:
-    functions: set[str] = set()
-    for file in MODULES:
-        if part(name_of(file)) not in FRONT_ENDS:
-            functions |= public_functions(file.read_text("utf-8"))
+    functions = {
+        name
+        for module in MODULES
+        if module.package not in FRONT_ENDS
+        for name, _ in structure.functions(module.tree)
+        if not name.startswith("_") and "." not in name
+    }
     assert {"inpaint", "repair", "evaluate", "fit", "read"} <= functions
-    modules = {file.stem for file in MODULES} | {file.parent.name for file in MODULES}
-    assert modules & functions == set()
-    for name in modules & set(spectramend.__all__):
+    stems = {module.path.stem for module in MODULES} | {m.path.parent.name for m in MODULES}
+    assert stems & functions == set()
+    for name in stems & set(spectramend.__all__):
         assert isinstance(getattr(spectramend, name), ModuleType)
-
-
-@pytest.mark.parametrize("file", MODULES, ids=name_of)
-def test_modules_are_short(file: Path) -> None:
-    assert lines_of_code(file.read_text("utf-8")) <= MAX_LINES
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:

@@ -110,7 +110,8 @@ def _frames(data: Data, chosen: Any, mean: Any, level: Any) -> Any:
     """Copy frames [shape=(F, K)], with the mean frame at their level in hidden cells."""
     problem = data.problem
     at = as_array(problem.xp, chosen, problem.V)
-    V = as_numpy(problem.V[:, at]).astype(np.float64) / problem.scale
+    with np.errstate(over="ignore"):  # NumPy 1 also divides, and reports, what pads a vector
+        V = as_numpy(problem.V[:, at]).astype(np.float64) / problem.scale
     if problem.weights is not None:
         observed = as_numpy(problem.weights[:, at]) > 0
         V = np.where(observed, V, mean[:, None] * level[chosen])

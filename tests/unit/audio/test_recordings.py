@@ -312,7 +312,7 @@ def test_floats_hold_a_peak_over_full_scale(tmp_path: Path, subtype: str) -> Non
         (np.array([0.0, np.inf]), "ParameterError samples are NaN or infinite: not written"),
         (np.zeros(0), r"ParameterError .*x\.wav: there are no samples to write"),
         (np.zeros((2, 0)), r"ParameterError .*x\.wav: there are no samples to write"),
-        (np.zeros((2, 2, 2)), r"AudioError .*x\.wav: cannot be written: .*too many dimensions"),
+        (np.zeros((2, 2, 2)), r"AudioError .*x\.wav: cannot be written"),
         (np.zeros(2, np.complex64), r"AudioError .*x\.wav: cannot be written: .*complex64"),
     ],
 )

@@ -74,7 +74,7 @@ def test_integers_do_not_wrap_around(beta: int, dtype: Any) -> None:
 
 def test_the_sum_is_made_in_double_precision() -> None:
     V = np.full((1, 999_983), 0.1, np.float32)
-    cell = float(np.float32(0.5) * np.float32(0.1) ** 2)
+    cell = float(np.float32(0.5) * np.square(np.float32(0.1)))
     for weights in (None, np.ones_like(V)):
         total = beta_divergence(V, np.zeros_like(V), beta=2, weights=weights)
         assert total == pytest.approx(999_983 * cell, rel=1e-12)
