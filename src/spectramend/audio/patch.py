@@ -19,7 +19,7 @@ from spectramend.audio.patched_source import Patch
 from spectramend.audio.pcm import encode
 from spectramend.audio.reader import FileInfo
 from spectramend.audio.transcode import encode_anew
-from spectramend.core.files import check_input, whole_file
+from spectramend.core.files import atomic_file, check_input
 from spectramend.errors import AudioError, ParameterError
 
 
@@ -95,7 +95,7 @@ def write_patched(
     _check(info, patches)
     choice = choose_target(info, target, subtype, allow_lossy=allow_lossy)
     notes = list(choice.notes)
-    with whole_file(target, overwrite=overwrite) as temporary:
+    with atomic_file(target, overwrite=overwrite) as temporary:
         if choice.in_place:
             assert info.layout is not None
             shutil.copyfile(info.path, temporary)

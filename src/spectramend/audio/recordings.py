@@ -15,7 +15,7 @@ from spectramend.audio.codings import CODINGS, LINEAR
 from spectramend.audio.decoder import reason
 from spectramend.audio.output_format import check_container
 from spectramend.audio.reader import is_truncated
-from spectramend.core.files import Source, check_input, whole_file
+from spectramend.core.files import Source, atomic_file, check_input
 from spectramend.errors import AudioError, FileError, ParameterError
 
 
@@ -161,7 +161,7 @@ def write(
                 f"would clip it: lower the level, or write float."
             )
     try:
-        with whole_file(path, overwrite=overwrite) as temporary:
+        with atomic_file(path, overwrite=overwrite) as temporary:
             soundfile.write(temporary, samples.T, sr, subtype=subtype, format=container)
     except (soundfile.SoundFileError, TypeError, ValueError) as error:
         raise AudioError(f"{path}: cannot be written: {reason(error)}.") from None

@@ -212,11 +212,11 @@ def _finish(
     commands: tuple[str, ...] = (),
 ) -> None:
     """Write the folder of an experiment, and print its tables."""
-    from spectramend.core.files import whole_folder
+    from spectramend.core.files import atomic_folder
     from spectramend.experiments._common.output import tables, unavailable_metrics, write
 
     if output is not None:
-        with whole_folder(output, overwrite=overwrite) as folder:
+        with atomic_folder(output, overwrite=overwrite) as folder:
             write(folder, result, commands)
     if as_json:
         click.echo(json.dumps(result.as_json))

@@ -136,7 +136,7 @@ def repair(
     container and coding stay what they are, unless OUT is named otherwise. IN may be - for stdin.
     """
     from spectramend import audio
-    from spectramend.core.files import check_folder, check_output, whole_folder
+    from spectramend.core.files import atomic_folder, check_folder, check_output
     from spectramend.core.regions import Region
     from spectramend.inpainting import Dictionary
     from spectramend.reports import repair_report
@@ -200,7 +200,7 @@ def repair(
             )
             if report is not None:
                 settings = dict(click.get_current_context().params)
-                with whole_folder(report, overwrite=overwrite) as folder:
+                with atomic_folder(report, overwrite=overwrite) as folder:
                     repair_report.write_report(
                         folder, done, target, settings=_plain(settings), command=_again(settings)
                     )

@@ -63,7 +63,7 @@ def check_input(path: str | os.PathLike[str]) -> Path:
 
 
 @contextmanager
-def whole_file(path: str | os.PathLike[str], *, overwrite: bool = False) -> Iterator[Path]:
+def atomic_file(path: str | os.PathLike[str], *, overwrite: bool = False) -> Iterator[Path]:
     """Write a file atomically: give an empty temporary file that replaces `path` at the end.
 
     It has the suffix of `path`; where that is a link, the file that it leads to is replaced. The
@@ -112,7 +112,7 @@ def check_folder(path: str | os.PathLike[str], *, overwrite: bool = False) -> Pa
 
 
 @contextmanager
-def whole_folder(path: str | os.PathLike[str], *, overwrite: bool = False) -> Iterator[Path]:
+def atomic_folder(path: str | os.PathLike[str], *, overwrite: bool = False) -> Iterator[Path]:
     """Write a folder atomically: give an empty temporary one that replaces `path` at the end."""
     target = check_folder(path, overwrite=overwrite)
     temporary: Path | None = None

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spectramend.core.files import whole_file
+from spectramend.core.files import atomic_file
 from spectramend.core.stft import STFT
 from spectramend.errors import FileError, MismatchError
 
@@ -22,7 +22,7 @@ WHITE = 0.5  # of full scale; a brighter pixel is a cell to keep (engineering ch
 
 def write_npz(path: str | os.PathLike[str], fields: Mapping[str, Any], *, overwrite: bool) -> None:
     """Write the fields of a mask as an ``.npz`` file."""
-    with whole_file(path, overwrite=overwrite) as temporary, temporary.open("wb") as stream:
+    with atomic_file(path, overwrite=overwrite) as temporary, temporary.open("wb") as stream:
         np.savez_compressed(stream, **fields)
 
 

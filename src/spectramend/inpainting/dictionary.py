@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spectramend._version import __version__
-from spectramend.core.files import Source, check_input, whole_file
+from spectramend.core.files import Source, atomic_file, check_input
 from spectramend.core.stft import STFT
 from spectramend.errors import FileError, MismatchError, ParameterError
 from spectramend.inpainting.dictionary_learning import (
@@ -263,7 +263,7 @@ class Dictionary:
         content = save(
             {name: np.ascontiguousarray(values) for name, values in tensors.items()}, metadata
         )
-        with whole_file(path, overwrite=overwrite) as temporary:
+        with atomic_file(path, overwrite=overwrite) as temporary:
             temporary.write_bytes(content)
 
     @classmethod

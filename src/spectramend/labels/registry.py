@@ -26,7 +26,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from spectramend.core.files import check_input, whole_file
+from spectramend.core.files import atomic_file, check_input
 from spectramend.core.regions import Region
 from spectramend.errors import FileError, ParameterError
 from spectramend.labels import audacity, praat, raven, sonic_visualiser
@@ -163,7 +163,7 @@ def write_regions(
     if not regions and not known.may_be_empty:
         raise ParameterError(f"no regions: {name} cannot be empty; write Audacity labels, .txt.")
     text = known.format(regions, sr, length_s)
-    with whole_file(path, overwrite=overwrite) as temporary:
+    with atomic_file(path, overwrite=overwrite) as temporary:
         temporary.write_bytes(text.encode())
 
 

@@ -12,7 +12,13 @@ from typing import Any, NoReturn
 
 import pytest
 
-from spectramend.core.files import check_folder, check_input, check_output, whole_file, whole_folder
+from spectramend.core.files import (
+    atomic_file,
+    atomic_folder,
+    check_folder,
+    check_input,
+    check_output,
+)
 from spectramend.errors import FileError
 
 TOO_LONG = "x" * 300
@@ -160,7 +166,7 @@ def test_the_folder_of_an_output_is_that_to_which_a_link_leads(tmp_path: Path) -
 
 def test_a_file_appears_only_when_the_block_ends(tmp_path: Path) -> None:
     target = tmp_path / "out.wav"
-    with whole_file(target) as temporary:
+    with atomic_file(target) as temporary:
         assert (temporary.parent, temporary.suffix) == (tmp_path, ".wav")
         assert temporary.read_bytes() == b""
         temporary.write_text("new")
@@ -170,7 +176,7 @@ def test_a_file_appears_only_when_the_block_ends(tmp_path: Path) -> None:
 
 
 def test_a_file_gets_the_permissions_of_any_new_file(tmp_path: Path, umask: int) -> None:
-    with whole_file(tmp_path / "out.wav"):
+    with atomic_file(tmp_path / "out.wav"):
         pass
     assert (tmp_path / "out.wav").stat().st_mode & 0o777 == 0o666 & ~umask
     assert os.umask(umask) == umask
@@ -181,7 +187,7 @@ def test_a_replaced_file_hands_down_its_permissions(tmp_path: Path) -> None:
     target = tmp_path / "out.wav"
     target.touch()
     target.chmod(0o604)
-    with whole_file(target, overwrite=True):
+    with atomic_file(target, overwrite=True):
         pass
     assert target.stat().st_mode & 0o777 == 0o604
 
@@ -193,7 +199,7 @@ def test_a_link_stays_and_what_it_leads_to_is_written(tmp_path: Path, exists: bo
         (tmp_path / "deep" / "out.flac").write_text("old")
     link = tmp_path / "link.wav"
     link.symlink_to("deep/out.flac")
-    with whole_file(link, overwrite=True) as temporary:
+    with atomic_file(link, overwrite=True) as temporary:
         assert (temporary.parent, temporary.suffix) == (tmp_path / "deep", ".flac")
         temporary.write_text("new")
     assert link.is_symlink()
@@ -211,14 +217,14 @@ def test_a_file_is_on_the_disk_before_it_takes_its_name(
         done.append((os.fstat(handle).st_size, target.exists()))
 
     monkeypatch.setattr(os, "fsync", fsync)
-    with whole_file(target) as temporary:
+    with atomic_file(target) as temporary:
         temporary.write_text("new")
     assert done == [(3, False)]
 
 
 def test_a_file_whose_name_is_as_long_as_can_be_is_written(tmp_path: Path) -> None:
     target = tmp_path / ("é" * 125 + ".wav")
-    with whole_file(target) as temporary:
+    with atomic_file(target) as temporary:
         temporary.write_text("new")
     assert names(tmp_path) == [target.name]
 
@@ -229,7 +235,7 @@ def test_an_exception_leaves_the_old_file_and_nothing_else(
 ) -> None:
     target = tmp_path / "out.wav"
     target.write_text("old")
-    with pytest.raises(failure), whole_file(target, overwrite=True) as temporary:
+    with pytest.raises(failure), atomic_file(target, overwrite=True) as temporary:
         stop_half_way(temporary, failure)
     assert names(tmp_path) == ["out.wav"]
     assert target.read_text() == "old"
@@ -237,14 +243,14 @@ def test_an_exception_leaves_the_old_file_and_nothing_else(
 
 def test_an_existing_file_is_refused_before_the_block_begins(tmp_path: Path) -> None:
     (tmp_path / "out.wav").write_text("old")
-    with pytest.raises(FileError, match="exists"), whole_file(tmp_path / "out.wav"):
+    with pytest.raises(FileError, match="exists"), atomic_file(tmp_path / "out.wav"):
         pytest.fail("the block ran")
     assert names(tmp_path) == ["out.wav"]
 
 
 def test_a_file_is_replaced_where_it_may_be(tmp_path: Path) -> None:
     (tmp_path / "out.wav").write_text("old")
-    with whole_file(tmp_path / "out.wav", overwrite=True) as temporary:
+    with atomic_file(tmp_path / "out.wav", overwrite=True) as temporary:
         temporary.write_text("new")
     assert (tmp_path / "out.wav").read_text() == "new"
 
@@ -260,7 +266,7 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(
     monkeypatch.setattr(owner, function, no_space)
     with (
         pytest.raises(FileError, match=r"out\.wav: cannot be written: No space left on device\.$"),
-        whole_file(target, overwrite=True) as temporary,
+        atomic_file(target, overwrite=True) as temporary,
     ):
         temporary.write_text("new")
     assert names(tmp_path) == ["out.wav"]
@@ -270,7 +276,7 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(
 def test_a_name_that_is_too_long_cannot_be_written(tmp_path: Path) -> None:
     with (
         pytest.raises(FileError, match="cannot be written: File name too long"),
-        whole_file(tmp_path / TOO_LONG),
+        atomic_file(tmp_path / TOO_LONG),
     ):
         pass
     assert names(tmp_path) == []
@@ -284,7 +290,7 @@ def test_a_folder_appears_only_when_the_block_ends(tmp_path: Path, exists: bool)
     target = tmp_path / "out"
     if exists:
         target.mkdir()
-    with whole_folder(target) as temporary:
+    with atomic_folder(target) as temporary:
         assert names(temporary) == []
         (temporary / "new.wav").write_text("new")
         assert target.exists() == exists
@@ -293,7 +299,7 @@ def test_a_folder_appears_only_when_the_block_ends(tmp_path: Path, exists: bool)
 
 
 def test_a_folder_gets_the_permissions_of_any_new_folder(tmp_path: Path, umask: int) -> None:
-    with whole_folder(tmp_path / "out"):
+    with atomic_folder(tmp_path / "out"):
         pass
     assert (tmp_path / "out").stat().st_mode & 0o777 == 0o777 & ~umask
 
@@ -305,7 +311,7 @@ def test_an_earlier_result_is_refused_unless_it_may_be_overwritten(result: Path)
 
 
 def test_an_earlier_result_is_replaced_whole(result: Path) -> None:
-    with whole_folder(result, overwrite=True) as temporary:
+    with atomic_folder(result, overwrite=True) as temporary:
         (temporary / "new.wav").write_text("new")
         assert "old.wav" in names(result)
     assert names(result) == ["new.wav"]
@@ -335,7 +341,7 @@ def test_a_folder_that_holds_other_files_is_never_replaced(
         (target / "metrics.json").write_text(content, "utf-8", errors="surrogateescape")
     with (
         pytest.raises(FileError, match="out: holds other files; choose another folder"),
-        whole_folder(target, overwrite=True),
+        atomic_folder(target, overwrite=True),
     ):
         pytest.fail("the block ran")
     assert (target / "thesis.tex").read_text() == "years of work"
@@ -362,7 +368,7 @@ def test_a_folder_in_a_folder_without_write_permission_is_refused(
 def test_an_exception_leaves_the_old_folder_and_nothing_else(
     result: Path, failure: type[BaseException]
 ) -> None:
-    with pytest.raises(failure), whole_folder(result, overwrite=True) as temporary:
+    with pytest.raises(failure), atomic_folder(result, overwrite=True) as temporary:
         stop_half_way(temporary / "half.wav", failure)
     assert names(result) == ["metrics.json", "old.wav"]
     assert names(result.parent) == ["result"]
@@ -381,7 +387,7 @@ def test_a_failed_rename_leaves_the_old_folder_and_nothing_else(
     monkeypatch.setattr(Path, "rename", failing)
     with (
         pytest.raises(FileError, match="result: cannot be written: No space left on device"),
-        whole_folder(result, overwrite=True),
+        atomic_folder(result, overwrite=True),
     ):
         pass
     assert names(result) == ["metrics.json", "old.wav"]
@@ -397,7 +403,7 @@ def test_a_full_disk_leaves_no_folder(
     monkeypatch.setattr(owner, function, no_space)
     with (
         pytest.raises(FileError, match="out: cannot be written: No space left on device"),
-        whole_folder(tmp_path / "out") as temporary,
+        atomic_folder(tmp_path / "out") as temporary,
     ):
         (temporary / "new.wav").write_text("new")
     assert names(tmp_path) == []
