@@ -30,26 +30,26 @@ if TYPE_CHECKING:
     from spectramend.nmf import Factorization as Factorization
     from spectramend.nmf.estimator import MaskedNMF as MaskedNMF
     from spectramend.reconstruction.fast_griffin_lim import griffin_lim as griffin_lim
+    from spectramend.restoration.options import CellOptions as CellOptions
+    from spectramend.restoration.options import OutputOptions as OutputOptions
+    from spectramend.restoration.options import RegionOptions as RegionOptions
     from spectramend.restoration.recording import Repair as Repair
     from spectramend.restoration.recording import repair as repair
     from spectramend.restoration.recording import repair_cells as repair_cells
     from spectramend.restoration.recording import repair_regions as repair_regions
-    from spectramend.restoration.recording_files import OutputOptions as OutputOptions
     from spectramend.restoration.recording_files import repair_file as repair_file
-    from spectramend.restoration.types import CellOptions as CellOptions
-    from spectramend.restoration.types import RegionOptions as RegionOptions
 
 _HOMES = {
     "Audio": "audio",
-    "CellOptions": "restoration.types",
+    "CellOptions": "restoration.options",
     "Dictionary": "inpainting.dictionary",
     "Factorization": "nmf",
     "Inpainting": "inpainting.pipeline",
     "Mask": "core.masks",
     "MaskedNMF": "nmf.estimator",
-    "OutputOptions": "restoration.recording_files",
+    "OutputOptions": "restoration.options",
     "Region": "core.regions",
-    "RegionOptions": "restoration.types",
+    "RegionOptions": "restoration.options",
     "Repair": "restoration.recording",
     "STFT": "core.stft",
     "SpectramendError": "errors",

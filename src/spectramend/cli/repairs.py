@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from spectramend.core.masks import Mask
     from spectramend.core.regions import Region
     from spectramend.core.stft import STFT
+    from spectramend.restoration.options import RepairOptions
     from spectramend.restoration.recording_files import FileRepair
-    from spectramend.restoration.types import RepairOptions
 
 FLAGS = {"context_s": "--context", "stft": "--n-fft and --hop-length"}  # others: by their names
 MANY = 20  # repairs of which each gets a line
@@ -140,8 +140,8 @@ def repair(
     from spectramend.core.regions import Region
     from spectramend.inpainting import Dictionary
     from spectramend.reports import repair_report
-    from spectramend.restoration.recording_files import OutputOptions, detect_file, repair_file
-    from spectramend.restoration.types import check_options
+    from spectramend.restoration.options import OutputOptions, check_options
+    from spectramend.restoration.recording_files import detect_file, repair_file
 
     given = [bool(specs), labels is not None, mask_file is not None, detects]
     if sum(given) != 1:
@@ -289,7 +289,7 @@ def _flags_named() -> Iterator[None]:
 
 def _tell(source: Path, output: Path, done: FileRepair, report: Path | None) -> None:
     """Say what was done."""
-    from spectramend.restoration.types import job_text
+    from spectramend.restoration.jobs import job_text
 
     for job in done.jobs[:MANY]:
         say(f"{source}: {job_text(job)}")

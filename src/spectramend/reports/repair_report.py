@@ -27,8 +27,8 @@ from spectramend.reports.listening_page import (
     listening_page,
     spectrogram_figure,
 )
+from spectramend.restoration.jobs import Job
 from spectramend.restoration.recording_files import Excerpt, FileRepair
-from spectramend.restoration.types import Job
 
 MAX_EXCERPTS = 12  # that are shown and heard
 CONTEXT_S = 1.0  # of an excerpt, on either side

@@ -1,13 +1,18 @@
-"""Gaps of a recording: which are filled together, from what, and what there is to say of it."""
+"""Gaps, regions that are missing over the whole band: filled by `spectramend.gaps`.
+
+Which gaps share a job, and which samples the models may use: the context, other channels that are
+intact there, and, to search for similar passages, all of the context that is not damaged.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spectramend.audio import Patch
 from spectramend.core.intervals import runs
 from spectramend.errors import ParameterError
 from spectramend.gaps import (
@@ -23,47 +28,49 @@ from spectramend.gaps import (
     model_order,
     multichannel_context,
 )
-from spectramend.restoration.damage import Channel, Damaged, check_finite, union
+from spectramend.restoration.jobs import (
+    Channel,
+    DamagedChannel,
+    DamagedRegion,
+    Job,
+    finished_job,
+    span_of,
+)
+from spectramend.restoration.segments import check_finite
 
-NAMES = {
+METHOD_TEXTS: dict[Method, str] = {
     "ar": "autoregression",
-    "hybrid": "autoregression, factors and likeness",
-    "janssen": "autoregression, one model",
+    "hybrid": "autoregression, NMF and template matching",
+    "janssen": "Janssen's autoregression",
+    "em_tf": "NMF by EM-tf",
+    "am": "NMF by AM",
+    "am_to_em_tf": "NMF by AM to EM-tf",
 }
-SCATTERED = 1000  # missing samples at most that share a job, unless they are one gap
+# Missing samples at most in a job of several gaps that do not touch; engineering choice: bounds the
+# systems of equations.
+MAX_MISSING = 1000
 
 
-class Filling(NamedTuple):
-    """Samples in the place of gaps and what lies between them, and how they were found."""
+@dataclass(frozen=True, eq=False)
+class _GapContext:
+    """What is known around gaps."""
 
-    samples: NDArray[np.float64]
-    method: str  # in words
-    model: str  # of `fill_gaps`
-    n_fft: int | None
-    order: int | None
-    status: str
+    x: NDArray[np.float64]  # [shape=(n,)] the channel
+    first: int  # its first sample in the recording
+    missing: NDArray[np.bool_]  # [shape=(n,)]
+    others: NDArray[np.float64]  # [shape=(m, n)] intact channels
+    search: SearchBuffer | None
 
 
-def near(gaps: list[Damaged]) -> Iterator[list[Damaged]]:
-    """Group gaps that lie within each other's models, but not too many of them.
-
-    Parameters
-    ----------
-    gaps : list of Damaged
-        Gaps of a channel, in order.
-
-    Yields
-    ------
-    list of Damaged
-        A group.
-    """
-    group: list[Damaged] = []
+def group_gaps(gaps: Sequence[DamagedRegion]) -> Iterator[list[DamagedRegion]]:
+    """Group gaps, in order, that lie within the reach of each other's models."""
+    group: list[DamagedRegion] = []
     stop = missing = 0
     for gap in gaps:
         size = gap.span[1] - gap.span[0]
         if group:
-            apart = gap.span[0] > stop and missing + size > SCATTERED
-            if apart or gap.span[0] > stop + model_order(size):
+            too_many = gap.span[0] > stop and missing + size > MAX_MISSING
+            if too_many or gap.span[0] > stop + model_order(size):
                 yield group
                 group, stop, missing = [], 0, 0
         group.append(gap)
@@ -72,96 +79,86 @@ def near(gaps: list[Damaged]) -> Iterator[list[Damaged]]:
         yield group
 
 
-def fill_missing(
-    channel: Channel,
-    group: list[Damaged],
-    unmended: list[Damaged],
-    unsound: list[Damaged],
-    elsewhere: Sequence[NDArray[np.intp]],
-    context: int,
-    *,
-    method: Method = "auto",
-    rng: np.random.Generator,
-) -> Filling:
-    """Fill a group of gaps; what lies between them stays as it is.
+def repair_gaps(
+    damaged: DamagedChannel, group: list[DamagedRegion], unrepaired: list[DamagedRegion]
+) -> tuple[Job, Patch]:
+    """Fill a group of gaps; samples between them stay as they are.
 
-    Parameters
-    ----------
-    channel : Channel
-        The channel.
-    group : list of Damaged
-        The gaps.
-    unmended : list of Damaged
-        They and all later ones of the channel, in order.
-    unsound : list of Damaged
-        Regions of the channel with other damage, in order: no passages to build on.
-    elsewhere : sequence of ndarray [shape=(n, 2)]
-        For each channel the first samples of its damaged regions, and those after their last. A
-        channel that is damaged near the gaps, in whatever way, has no part in filling them.
-    context : int
-        Samples on either side at most to look at.
-    method : str
-        See `fill_gaps`.
-    rng : Generator
-        Source of random starts.
-
-    Returns
-    -------
-    Filling
-        What is to be put into their place.
-
-    Raises
-    ------
-    ParameterError
-        If nothing is known around them, or samples there are not finite.
+    `unrepaired` are these gaps and all later ones, in order. Raises ParameterError if nothing is
+    known around the gaps, or samples there are not finite.
     """
-    span = union(group)
+    method, rng = damaged.options.method, damaged.rng
     longest = max(d.span[1] - d.span[0] for d in group)
     order = model_order(longest)
+    near = _gap_context(damaged, group, unrepaired, longest)
+    helped = False
+    if near.others.size:
+        y, helped = interpolate_from_channels(
+            near.x,
+            near.missing,
+            near.others,
+            method=method,
+            order=order,
+            search=near.search,
+            rng=rng,
+        )
+    else:
+        y = fill_gaps(near.x, near.missing, method=method, order=order, search=near.search, rng=rng)
+    silent = not near.x[~near.missing].any()
+    model = choose_method(method, longest, order)
+    frames = model in EM_ALGORITHMS
+    job = finished_job(
+        damaged.channel,
+        group,
+        METHOD_TEXTS[model] + (" and other channels" if helped else ""),
+        model,
+        n_fft=N_FFT if frames else None,
+        order=None if frames else order,
+        status="silence around it: filled with silence" if silent else "done",
+    )
+    filled = y[job.start - near.first : job.stop - near.first]
+    return job, Patch(damaged.channel.number, job.start, filled)
+
+
+def _gap_context(
+    damaged: DamagedChannel,
+    group: list[DamagedRegion],
+    unrepaired: list[DamagedRegion],
+    longest: int,
+) -> _GapContext:
+    """Read what is known around gaps, as far as the method uses it."""
+    channel, context, method = damaged.channel, damaged.context, damaged.options.method
+    span, order = span_of(group), model_order(longest)
     reach = context if method in EM_ALGORITHMS else min(context, multichannel_context(longest))
     first, last = channel.around(span, reach)
-    others = _intact(channel, elsewhere, first, last)
+    others = _intact_channels(channel, damaged.spans, first, last)
     if not others.size and method not in EM_ALGORITHMS:
         first, last = channel.around(span, min(context, context_length(longest)))
-    missing = _marked(unmended, first, last)
+    missing = _marked(unrepaired, first, last)
     if missing.all():
         raise ParameterError(
             f"region {group[0].region}: nothing intact is around it: make it shorter."
         )
-    asks = any(_asks(method, stop - start, order) for start, stop in runs(missing))
-    begin, end = channel.around(span, context) if asks else (first, last)
-    heard = channel.samples(begin, end)
-    x = heard[first - begin : last - begin].copy()
+    searches = any(_may_search(method, stop - start, order) for start, stop in runs(missing))
+    begin, end = channel.around(span, context) if searches else (first, last)
+    passage = channel.samples(begin, end)
+    x = passage[first - begin : last - begin].copy()
     check_finite(x[~missing], group)
-    silent = not x[~missing].any()
-    memory = None
-    if asks:
-        lost = _marked(unmended, begin, end) | _marked(unsound, begin, end)
-        heard[lost | ~np.isfinite(heard)] = np.nan
-        memory = SearchBuffer(heard, first - begin)
-    helped = False
-    if others.size:
-        y, helped = interpolate_from_channels(
-            x, missing, others, method=method, order=order, search=memory, rng=rng
-        )
-    else:
-        y = fill_gaps(x, missing, method=method, order=order, search=memory, rng=rng)
-    model = choose_method(method, longest, order)
-    name = NAMES.get(model, model) + (" and other channels" if helped else "")
-    status = "silence around it: filled with silence" if silent else "done"
-    filled = y[span[0] - first : span[1] - first]
-    if model in EM_ALGORITHMS:
-        return Filling(filled, name, model, N_FFT, None, status)
-    return Filling(filled, name, model, None, order, status)
+    search = None
+    if searches:
+        lost = _marked(unrepaired, begin, end) | _marked(damaged.bands_and_events, begin, end)
+        passage[lost | ~np.isfinite(passage)] = np.nan
+        search = SearchBuffer(passage, first - begin)
+    return _GapContext(x, first, missing, others, search)
 
 
-def _asks(method: Method, missing: int, order: int) -> bool:
-    """Tell whether a gap may be filled with the help of what is far from it."""
+def _may_search(method: Method, missing: int, order: int) -> bool:
+    """Whether a gap may be filled with passages that are far from it."""
     own_order = min(order, model_order(missing))
     return missing > SHORT_GAP and choose_method(method, missing, own_order) == "hybrid"
 
 
-def _marked(damaged: Sequence[Damaged], first: int, last: int) -> NDArray[np.bool_]:
+def _marked(damaged: Sequence[DamagedRegion], first: int, last: int) -> NDArray[np.bool_]:
     """Mark the samples of damaged regions, in order, in a part of a channel."""
     marks = np.zeros(last - first, bool)
     for d in damaged:
@@ -171,14 +168,14 @@ def _marked(damaged: Sequence[Damaged], first: int, last: int) -> NDArray[np.boo
     return marks
 
 
-def _intact(
-    channel: Channel, elsewhere: Sequence[NDArray[np.intp]], first: int, last: int
+def _intact_channels(
+    channel: Channel, spans: Sequence[NDArray[np.intp]], first: int, last: int
 ) -> NDArray[np.float64]:
-    """Read other channels [shape=(m, last - first)] that are not damaged in these samples."""
+    """Read other channels [shape=(m, last - first)] that have no damage in these samples."""
     intact = [
         i
-        for i, spans in enumerate(elsewhere)
-        if i != channel.number and not ((spans[:, 0] < last) & (spans[:, 1] > first)).any()
+        for i, own in enumerate(spans)
+        if i != channel.number and not ((own[:, 0] < last) & (own[:, 1] > first)).any()
     ]
     if not intact:
         return np.empty((0, last - first))

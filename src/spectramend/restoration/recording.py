@@ -1,4 +1,4 @@
-"""Repair of recordings: samples in, samples out."""
+"""Repair of recordings as arrays: of regions, and of the hidden cells of a mask."""
 
 from __future__ import annotations
 
@@ -16,16 +16,15 @@ from spectramend.core.stft import STFT
 from spectramend.errors import ParameterError
 from spectramend.inpainting import Inpainting, Phase, inpaint
 from spectramend.nmf.solve import RngLike
-from spectramend.restoration.pipeline import mend_regions
-from spectramend.restoration.types import (
+from spectramend.restoration.jobs import Job, job_text
+from spectramend.restoration.options import (
     CellOptions,
-    Job,
     RegionOptions,
     RepairOptions,
     cell_options,
-    job_text,
     region_options,
 )
+from spectramend.restoration.pipeline import run_jobs
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -42,7 +41,7 @@ class Repair:
     sr : int
         Sample rate in Hz.
     jobs : tuple of Job
-        What was done to each channel in turn, in the order in which it was done.
+        What was done, channel by channel, in the order in which it was done.
     channels : tuple of Inpainting
         The result for each channel, where a mask was given.
     """
@@ -68,34 +67,34 @@ def repair(
     rng: RngLike = None,
     **options: Unpack[RepairOptions],
 ) -> Repair:
-    """Restore damaged regions, or the hidden cells of a mask.
+    """Repair damaged regions, or the hidden cells of a mask.
 
     Parameters
     ----------
     x : array_like [shape=(n,) or (channels, n)]
-        Samples. Where samples are missing they may be NaN.
+        Samples. Missing samples may be NaN.
     sr : int
         Sample rate in Hz.
     damaged : Mask, Region or sequence of Region
-        What to restore: cells, the same of every channel, or regions.
+        What to repair: hidden cells, the same in every channel, or regions.
     rng : int, Generator or None
         Source of random starts.
     **options : RepairOptions
         For regions ``damage``, ``context_s``, ``stft``, ``dictionary`` and ``method``, see
         `spectramend.RegionOptions`; for a mask ``stft``, ``dictionary`` and ``keep_reliable``, see
-        `spectramend.CellOptions`. None is as if an option were not given, and so is ``"auto"``. A
-        mask says itself what the damage is.
+        `spectramend.CellOptions`. None and ``"auto"`` are the same as leaving an option out. The
+        damage of hidden cells is that of the mask.
 
     Returns
     -------
     Repair
-        Samples, and what was done.
+        The repaired samples, and what was done.
 
     Raises
     ------
     ParameterError
-        If samples, regions or options cannot work, or an option does not apply: one of regions is
-        given with a mask, or the other way round, or it applies to none of the regions.
+        If samples, regions or options are refused, or an option does not apply: it goes with
+        regions and a mask is given, or the other way round, or it applies to none of the regions.
     MismatchError
         If recording, mask and dictionary do not fit together.
     TypeError
@@ -103,8 +102,8 @@ def repair(
 
     See Also
     --------
-    repair_regions : The same of regions, with a record of options.
-    repair_cells : The same of a mask.
+    repair_regions : Repair regions, with a record of options.
+    repair_cells : Repair hidden cells, with a record of options.
 
     Examples
     --------
@@ -130,44 +129,44 @@ def repair_regions(
     options: RegionOptions | None = None,
     rng: RngLike = None,
 ) -> Repair:
-    """Restore damaged regions.
+    """Repair damaged regions.
 
     Parameters
     ----------
     x : array_like [shape=(n,) or (channels, n)]
-        Samples. Where samples are missing they may be NaN.
+        Samples. Missing samples may be NaN.
     sr : int
         Sample rate in Hz.
     regions : Region or sequence of Region
-        What to restore.
+        The regions.
     options : RegionOptions, optional
-        How.
+        How to repair them.
     rng : int, Generator or None
         Source of random starts.
 
     Returns
     -------
     Repair
-        Samples, and what was done.
+        The repaired samples, and what was done.
 
     Raises
     ------
     ParameterError
-        If samples or regions cannot work, or an option applies to none of the regions.
+        If samples or regions are refused, or an option applies to none of the regions.
     MismatchError
         If a dictionary does not fit the recording.
 
     Notes
     -----
-    No sample outside a region changes, and none in a channel that it does not name. What is done to
-    regions is told in `spectramend.restoration.pipeline`.
+    No sample outside a region changes, and none in a channel that it does not name.
+    `spectramend.restoration.pipeline` says which damage is repaired how.
 
     Examples
     --------
     >>> x = np.sin(0.3 * np.arange(8000))
     >>> options = RegionOptions(damage="missing", method="janssen")
     >>> repair_regions(x, 8000, Region(0.5, 0.505), options=options).jobs[0].method
-    'autoregression, one model'
+    "Janssen's autoregression"
     """
     recording = _checked(x, sr)
     channels = np.atleast_2d(recording)
@@ -176,7 +175,7 @@ def repair_regions(
         length=channels.shape[1],
         channels=len(channels),
     )
-    done = mend_regions(
+    done = run_jobs(
         source,
         checked_regions(regions),
         sr=sr,
@@ -198,7 +197,7 @@ def repair_cells(
     options: CellOptions | None = None,
     rng: RngLike = None,
 ) -> Repair:
-    """Restore the hidden cells of a mask, the same of every channel.
+    """Repair the hidden cells of a mask, the same in every channel.
 
     Parameters
     ----------
@@ -209,26 +208,25 @@ def repair_cells(
     mask : Mask
         Hidden and reliable cells.
     options : CellOptions, optional
-        How.
+        How to repair them.
     rng : int, Generator or None
         Source of random starts.
 
     Returns
     -------
     Repair
-        Samples, what was done, and the result for each channel.
+        The repaired samples, what was done, and the result for each channel.
 
     Raises
     ------
     ParameterError
-        If samples cannot work, or neither mask nor options have a transform.
+        If samples are refused, or neither mask nor options have a transform.
     MismatchError
         If recording, mask and dictionary do not fit together.
 
     Notes
     -----
-    A mask marks cells, and each cell reaches as far as its frame: samples outside every frame with
-    a hidden cell come back unchanged.
+    Samples outside every frame with a hidden cell do not change.
 
     Examples
     --------
@@ -251,7 +249,8 @@ def repair_cells(
         )
     touched = samples_touched(mask, transform, length)
     generator = np.random.default_rng(rng)
-    # Cells beside hidden ones see a part of the damage: from all of them together it would return.
+    # Cells beside hidden ones hold a part of the damage, which a phase recovered from all reliable
+    # cells would bring back.
     phase: Phase = "griffin-lim" if mask.damage == "missing" else "auto"
     results, channels, jobs = [], [], []
     for number, channel in enumerate(np.atleast_2d(recording)):
@@ -286,7 +285,7 @@ def repair_cells(
 
 
 def checked_regions(regions: Region | Sequence[Region]) -> list[Region]:
-    """Take one region or several as a list; refuse what is none."""
+    """Make a list of one region or several; refuse other types."""
     if isinstance(regions, Region) or not isinstance(regions, Iterable):
         regions = [regions]
     for region in regions:
@@ -296,35 +295,13 @@ def checked_regions(regions: Region | Sequence[Region]) -> list[Region]:
 
 
 def by_channel(done: Iterable[tuple[Job, Patch]]) -> tuple[tuple[Job, ...], list[Patch]]:
-    """Sort jobs and their patches by channel; the order within each stays."""
+    """Sort jobs and their patches by channel; their order within a channel stays."""
     pairs = sorted(done, key=lambda pair: pair[0].channel)
     return tuple(job for job, _ in pairs), [patch for _, patch in pairs]
 
 
 def samples_touched(mask: Mask, stft: STFT, length: int) -> NDArray[np.bool_]:
-    """Find the samples that lie in a frame with a hidden cell.
-
-    Parameters
-    ----------
-    mask : Mask
-        Hidden and reliable cells.
-    stft : STFT
-        Its transform.
-    length : int
-        Samples of the recording.
-
-    Returns
-    -------
-    ndarray [shape=(length,), bool]
-        True where a sample may change.
-
-    Examples
-    --------
-    >>> mask = Mask([[True, False, True]] * 3)
-    >>> touched = samples_touched(mask, STFT(4, 2, "sine"), 5)
-    >>> touched.tolist()
-    [True, True, True, True, False]
-    """
+    """Mark the samples [shape=(length,)] that lie in a frame with a hidden cell."""
     touched = np.zeros(length, bool)
     pad = stft.n_fft // 2 if stft.center else 0
     for frame in np.flatnonzero(~mask.observed.all(axis=0)):
@@ -334,7 +311,7 @@ def samples_touched(mask: Mask, stft: STFT, length: int) -> NDArray[np.bool_]:
 
 
 def _checked(x: ArrayLike, sr: float) -> NDArray[Any]:
-    """Take samples as an array [shape=(n,) or (channels, n)]; refuse what cannot work."""
+    """Make an array of samples [shape=(n,) or (channels, n)]; refuse other input."""
     recording = np.asarray(x)
     if recording.ndim not in (1, 2) or recording.size == 0 or recording.dtype.kind not in "fiu":
         raise ParameterError(

@@ -1,4 +1,4 @@
-"""Repair and inspection of recordings as files of any length: little is read, little written."""
+"""Repair of files, and detection of damage in them; of long ones only the context is read."""
 
 from __future__ import annotations
 
@@ -25,104 +25,49 @@ from spectramend.audio import (
     write_patched,
 )
 from spectramend.core.files import check_output
+from spectramend.core.intervals import runs
 from spectramend.core.masks import Mask
 from spectramend.core.regions import Region
 from spectramend.detection import KINDS, Thresholds, detect_blocks
 from spectramend.errors import ParameterError
 from spectramend.nmf.solve import RngLike
-from spectramend.restoration.pipeline import mend_regions
-from spectramend.restoration.recording import by_channel, checked_regions, repair_cells
-from spectramend.restoration.types import (
+from spectramend.restoration.jobs import Job
+from spectramend.restoration.options import (
     CellOptions,
-    Job,
+    OutputOptions,
     RegionOptions,
     RepairOptions,
     cell_options,
     region_options,
 )
+from spectramend.restoration.pipeline import run_jobs
+from spectramend.restoration.recording import by_channel, checked_regions, repair_cells
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-BEGINNING_S = 30.0  # of a recording whose cells a mask hides
+BEGINNING_S = 30.0  # s, excerpt of a recording with hidden cells; engineering choice
 
 
-@dataclass(frozen=True)
-class OutputOptions:
-    """How to write a repaired recording.
-
-    Parameters
-    ----------
-    subtype : str, optional
-        How to code samples, in libsndfile's words; as they are if None.
-    allow_lossy : bool
-        Whether every sample may change because the coding of the target is lossy.
-    overwrite : bool
-        Whether an existing file may be replaced.
-
-    Raises
-    ------
-    ParameterError
-        If a value has another type.
-    """
-
-    subtype: str | None = None
-    allow_lossy: bool = False
-    overwrite: bool = False
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.subtype, str | None):
-            raise ParameterError(f"subtype={self.subtype!r}: give a name such as 'PCM_16'.")
-        for name in ("allow_lossy", "overwrite"):
-            if not isinstance(getattr(self, name), bool):
-                raise ParameterError(f"{name}={getattr(self, name)!r}: give True or False.")
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Excerpt:
-    """A repaired part of a recording with its context, before and after.
+    """A repaired part of a channel with its context, before and after."""
 
-    Parameters
-    ----------
-    start : int
-        Its first sample in the recording.
-    before : ndarray [shape=(n,)]
-        The channel as it was.
-    after : ndarray [shape=(n,)]
-        The channel as it is.
-    job : Job
-        What was done.
-    """
-
-    start: int
-    before: NDArray[np.float64]
-    after: NDArray[np.float64]
+    start: int  # its first sample in the recording
+    before: NDArray[np.float64]  # [shape=(n,)]
+    after: NDArray[np.float64]  # [shape=(n,)]
     job: Job
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FileRepair:
-    """What was done to a file.
+    """What was done to a file."""
 
-    Parameters
-    ----------
-    info : FileInfo
-        The recording as it was.
-    jobs : tuple of Job
-        What was done, in the order in which it was done.
-    written : PatchReport
-        How it was written.
-    excerpts : tuple of Excerpt
-        The first jobs with their context.
-    seconds : float
-        How long it took.
-    """
-
-    info: FileInfo
-    jobs: tuple[Job, ...]
+    info: FileInfo  # of the recording before
+    jobs: tuple[Job, ...]  # channel by channel, in the order in which they were done
     written: PatchReport
-    excerpts: tuple[Excerpt, ...]
-    seconds: float
+    excerpts: tuple[Excerpt, ...]  # of the first jobs
+    seconds: float  # that it took
 
 
 def repair_file(
@@ -130,29 +75,30 @@ def repair_file(
     target: str | os.PathLike[str],
     damaged: Mask | Region | Sequence[Region],
     *,
-    output: OutputOptions = OutputOptions(),
+    output: OutputOptions | None = None,
     n_excerpts: int = 0,
     progress: Callable[[str, int, int], None] = lambda name, done, total: None,
     rng: RngLike = None,
     **options: Unpack[RepairOptions],
 ) -> FileRepair:
-    """Write a recording again with damaged regions, or the hidden cells of a mask, restored.
+    """Repair damaged regions, or the hidden cells of a mask, and write the recording.
 
     Parameters
     ----------
     source : path-like or FileInfo
-        The recording, or what `spectramend.audio.inspect` found of it: with ``salvage=True`` also
-        of one whose header promises more than there is.
+        The recording, or the result of `spectramend.audio.inspect`, which with ``salvage=True``
+        accepts a truncated one.
     target : path-like
-        The file to be written, which may be the recording itself; its ending chooses the container.
+        The file to be written, which may be the recording itself. Its extension selects the
+        container.
     damaged : Mask, Region or sequence of Region
-        What to restore. A mask needs the whole recording in memory, regions their context only.
-    output : OutputOptions
+        What to repair. A mask needs the whole recording in memory, regions only their context.
+    output : OutputOptions, optional
         How to write.
     n_excerpts : int, >= 0
-        Of how many jobs to keep the samples before and after.
+        Number of jobs of which the samples before and after are kept.
     progress : callable
-        Called with what is being done, the number of regions done, and of all.
+        Called with a description, the number of regions that are done, and their total.
     rng : int, Generator or None
         Source of random starts.
     **options : RepairOptions
@@ -166,20 +112,21 @@ def repair_file(
     Raises
     ------
     ParameterError
-        If regions or options cannot work or do not apply, or the target cannot hold the result.
+        If regions or options are refused or do not apply, or the target cannot hold the result.
     MismatchError
         If recording, mask and dictionary do not fit together.
     AudioError
-        If the recording cannot be used or the result not be coded.
+        If the recording cannot be decoded, or the result not be encoded.
     FileError
         If a file cannot be read or written.
 
     Notes
     -----
-    The same container and coding come out, and every sample outside the regions bit for bit; of an
-    uncompressed file every other byte, too. See `spectramend.audio.write_patched`.
+    Container and coding stay, and so does every sample outside the regions; of an uncompressed file
+    every other byte, too. See `spectramend.audio.write_patched`.
     """
     started = time.perf_counter()
+    output = output or OutputOptions()
     work: Callable[..., _Work]
     if isinstance(damaged, Mask):
         work = partial(_repair_cells, damaged, cell_options(options, damaged))
@@ -188,7 +135,7 @@ def repair_file(
             _repair_regions, checked_regions(damaged), region_options(options), progress=progress
         )
     info = source if isinstance(source, FileInfo) else inspect(source)
-    # Before any work is done for it.
+    # Refuse the target before the repair, which takes long.
     check_output(target, overwrite=output.overwrite)
     choose_target(info, Path(target), output.subtype, allow_lossy=output.allow_lossy)
     done = work(info, n_excerpts=n_excerpts, rng=rng)
@@ -212,42 +159,17 @@ def detect_file(
     salvage: bool = False,
     progress: Callable[[str, int, int], None] = lambda name, done, total: None,
 ) -> tuple[FileInfo, list[Region]]:
-    """Find damage in a recording of any length.
+    """Detect damage in a recording of any length: its file, and regions labelled with their kind.
 
-    Parameters
-    ----------
-    source : path-like or FileInfo
-        The recording, or what `spectramend.audio.inspect` found of it.
-    thresholds : Thresholds, optional
-        What counts as damage.
-    kinds : collection of str
-        Which damage to look for, see `spectramend.detection.detect`.
-    salvage : bool
-        Whether to look at what is there of a recording whose header promises more.
-    progress : callable
-        Called with what is being done, the seconds done, and of all.
-
-    Returns
-    -------
-    info : FileInfo
-        The recording.
-    regions : list of Region
-        The damage, labelled with its kind.
-
-    Raises
-    ------
-    ParameterError
-        If a kind is unknown.
-    AudioError
-        If the recording cannot be used.
-    FileError
-        If it cannot be read.
+    `kinds` are those of `spectramend.detection.detect`; `salvage` accepts a truncated recording.
+    `progress` is called with a description, the seconds that are done, and their total. Raises
+    ParameterError for an unknown kind, AudioError or FileError if the recording cannot be read.
     """
     info = source if isinstance(source, FileInfo) else inspect(source, salvage=salvage)
     passes = 2  # over the recording
     total = round(passes * info.seconds)
 
-    def tell(samples: int) -> None:
+    def show(samples: int) -> None:
         progress("looking for damage", round(samples / info.sr), total)
 
     with Reader(info) as reader:
@@ -258,13 +180,13 @@ def detect_file(
             sr=info.sr,
             thresholds=thresholds or Thresholds(),
             kinds=kinds,
-            progress=tell,
+            progress=show,
         )
     return info, regions
 
 
 class _Work(NamedTuple):
-    """What was done to the samples of a file."""
+    """The repaired samples of a file."""
 
     jobs: tuple[Job, ...]
     patches: list[Patch]
@@ -274,11 +196,11 @@ class _Work(NamedTuple):
 def _repair_cells(
     mask: Mask, options: CellOptions, info: FileInfo, *, n_excerpts: int, rng: RngLike
 ) -> _Work:
-    """Restore the hidden cells of a mask in all channels."""
+    """Repair the hidden cells of a mask in all channels."""
     x = read_part(info, 0, info.length)
     if not np.isfinite(x).all():
         raise ParameterError(
-            f"{info.path}: has NaN or infinite samples, which a mask of cells cannot restore: mark "
+            f"{info.path}: has NaN or infinite samples, which hidden cells cannot repair: mark "
             f"them as missing regions first."
         )
     fixed = repair_cells(x, info.sr, mask, options=options, rng=rng)
@@ -297,11 +219,11 @@ def _repair_regions(
     progress: Callable[[str, int, int], None],
     rng: RngLike,
 ) -> _Work:
-    """Restore regions from their context."""
+    """Repair regions, of which only the context is read."""
     with Reader(info) as reader:
         source = PatchedSource(reader.read, length=info.length, channels=info.channels)
         pairs = []
-        for job, patch in mend_regions(
+        for job, patch in run_jobs(
             source, regions, sr=info.sr, options=options, rng=np.random.default_rng(rng)
         ):
             pairs.append((job, patch))
@@ -314,25 +236,24 @@ def _repair_regions(
 
 
 def _changes(x: NDArray[np.float64], y: NDArray[np.float64]) -> list[Patch]:
-    """Find the runs of samples that changed."""
-    patches = []
-    for number, (old, new) in enumerate(zip(x, y, strict=True)):
-        changed = np.flatnonzero(old != new)
-        runs = np.split(changed, np.flatnonzero(np.diff(changed) > 1) + 1)
-        patches += [Patch(number, int(run[0]), new[run]) for run in runs if run.size]
-    return patches
+    """Make a patch of each run of samples that changed [shape=(channels, n)]."""
+    return [
+        Patch(number, int(start), new[start:stop])
+        for number, (old, new) in enumerate(zip(x, y, strict=True))
+        for start, stop in runs(old != new)
+    ]
 
 
 def _beginning(
     info: FileInfo, before: NDArray[np.float64], after: NDArray[np.float64], job: Job
 ) -> Excerpt:
-    """Take the beginning of a channel, before and after."""
+    """Cut the beginning of a channel, before and after."""
     length = round(BEGINNING_S * info.sr)
     return Excerpt(0, before[:length], after[:length], job)
 
 
 def _excerpt(reader: Reader, source: PatchedSource, job: Job, context: int) -> Excerpt:
-    """Take a job with its context, before and after."""
+    """Cut a job with its context, before and after."""
     start, stop = max(0, job.start - context), min(source.length, job.stop + context)
     before = reader.read(start, stop)[job.channel]
     after = source.read_channel(job.channel, start, stop)

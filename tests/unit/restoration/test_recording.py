@@ -12,7 +12,6 @@ from conftest import DATA
 from spectramend import STFT, Dictionary, Mask, Region, audio, inpaint, repair
 from spectramend.errors import MismatchError, ParameterError
 from spectramend.restoration.recording import samples_touched
-from spectramend.restoration.types import job_text
 
 SR = 8000
 STFT_ = STFT(n_fft=256, hop_length=64)
@@ -289,31 +288,6 @@ def test_no_regions_change_nothing() -> None:
     result = repair(X, SR, [])
     np.testing.assert_array_equal(result.samples, X)
     assert result.jobs == ()
-
-
-def test_channels_of_jobs_count_from_0_and_are_named_from_1() -> None:
-    x = np.stack([X, X[::-1]])
-    (job,) = repair(x, SR, Region(0.2, 0.22, channel=2), damage="missing").jobs
-    assert (job.channel, job.channel_number) == (1, 2)
-    assert job_text(job).startswith("channel 2, 0.2-0.22: missing (as told), autoregression, order")
-    jobs = repair(x, SR, MASK, rng=0).jobs
-    assert [(job.channel, job.channel_number, job.model) for job in jobs] == [
-        (0, 1, "masked_nmf"), (1, 2, "masked_nmf"),
-    ]  # fmt: skip
-    assert [str(job.regions[0].channel) for job in jobs] == ["1", "2"]
-    assert job_text(jobs[1]).startswith("channel 2, all of it: missing (as the mask says), masked")
-    assert "masked NMF, n_fft 256" in job_text(jobs[0])
-
-
-def test_a_sentence_says_what_was_done() -> None:
-    gaps = [Region(0.1, 0.101), Region(0.102, 0.103)]
-    (job,) = repair(X, SR, gaps, damage="missing").jobs
-    assert job_text(job) == (
-        "channel 1, 0.1-0.101 and 1 more: missing (as told), autoregression, order 32."
-    )
-    (job,) = repair(X, SR, Region(f_high_hz=900), damage="missing").jobs
-    assert job_text(job).endswith(": nothing is known of the band: left empty.")
-    assert "channel 1, 0.1-0.101" in repair(X, SR, gaps)._repr_html_()
 
 
 @pytest.mark.parametrize(

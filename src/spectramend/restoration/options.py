@@ -1,9 +1,8 @@
-"""Records of a repair: its options, which check themselves, and what was done.
+"""Options of a repair: records that check their values, and refusal of what does not apply.
 
-An option that does not apply is refused, never ignored: what a mask has no use for when it is given
-with a mask, what regions have no use for when it is given with regions.
-`spectramend.restoration.pipeline` refuses what applies to none of the regions once it is
-known what is wrong with them.
+No option is ignored. Options of regions are refused with a mask, those of masks with regions, and
+`spectramend.restoration.damage` refuses those that apply to none of the regions, once their damage
+is known.
 """
 
 from __future__ import annotations
@@ -14,8 +13,7 @@ from typing import Any, Literal, TypeAlias, TypedDict
 
 import numpy as np
 
-from spectramend.core.masks import Damage, Mask
-from spectramend.core.regions import Region
+from spectramend.core.masks import Mask
 from spectramend.core.stft import STFT
 from spectramend.errors import OptionError, ParameterError
 from spectramend.gaps import METHODS, Method
@@ -23,11 +21,11 @@ from spectramend.inpainting import Dictionary, as_dictionaries
 
 DamageOption: TypeAlias = Literal["auto", "missing", "occluded"]
 
-MAX_CONTEXT_S = 60.0  # seconds; engineering choice: some minutes of samples are held at once
+MAX_CONTEXT_S = 60.0  # seconds; engineering choice: bounds the samples that are held at once
 
 
 class RepairOptions(TypedDict, total=False):
-    """What `spectramend.repair` takes by keyword; None is as if it were not given."""
+    """Keywords of `spectramend.repair`; None is the same as leaving one out."""
 
     damage: DamageOption | None
     dictionary: Dictionary | Sequence[Dictionary] | None
@@ -38,80 +36,21 @@ class RepairOptions(TypedDict, total=False):
 
 
 @dataclass(frozen=True)
-class Job:
-    """What was done to regions that touch each other, or to the hidden cells of a channel.
-
-    Parameters
-    ----------
-    channel : int
-        The channel, from 0: a row of the samples. `channel_number` is its name, from 1.
-    start, stop : int
-        First sample that may have changed, and the one after the last.
-    regions : tuple of Region
-        The regions.
-    damage : {"missing", "occluded"}
-        What was wrong with them.
-    reason : str
-        Why it was taken for that.
-    method : str
-        What was done, in words.
-    model : str
-        The same as an identifier: a method of `spectramend.gaps.fill_gaps`, ``"subband"``,
-        ``"semisupervised_nmf"`` or ``"masked_nmf"``.
-    n_fft : int, optional
-        Samples of a frame, where the model has frames.
-    order : int, optional
-        Order of the autoregressive models, where it has these.
-    status : str
-        ``"done"``, or why nothing was.
-    """
-
-    channel: int
-    start: int
-    stop: int
-    regions: tuple[Region, ...]
-    damage: Damage
-    reason: str
-    method: str
-    model: str
-    n_fft: int | None = None
-    order: int | None = None
-    status: str = "done"
-
-    @property
-    def channel_number(self) -> int:
-        """The channel as people count, from 1."""
-        return self.channel + 1
-
-
-def job_text(job: Job) -> str:
-    """Say in a sentence what was done."""
-    first = "all of it" if str(job.regions[0]) == "-" else str(job.regions[0])
-    more = f" and {len(job.regions) - 1} more" if len(job.regions) > 1 else ""
-    size = f"n_fft {job.n_fft}" if job.order is None else f"order {job.order}"
-    end = "" if job.status == "done" else f": {job.status}"
-    return (
-        f"channel {job.channel_number}, {first}{more}: {job.damage} ({job.reason}), {job.method}, "
-        f"{size}{end}."
-    )
-
-
-@dataclass(frozen=True)
 class RegionOptions:
     """How to repair regions.
 
     Parameters
     ----------
     damage : {"auto", "missing", "occluded"}
-        What is wrong with them. ``"auto"`` looks: digital silence, NaN, one value, a repeated
-        buffer and an empty band are missing; everything else is occluded.
+        Whether they are missing or occluded. ``"auto"`` classifies each: digital silence, NaN, a
+        constant value, a repeated buffer and an empty band are missing, all else is occluded.
     context_s : float, > 0
-        How much of the recording on either side of a region to look at, in seconds.
+        Context that is used on either side of a region, in seconds, at most 60.
     stft : STFT, optional
-        The transform of bands and of occluded regions; if None, that of the dictionaries, or what
-        suits each region.
+        Transform of bands and of occluded regions; if None, that of the dictionaries, or one chosen
+        for each region.
     dictionary : Dictionary or sequence of Dictionary, optional
-        How the target under an occluded region sounds, besides the context.
+        Spectra of the target under occluded regions, besides those of the context.
     method : {"auto", "hybrid", "ar", "janssen", "em_tf", "am", "am_to_em_tf"}
         How to fill gaps, regions over the whole band that are missing, see
         `spectramend.gaps.fill_gaps`. Other damage has one method each.
@@ -119,7 +58,7 @@ class RegionOptions:
     Raises
     ------
     ParameterError
-        If a value cannot work, or an option applies to no region with such damage.
+        If a value is out of range, or an option applies to no region with this damage.
     MismatchError
         If the dictionaries are of several kinds.
 
@@ -173,14 +112,14 @@ class CellOptions:
     stft : STFT, optional
         The transform; that of the mask if None.
     dictionary : Dictionary or sequence of Dictionary, optional
-        How the target sounds; learned from the reliable cells if None.
+        Spectra of the target; learned from the reliable cells if None.
     keep_reliable : bool
         Keep the reliable cells exactly, see `spectramend.inpaint`.
 
     Raises
     ------
     ParameterError
-        If a value cannot work.
+        If a value is of the wrong type.
     MismatchError
         If the dictionaries are of several kinds.
     """
@@ -201,8 +140,39 @@ class CellOptions:
         return as_dictionaries(self.dictionary)
 
 
+@dataclass(frozen=True)
+class OutputOptions:
+    """How to write a repaired recording.
+
+    Parameters
+    ----------
+    subtype : str, optional
+        Coding of the samples, as libsndfile names it; that of the recording if None.
+    allow_lossy : bool
+        Whether the coding may be lossy, so that every sample changes.
+    overwrite : bool
+        Whether an existing file may be replaced.
+
+    Raises
+    ------
+    ParameterError
+        If a value has another type.
+    """
+
+    subtype: str | None = None
+    allow_lossy: bool = False
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.subtype, str | None):
+            raise ParameterError(f"subtype={self.subtype!r}: give a name such as 'PCM_16'.")
+        for name in ("allow_lossy", "overwrite"):
+            if not isinstance(getattr(self, name), bool):
+                raise ParameterError(f"{name}={getattr(self, name)!r}: give True or False.")
+
+
 def check_options(given: RepairOptions, *, with_mask: bool) -> None:
-    """Refuse options that do not go with a mask, or with regions, whichever is given."""
+    """Refuse options that do not apply to a mask, or to regions, whichever is given."""
     if with_mask:
         _applicable({**given, "damage": None}, CellOptions)
     else:
@@ -210,39 +180,39 @@ def check_options(given: RepairOptions, *, with_mask: bool) -> None:
 
 
 def region_options(given: RepairOptions) -> RegionOptions:
-    """Take options of `spectramend.repair` for regions; refuse those of masks."""
+    """Make a record of the keywords of `spectramend.repair` for regions; refuse those of masks."""
     return RegionOptions(**_applicable(given, RegionOptions))
 
 
 def cell_options(given: RepairOptions, mask: Mask) -> CellOptions:
-    """Take options of `spectramend.repair` for a mask; refuse those of regions."""
+    """Make a record of the keywords of `spectramend.repair` for a mask; refuse those of regions."""
     damage = given.get("damage")
     if damage not in (None, "auto", mask.damage):
         raise OptionError("damage", damage, f"the mask says {mask.damage!r}; leave it out.")
     return CellOptions(**_applicable({**given, "damage": None}, CellOptions))
 
 
+_WRONG_KIND = {
+    RegionOptions: "goes with a mask; leave it out with regions.",
+    CellOptions: "goes with regions; leave it out with a mask.",
+}
+
+
 def _applicable(given: Mapping[str, Any], record: type[Any]) -> dict[str, Any]:
-    """Give the options that are given and that a record has; refuse others."""
+    """Select the options that are given and are fields of a record; refuse others."""
     names = {field.name for field in fields(record)}
     for name, value in given.items():
         if name not in RepairOptions.__annotations__:
             raise TypeError(
                 f"repair has no option {name!r}: give {', '.join(RepairOptions.__annotations__)}."
             )
-        as_default = value is None or (name == "method" and value == "auto")
-        if not as_default and name not in names:
-            raise OptionError(name, value, WRONG[record])
+        is_default = value is None or (name == "method" and value == "auto")
+        if not is_default and name not in names:
+            raise OptionError(name, value, _WRONG_KIND[record])
     return {n: value for n, value in given.items() if n in names and value is not None}
 
 
-WRONG = {
-    RegionOptions: "goes with a mask; leave it out with regions.",
-    CellOptions: "goes with regions; leave it out with a mask.",
-}
-
-
 def _check_stft(stft: Any) -> None:
-    """Refuse what is no transform."""
+    """Refuse what is not a transform."""
     if stft is not None and not isinstance(stft, STFT):
         raise ParameterError(f"stft={stft!r}: give an STFT, or None.")

@@ -1,0 +1,74 @@
+"""Missing regions of a band: their cells are predicted by `spectramend.spectral_repair`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise, zip_longest
+from typing import TypeAlias
+
+import numpy as np
+
+from spectramend.audio import Patch
+from spectramend.core.intervals import Span, join
+from spectramend.restoration.crossfade import crossfaded
+from spectramend.restoration.jobs import (
+    DamagedChannel,
+    DamagedRegion,
+    Job,
+    finished_job,
+    span_of,
+)
+from spectramend.restoration.segments import read_segment
+from spectramend.spectral_repair.subband_interpolation import fill_band, stft_for_band
+
+Band: TypeAlias = tuple[float, float]  # lowest and highest Hz
+
+MIN_HOPS = 3  # hops that are known on one side, besides half a frame: the least for a predictor
+
+
+def repair_band(
+    damaged: DamagedChannel, group: list[DamagedRegion], unrepaired: list[DamagedRegion]
+) -> tuple[Job, Patch]:
+    """Predict the missing cells of bands.
+
+    `unrepaired` are the bands of this group and of later ones: what is missing there is not used.
+    """
+    channel = damaged.channel
+    span = span_of(group)
+    bands = [d.region.band(sr=channel.sr) for d in group]
+    narrowest = min(high - low for low, high in bands)
+    stft = damaged.options.stft or stft_for_band(channel.sr, span[1] - span[0], narrowest)
+    segment = read_segment(channel, group, damaged.context, stft)
+    y, first = segment.samples, segment.first
+    needed = stft.n_fft // 2 + MIN_HOPS * stft.hop_length
+    unknown = False
+    for band, hole, following in _holes(bands, span, unrepaired, channel.sr):
+        end = y.size if following is None else min(y.size, following - first)
+        known = y[:end] if end >= stft.n_fft else np.pad(y[:end], (0, stft.n_fft - end))
+        start, stop = hole[0] - first, hole[1] - first
+        unknown |= max(start, end - stop) < needed
+        filled = fill_band(known, start, stop, *band, sr=channel.sr, stft=stft)
+        y = np.concatenate([filled[:end], y[end:]])
+    status = "nothing is known of the band: left empty" if unknown else "done"
+    job = finished_job(
+        channel, group, "subband prediction", "subband", n_fft=stft.n_fft, status=status
+    )
+    return job, Patch(channel.number, job.start, crossfaded(segment, y, stft))
+
+
+def _holes(
+    bands: list[Band], span: Span, unrepaired: list[DamagedRegion], sr: int
+) -> Iterator[tuple[Band, Span, int | None]]:
+    """Cut bands at all edges: give bands, holes within `span`, and where the next hole starts."""
+    edges = sorted({edge for band in bands for edge in band})
+    for low, high in pairwise(edges):
+        overlapping = [d for d in unrepaired if _overlap(d.region.band(sr=sr), (low, high))]
+        holes = join(d.span for d in overlapping)
+        for hole, following in zip_longest(holes, holes[1:]):
+            if hole[0] >= span[0] and hole[1] <= span[1]:
+                yield (low, high), hole, following[0] if following else None
+
+
+def _overlap(band: Band, other: Band) -> bool:
+    """Whether bands share frequencies."""
+    return band[0] < other[1] and other[0] < band[1]

@@ -1,0 +1,152 @@
+"""Records of the jobs of a repair: a channel, its damaged regions, and what was done to them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectramend.audio import PatchedSource
+from spectramend.core.intervals import Span, hull
+from spectramend.core.masks import Damage
+from spectramend.core.regions import Region
+from spectramend.restoration.options import RegionOptions
+
+
+@dataclass(frozen=True)
+class Channel:
+    """A channel of a recording, with the repairs made so far."""
+
+    source: PatchedSource
+    number: int  # from 0
+    sr: int  # Hz
+
+    @property
+    def length(self) -> int:
+        """Samples of the recording."""
+        return self.source.length
+
+    def samples(self, start: int, stop: int) -> NDArray[np.float64]:
+        """Read samples [shape=(stop - start,)]."""
+        return self.source.read_channel(self.number, start, stop)
+
+    def around(self, span: Span, context: int) -> Span:
+        """Widen a span by `context` samples on either side, within the recording."""
+        return max(0, span[0] - context), min(self.length, span[1] + context)
+
+
+@dataclass(frozen=True)
+class DamagedRegion:
+    """A region of one channel and its damage."""
+
+    region: Region
+    span: Span  # samples
+    damage: Damage
+    reason: str  # of the classification
+    full_band: bool
+
+    @property
+    def is_gap(self) -> bool:
+        """Whether its samples are missing at all frequencies."""
+        return self.damage == "missing" and self.full_band
+
+
+@dataclass(frozen=True, eq=False)
+class DamagedChannel:
+    """A channel with its damage, and how to repair it."""
+
+    channel: Channel
+    regions: list[DamagedRegion]  # in the order of time
+    spans: list[NDArray[np.intp]]  # [shape=(n, 2)] spans of the damaged regions of each channel
+    context: int  # samples on either side of a region
+    options: RegionOptions
+    rng: np.random.Generator
+
+    @cached_property
+    def gaps(self) -> list[DamagedRegion]:
+        """Missing regions over the whole band."""
+        return [d for d in self.regions if d.is_gap]
+
+    @cached_property
+    def bands(self) -> list[DamagedRegion]:
+        """Missing regions of a band."""
+        return [d for d in self.regions if d.damage == "missing" and not d.is_gap]
+
+    @cached_property
+    def events(self) -> list[DamagedRegion]:
+        """Occluded regions."""
+        return [d for d in self.regions if d.damage == "occluded"]
+
+    @cached_property
+    def bands_and_events(self) -> list[DamagedRegion]:
+        """All that are not gaps, in the order of time."""
+        return sorted(self.bands + self.events, key=lambda d: d.span)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What was done to regions that touch each other, or to the hidden cells of a channel."""
+
+    channel: int  # from 0: a row of the samples
+    start: int  # first sample that may have changed
+    stop: int  # the one after the last
+    regions: tuple[Region, ...]
+    damage: Damage
+    reason: str  # why the damage was classified so
+    method: str  # in words
+    model: str  # a method of `fill_gaps`, "subband", "semisupervised_nmf" or "masked_nmf"
+    n_fft: int | None = None  # samples of a frame, of models with frames
+    order: int | None = None  # coefficients of autoregressive models
+    status: str = "done"  # or why nothing was done
+
+    @property
+    def channel_number(self) -> int:
+        """The channel as people count, from 1."""
+        return self.channel + 1
+
+
+def job_text(job: Job) -> str:
+    """Describe a job in a sentence."""
+    first = "all of it" if str(job.regions[0]) == "-" else str(job.regions[0])
+    more = f" and {len(job.regions) - 1} more" if len(job.regions) > 1 else ""
+    size = f"n_fft {job.n_fft}" if job.order is None else f"order {job.order}"
+    end = "" if job.status == "done" else f": {job.status}"
+    return (
+        f"channel {job.channel_number}, {first}{more}: {job.damage} ({job.reason}), {job.method}, "
+        f"{size}{end}."
+    )
+
+
+def span_of(group: Sequence[DamagedRegion]) -> Span:
+    """Give the span from the first sample of several regions to their last."""
+    return hull(d.span for d in group)
+
+
+def finished_job(
+    channel: Channel,
+    group: Sequence[DamagedRegion],
+    method: str,
+    model: str,
+    *,
+    n_fft: int | None = None,
+    order: int | None = None,
+    status: str = "done",
+) -> Job:
+    """Record what was done to the regions of a group, which have one kind of damage."""
+    start, stop = span_of(group)
+    return Job(
+        channel=channel.number,
+        start=start,
+        stop=stop,
+        regions=tuple(d.region for d in group),
+        damage=group[0].damage,
+        reason=", ".join(dict.fromkeys(d.reason for d in group)),
+        method=method,
+        model=model,
+        n_fft=n_fft,
+        order=order,
+        status=status,
+    )
