@@ -20,11 +20,13 @@ from spectramend.errors import SpectramendError
 
 if TYPE_CHECKING:
     from spectramend.core.stft import STFT
+    from spectramend.reports.results_table import Table
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 PATH = click.Path(path_type=Path)
 
-INTERRUPTED = 130  # exit status after Ctrl-C
+INTERRUPTED = 130  # exit status after Ctrl-C, as of a shell: 128 + SIGINT
+PIPE_WIDTH = 200  # characters of a line of a table in a pipe; engineering choice
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -171,23 +173,25 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
             yield show
 
 
-def print_table(columns: Any, rows: list[dict[str, Any]]) -> None:
-    """Print rows on stdout."""
+def print_table(table: Table) -> None:
+    """Print a table on stdout, under its heading."""
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Table as Grid
 
     from spectramend.display import column_texts
 
-    table = Table()
-    for column in columns:
-        number = not isinstance(rows[0][column.key], str)
-        table.add_column(column.heading, justify="right" if number else "left", no_wrap=True)
-    texts = [column_texts([row[column.key] for row in rows]) for column in columns]
+    if table.heading is not None:
+        click.echo(table.heading)
+    grid = Grid()
+    for column in table.columns:
+        number = not isinstance(table.rows[0][column.key], str)
+        grid.add_column(column.heading, justify="right" if number else "left", no_wrap=True)
+    texts = [column_texts([row[column.key] for row in table.rows]) for column in table.columns]
     for row in zip(*texts, strict=True):
-        table.add_row(*row)
+        grid.add_row(*row)
     # A terminal narrower than the table would cut it; a pipe has no width at all.
-    width = None if sys.stdout.isatty() else 200
-    Console(width=width).print(table)
+    width = None if sys.stdout.isatty() else PIPE_WIDTH
+    Console(width=width).print(grid)
 
 
 def finite(value: Any) -> Any:

@@ -222,9 +222,7 @@ def _finish(
         click.echo(json.dumps(result.as_json))
     else:
         for table in tables(result):
-            if table.heading is not None:
-                click.echo(table.heading)
-            print_table(table.columns, table.rows)
+            print_table(table)
     for line in unavailable_metrics(result):
         say(line)
     if output is not None and result.page is not None:

@@ -211,7 +211,7 @@ def evaluate(reference: Path, estimate: Path, labels: Path | None, as_json: bool
     from spectramend import audio
     from spectramend.evaluation import evaluate_regions, metrics
     from spectramend.labels import read_regions
-    from spectramend.reports.listening_page import Column
+    from spectramend.reports.results_table import Column, Table
 
     recordings = audio.read_same_rate([reference, estimate])
     sr = recordings[0].sr
@@ -232,6 +232,6 @@ def evaluate(reference: Path, estimate: Path, labels: Path | None, as_json: bool
                 Column("snr_db", "SNR (dB)"),
                 Column("lsd_db", "LSD (dB)"),
             )
-            print_table(columns, inside)
+            print_table(Table(None, columns, inside))
     for line in metrics.missing_metrics():
         say(line)

@@ -206,7 +206,7 @@ def repair(
                     )
     _tell(source, output, done, report)
     if as_json:
-        jobs = [{"start": j.start, "stop": j.stop, **repair_report.row(j)} for j in done.jobs]
+        jobs = [{"start": j.start, "stop": j.stop, **repair_report.job_row(j)} for j in done.jobs]
         click.echo(
             json.dumps(
                 finite(

@@ -28,7 +28,8 @@ from spectramend.experiments._common.results import (
     mean_rows,
 )
 from spectramend.experiments._common.scenes import LEAST_S, Recording, read_mono, resampled
-from spectramend.reports.listening_page import Column, Panel
+from spectramend.reports.panels import Panel
+from spectramend.reports.results_table import Column
 from spectramend.restoration.recording import repair
 
 FLOOR_DB = 60.0  # of the log-spectral distance, under the recording's loudest cell

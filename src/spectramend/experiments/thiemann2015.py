@@ -41,7 +41,8 @@ from spectramend.experiments._common.scenes import STFT_OF_OURS, Cells, Scene, s
 from spectramend.inpainting import Dictionary, complete
 from spectramend.nmf import encode
 from spectramend.reconstruction import griffin_lim, unit_phase
-from spectramend.reports.listening_page import Panel, Sound
+from spectramend.reports.listening_page import Sound
+from spectramend.reports.panels import Panel
 from spectramend.restoration.recording import repair
 
 MaskKind: TypeAlias = Literal["notebook", "exact"]

@@ -1,4 +1,4 @@
-"""What was done to a file, as a folder for eye, ear and machine."""
+"""The report of a repair: a folder with a listening page, figures, sounds and JSON."""
 
 from __future__ import annotations
 
@@ -19,25 +19,21 @@ from spectramend.core.regions import Region
 from spectramend.core.stft import STFT, frame_length
 from spectramend.display import figure_png
 from spectramend.errors import ParameterError
-from spectramend.reports.listening_page import (
-    Column,
-    Panel,
-    Picture,
-    Sound,
-    listening_page,
-    spectrogram_figure,
-)
+from spectramend.reports.listening_page import Picture, Sound, listening_page
+from spectramend.reports.panels import Panel, spectrogram_figure
+from spectramend.reports.results_table import Column, Table
 from spectramend.restoration.jobs import Job
 from spectramend.restoration.recording_files import Excerpt, FileRepair
 
-MAX_EXCERPTS = 12  # that are shown and heard
-CONTEXT_S = 1.0  # of an excerpt, on either side
-PAUSE_S = 0.5  # between two excerpts
-FRAME_S = 0.032  # of the figures
+# Engineering choices:
+MAX_EXCERPTS = 12  # excerpts that are drawn and played
+CONTEXT_S = 1.0  # s, context of an excerpt on either side
+PAUSE_S = 0.5  # s, silence between two excerpts
+FIGURE_FRAME_S = 0.032  # s, frame of the spectrograms
 LIBRARIES = ("numpy", "scipy", "soundfile")
 COLUMNS = (
     Column("number", "Repair"),
-    Column("heard", "Heard at (s)"),
+    Column("start_s", "Heard at (s)"),
     Column("channel", "Channel"),
     Column("region", "Region (s, Hz)"),
     Column("label", "Label"),
@@ -55,20 +51,10 @@ def write_report(
     settings: Mapping[str, Any],
     command: str,
 ) -> None:
-    """Fill a folder: ``index.html``, ``report.json``, figures, and sounds before and after.
+    """Fill an empty folder: ``index.html``, ``report.json``, figures, sounds before and after.
 
-    Parameters
-    ----------
-    folder : Path
-        An empty folder.
-    done : FileRepair
-        What was done, with excerpts.
-    target : Path
-        The file that was written.
-    settings : mapping
-        Options of the repair, for the JSON.
-    command : str
-        The command that repairs the file again.
+    `target` is the file that was written, `settings` are the options of the repair, for the JSON,
+    and `command` repairs the file again.
     """
     (folder / "report.json").write_text(
         json.dumps(as_json(done, target, settings), indent=2) + "\n", "utf-8"
@@ -79,50 +65,33 @@ def write_report(
         audio.write(folder / sound.file, sound.samples, sr)
     more = len(done.jobs) - len(done.excerpts)
     notes = [f"{more} more repairs are in report.json."] if more > 0 else []
+    rows = [
+        {"number": i, "start_s": start, **_row_for_people(excerpt.job)}
+        for i, (start, excerpt) in enumerate(zip(starts, done.excerpts, strict=True), 1)
+    ]
     page = listening_page(
         title=f"Repair of {done.info.path.name}",
         lead=f"{len(done.jobs)} repairs, written to {target.name}. "
         "The sounds are excerpts with their context, one after the other.",
         sounds=sounds,
-        rows=[
-            {"number": i, "heard": start, **_shown(excerpt.job)}
-            for i, (start, excerpt) in enumerate(zip(starts, done.excerpts, strict=True), 1)
-        ],
-        columns=COLUMNS,
+        table=Table("Repairs", COLUMNS, rows),
         figures=[_figure(folder, i, e, sr) for i, e in enumerate(done.excerpts, 1)],
         commands=[command],
         notes=[*done.written.notes, *notes],
-        table_heading="Repairs",
-        equal_loudness=False,  # what was not repaired sounds as loud as it did
+        equal_loudness=False,  # both differ in the repairs only
     )
     (folder / "index.html").write_text(page, "utf-8")
 
 
 def as_json(done: FileRepair, target: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Put a repair into a form that JSON holds.
-
-    Parameters
-    ----------
-    done : FileRepair
-        What was done.
-    target : Path
-        The file that was written.
-    settings : mapping
-        Options of the repair.
-
-    Returns
-    -------
-    dict
-        ``spectramend, input, output, settings, jobs, notes, clipped, seconds, versions``. Files
-        have their SHA-256; that of the input is None if it was written over.
-    """
+    """Describe a repair for ``report.json``; the hash of an input that was written over is None."""
     info = done.info
     replaced = target.exists() and info.path.exists() and target.samefile(info.path)
     return {
         "spectramend": __version__,
         "input": {
             "name": info.path.name,
-            "sha256": None if replaced else sha256(info.path),
+            "sha256": None if replaced else _sha256(info.path),
             "container": info.container,
             "subtype": info.subtype,
             "sr": info.sr,
@@ -131,12 +100,12 @@ def as_json(done: FileRepair, target: Path, settings: Mapping[str, Any]) -> dict
         },
         "output": {
             "name": target.name,
-            "sha256": sha256(target),
+            "sha256": _sha256(target),
             "container": done.written.container,
             "subtype": done.written.subtype,
         },
         "settings": dict(settings),
-        "jobs": [{"start": j.start, "stop": j.stop, **row(j)} for j in done.jobs],
+        "jobs": [{"start": j.start, "stop": j.stop, **job_row(j)} for j in done.jobs],
         "notes": list(done.written.notes),
         "clipped": done.written.clipped,
         "seconds": round(done.seconds, 3),
@@ -144,20 +113,8 @@ def as_json(done: FileRepair, target: Path, settings: Mapping[str, Any]) -> dict
     }
 
 
-def row(job: Job) -> dict[str, Any]:
-    """Say what was done, a field each.
-
-    Parameters
-    ----------
-    job : Job
-        What was done.
-
-    Returns
-    -------
-    dict
-        ``channel, region, label, damage, reason, method, model, n_fft, order, status``; channels
-        count from 1, several regions are separated by commas.
-    """
+def job_row(job: Job) -> dict[str, Any]:
+    """Describe a job for JSON: channels count from 1, several regions are separated by commas."""
     return {
         "channel": job.channel_number,
         "region": ", ".join(map(str, job.regions)),
@@ -172,19 +129,8 @@ def row(job: Job) -> dict[str, Any]:
     }
 
 
-def sha256(path: Path) -> str:
-    """Hash a file.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    str
-        SHA-256 in hexadecimal.
-    """
+def _sha256(path: Path) -> str:
+    """Hash a file, in hexadecimal."""
     digest = hashlib.sha256()
     with path.open("rb") as stream:
         while block := stream.read(1 << 20):
@@ -192,11 +138,11 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _shown(job: Job) -> dict[str, Any]:
-    """Say what was done as a reader wants it."""
+def _row_for_people(job: Job) -> dict[str, Any]:
+    """Describe a job for the table of the page."""
     size = f"frames of {job.n_fft}" if job.order is None else f"order {job.order}"
     return {
-        **row(job),
+        **job_row(job),
         "region": ", ".join(map(_rounded, job.regions)),
         "damage": f"{job.damage} ({job.reason})",
         "method": f"{job.method}, {size}",
@@ -204,7 +150,7 @@ def _shown(job: Job) -> dict[str, Any]:
 
 
 def _rounded(region: Region) -> str:
-    """Write a region in milliseconds and Hz."""
+    """Write a region, rounded to milliseconds and Hz."""
     start, end = (None if t is None else round(t, 3) for t in (region.start_s, region.end_s))
     low, high = (None if f is None else round(f) for f in (region.f_low_hz, region.f_high_hz))
     try:
@@ -214,7 +160,7 @@ def _rounded(region: Region) -> str:
 
 
 def _cut(excerpt: Excerpt, sr: int) -> tuple[int, NDArray[Any], NDArray[Any]]:
-    """Leave a second on either side: the first sample of the recording, before, after."""
+    """Shorten the context to a second: first sample in the recording, before, after."""
     context = round(CONTEXT_S * sr)
     first = max(0, excerpt.job.start - context - excerpt.start)
     last = min(excerpt.before.size, excerpt.job.stop + context - excerpt.start)
@@ -222,7 +168,7 @@ def _cut(excerpt: Excerpt, sr: int) -> tuple[int, NDArray[Any], NDArray[Any]]:
 
 
 def _sounds(excerpts: Sequence[Excerpt], sr: int) -> tuple[list[float], list[Sound]]:
-    """Join excerpts, and say at which second each begins."""
+    """Concatenate excerpts: the second at which each begins, and the sounds before and after."""
     pause = np.zeros(round(PAUSE_S * sr))
     starts: list[float] = []
     joined: dict[str, list[NDArray[Any]]] = {"before": [], "after": []}
@@ -241,9 +187,9 @@ def _sounds(excerpts: Sequence[Excerpt], sr: int) -> tuple[list[float], list[Sou
 
 
 def _figure(folder: Path, number: int, excerpt: Excerpt, sr: int) -> Picture:
-    """Draw an excerpt before and after, with its regions."""
+    """Draw the spectrograms of an excerpt before and after, with its regions."""
     start, before, after = _cut(excerpt, sr)
-    n_fft = min(frame_length(FRAME_S, sr), before.size)
+    n_fft = min(frame_length(FIGURE_FRAME_S, sr), before.size)
     stft = STFT(n_fft, max(1, n_fft // 4))
     boxes = []
     for region in excerpt.job.regions:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from spectramend.evaluation import evaluate, log_spectral_distance
 from spectramend.experiments._common.results import Row
 from spectramend.experiments._common.scenes import Cells, Scene, described
-from spectramend.reports.listening_page import Column, Panel
+from spectramend.reports.panels import Panel
+from spectramend.reports.results_table import Column
 
 Method: TypeAlias = Callable[[], NDArray[Any]]
 

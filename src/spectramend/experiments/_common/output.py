@@ -6,21 +6,14 @@ import csv
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from spectramend import audio
 from spectramend.display import figure_png
 from spectramend.evaluation import missing_metrics
 from spectramend.experiments._common.results import Group, Layout, Page, Result, Row
-from spectramend.reports.listening_page import Column, Picture, listening_page, spectrogram_figure
-
-
-class Table(NamedTuple):
-    """A table for people: its heading, if there are several, columns and rows."""
-
-    heading: str | None
-    columns: Sequence[Column]
-    rows: list[Row]
+from spectramend.reports.listening_page import Picture, listening_page
+from spectramend.reports.panels import spectrogram_figure
+from spectramend.reports.results_table import Column, Table
 
 
 def tables(result: Result) -> list[Table]:
@@ -132,12 +125,12 @@ def _write_page(
         audio.write(folder / sound.file, sound.samples, sr)
     for file, samples in page.others.items():
         audio.write(folder / file, samples, sr)
+    rows = [{"name": row["condition"], **row} for row in result.rows]
     text = listening_page(
         title=page.title,
         lead=page.lead,
         sounds=page.sounds,
-        rows=[{"name": row["condition"], **row} for row in result.rows],
-        columns=result.layout.columns,
+        table=Table(None, result.layout.columns, rows),
         figures=pictures,
         commands=[*commands, *page.commands],
         notes=unavailable_metrics(result),

@@ -16,7 +16,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramend.reports.listening_page import Column, Panel, Sound
+from spectramend.reports.listening_page import Sound
+from spectramend.reports.panels import Panel
+from spectramend.reports.results_table import Column
 
 Row: TypeAlias = dict[str, Any]
 Group: TypeAlias = str | int  # "all", a kind of recordings, or a length of gaps
