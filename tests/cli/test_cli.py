@@ -70,6 +70,7 @@ def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_commands_on_written_files_give_the_samples_of_the_experiments_row(
     run: Runner, bundled_result: Result, bundled_output: Path, tmp_path: Path
 ) -> None:
@@ -183,6 +184,7 @@ def test_mask_estimate_equals_the_library_and_fits_repair(
     assert repaired.code == 0
 
 
+@pytest.mark.slow
 def test_experiment_voices_prints_and_writes_its_tables(
     run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -223,6 +225,7 @@ def test_evaluate_prints_what_the_library_says(run: Runner, sounds: Path) -> Non
     assert "si_sdr_db" in run("evaluate", sounds / "target.wav", sounds / "mix.wav").out
 
 
+@pytest.mark.slow
 def test_demo_writes_its_folder_prints_its_table_and_works_twice(
     run: Runner,
     tmp_path: Path,
@@ -248,6 +251,7 @@ def test_demo_leaves_a_folder_alone_that_is_not_its_own(run: Runner, tmp_path: P
     assert [path.name for path in tmp_path.iterdir()] == ["precious.txt"]
 
 
+@pytest.mark.slow
 def test_json_of_the_experiment_is_all_that_stdout_gets(
     run: Runner, monkeypatch: pytest.MonkeyPatch, bundled_result: Result
 ) -> None:

@@ -153,7 +153,7 @@ def test_repairing_brings_the_recording_back(run: Runner, damaged: Path, tmp_pat
     assert "2-2.3@2000-3000" in table.out
 
 
-def test_detect_finds_what_repair_then_mends(run: Runner, damaged: Path, tmp_path: Path) -> None:
+def test_detect_finds_what_repair_then_fills(run: Runner, damaged: Path, tmp_path: Path) -> None:
     labels, out, direct = (tmp_path / n for n in ("labels.txt", "out.wav", "direct.wav"))
     ended = run("detect", damaged / "stereo.wav", "-o", labels, "--json", "--kind", "dropout")
     assert ended.code == 0
@@ -292,6 +292,7 @@ def test_stdin_and_stdout(damaged: Path, tmp_path: Path) -> None:
     assert labels.decode().split()[2] == "dropout"
 
 
+@pytest.mark.slow
 def test_killing_leaves_the_old_file(damaged: Path, tmp_path: Path) -> None:
     file = tmp_path / "a.wav"
     old = (damaged / "mono.wav").read_bytes()

@@ -1,4 +1,4 @@
-"""Laws of regional repair: what may change, what may be looked at, and the smallest box."""
+"""Laws of the repair of regions: what may change, what may be used, and the smallest box."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_nothing_changes_outside_the_regions(chosen: list[Region], damage: str) 
 
 @laws
 @given(region=regions(), damage=damages, value=st.sampled_from([0.0, 3.0, 1e6, np.nan]))
-def test_nothing_farther_than_the_context_is_looked_at(
+def test_nothing_farther_than_the_context_is_used(
     region: Region, damage: str, value: float
 ) -> None:
     start, stop = region.samples(length=N, sr=SR)
@@ -73,7 +73,7 @@ def test_nothing_farther_than_the_context_is_looked_at(
     spans=st.lists(st.tuples(st.integers(0, N - 1), st.integers(1, 300)), min_size=1, max_size=6),
     value=st.sampled_from([0.0, -5.0, 1e9, np.nan, np.inf]),
 )
-def test_missing_samples_are_never_looked_at(spans: list[tuple[int, int]], value: float) -> None:
+def test_missing_samples_are_never_used(spans: list[tuple[int, int]], value: float) -> None:
     chosen = [Region(a / SR, min(N, a + n) / SR) for a, n in spans]
     other = X.copy()
     for region in chosen:

@@ -1,4 +1,4 @@
-"""What every command shares: options, errors of one line, messages, progress, tables."""
+"""What all commands share: options, errors of one line, messages, progress, tables."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON o
 
 
 def is_standard(path: Path) -> bool:
-    """Tell whether a path stands for stdin or stdout."""
+    """Whether a path stands for stdin or stdout."""
     return str(path) == "-"
 
 
@@ -146,7 +146,7 @@ def stft_options(function: Command) -> Command:
 
 
 def transform(n_fft: int | None, hop_length: int | None) -> STFT:
-    """Make the transform that was asked for: Hann, centred."""
+    """Make a transform: Hann window, centred frames; of 1024 samples by default."""
     from spectramend.core.stft import STFT
 
     size = 1024 if n_fft is None else n_fft

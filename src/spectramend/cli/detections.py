@@ -1,4 +1,4 @@
-"""The command that finds damage."""
+"""The command that detects damage."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from spectramend.core.regions import Region
 
 salvage_option = click.option(
-    "--salvage", is_flag=True, help="Take what is there of a truncated recording."
+    "--salvage", is_flag=True, help="Accept a truncated recording, as far as it goes."
 )
 
 
@@ -99,18 +99,7 @@ def detect(
 
 
 def count_text(regions: list[Region]) -> str:
-    """Say how much damage was found.
-
-    Parameters
-    ----------
-    regions : list of Region
-        The damage.
-
-    Returns
-    -------
-    str
-        A sentence.
-    """
+    """Describe how much damage was detected."""
     if not regions:
         return "no damage found."
     kinds = sorted({region.label for region in regions})

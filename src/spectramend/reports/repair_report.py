@@ -105,7 +105,7 @@ def as_json(done: FileRepair, target: Path, settings: Mapping[str, Any]) -> dict
             "subtype": done.written.subtype,
         },
         "settings": dict(settings),
-        "jobs": [{"start": j.start, "stop": j.stop, **job_row(j)} for j in done.jobs],
+        "jobs": [job_json(job) for job in done.jobs],
         "notes": list(done.written.notes),
         "clipped": done.written.clipped,
         "seconds": round(done.seconds, 3),
@@ -113,9 +113,11 @@ def as_json(done: FileRepair, target: Path, settings: Mapping[str, Any]) -> dict
     }
 
 
-def job_row(job: Job) -> dict[str, Any]:
+def job_json(job: Job) -> dict[str, Any]:
     """Describe a job for JSON: channels count from 1, several regions are separated by commas."""
     return {
+        "start": job.start,
+        "stop": job.stop,
         "channel": job.channel_number,
         "region": ", ".join(map(str, job.regions)),
         "label": ", ".join(dict.fromkeys(r.label for r in job.regions if r.label)),
@@ -142,7 +144,7 @@ def _row_for_people(job: Job) -> dict[str, Any]:
     """Describe a job for the table of the page."""
     size = f"frames of {job.n_fft}" if job.order is None else f"order {job.order}"
     return {
-        **job_row(job),
+        **job_json(job),
         "region": ", ".join(map(_rounded, job.regions)),
         "damage": f"{job.damage} ({job.reason})",
         "method": f"{job.method}, {size}",

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from spectramend import Region, repair_file
-from spectramend.reports.repair_report import as_json, job_row, write_report
+from spectramend.reports.repair_report import as_json, job_json, write_report
 from spectramend.restoration.recording_files import FileRepair
 
 SR = 8000
@@ -33,7 +33,7 @@ def done(folder: Path) -> FileRepair:
 
 
 def test_a_row_counts_channels_from_1(done: FileRepair) -> None:
-    gap, event = (job_row(job) for job in done.jobs)
+    gap, event = (job_json(job) for job in done.jobs)
     assert (gap["channel"], gap["region"], gap["label"]) == (1, "1-1.02", "")
     assert (gap["model"], gap["n_fft"], gap["order"]) == ("ar", None, 640)
     assert (event["label"], event["model"], event["order"]) == ("hum", "semisupervised_nmf", None)
