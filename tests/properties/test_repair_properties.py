@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -68,6 +69,7 @@ def test_nothing_farther_than_the_context_is_used(
     np.testing.assert_array_equal(one[:, start:stop], two[:, start:stop])
 
 
+@pytest.mark.slow
 @laws
 @given(
     spans=st.lists(st.tuples(st.integers(0, N - 1), st.integers(1, 300)), min_size=1, max_size=6),

@@ -69,13 +69,13 @@ def train(
 
 
 def _check_mono(path: Path, recording: Audio) -> None:
-    """Refuse several channels."""
+    """Refuse recordings of several channels."""
     if recording.samples.ndim != 1:
         raise AudioError(f"{path}: has {len(recording.samples)} channels; a mask is made of mono.")
 
 
 def _check_length(path: Path, length: int, stft: STFT) -> None:
-    """Refuse what has not one frame."""
+    """Refuse a recording shorter than a frame."""
     if length < stft.n_fft:
         raise AudioError(
             f"{path}: has {length} samples, shorter than a frame of {stft.n_fft}: use a smaller "
@@ -84,7 +84,7 @@ def _check_length(path: Path, length: int, stft: STFT) -> None:
 
 
 def _say_reliable(path: Path, mask: Mask) -> None:
-    """Say how much a mask keeps."""
+    """Say how many cells of a mask are reliable."""
     say(f"{path}: {100 * mask.observed.mean():.1f} % of {mask.observed.shape} cells reliable.")
 
 
@@ -174,7 +174,7 @@ def mask_estimate(
     seed: int,
     overwrite: bool,
 ) -> None:
-    """Write a mask of the cells of MIX in which a voice wins, judged by dictionaries.
+    """Write a mask of the cells of MIX in which a voice dominates, estimated from dictionaries.
 
     The mask has the transform of the first dictionary.
     """

@@ -1,1 +1,1 @@
-"""Pages to look at and listen to."""
+"""Listening pages and reports of repairs."""

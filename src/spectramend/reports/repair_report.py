@@ -33,7 +33,7 @@ FIGURE_FRAME_S = 0.032  # s, frame of the spectrograms
 LIBRARIES = ("numpy", "scipy", "soundfile")
 COLUMNS = (
     Column("number", "Repair"),
-    Column("start_s", "Heard at (s)"),
+    Column("start_s", "Plays at (s)"),
     Column("channel", "Channel"),
     Column("region", "Region (s, Hz)"),
     Column("label", "Label"),

@@ -11,13 +11,7 @@ import numpy as np
 from spectramend.audio import Patch
 from spectramend.core.intervals import Span, join
 from spectramend.restoration.crossfade import crossfaded
-from spectramend.restoration.jobs import (
-    DamagedChannel,
-    DamagedRegion,
-    Job,
-    finished_job,
-    span_of,
-)
+from spectramend.restoration.jobs import DamagedChannel, DamagedRegion, Job, finished_job, span_of
 from spectramend.restoration.segments import read_segment
 from spectramend.spectral_repair.subband_interpolation import fill_band, stft_for_band
 

@@ -18,13 +18,7 @@ from spectramend.core.stft import STFT, frame_length
 from spectramend.errors import ParameterError
 from spectramend.restoration.crossfade import crossfaded
 from spectramend.restoration.damage import FRAME_S, MIN_FRAME, suitable_stft
-from spectramend.restoration.jobs import (
-    DamagedChannel,
-    DamagedRegion,
-    Job,
-    finished_job,
-    span_of,
-)
+from spectramend.restoration.jobs import DamagedChannel, DamagedRegion, Job, finished_job, span_of
 from spectramend.restoration.options import RegionOptions
 from spectramend.restoration.segments import Segment, read_segment
 from spectramend.spectral_repair.event_removal import (
@@ -50,17 +44,17 @@ class Piece:
 
     @property
     def place(self) -> slice:
-        """Samples of the piece, counted from the start of the segment."""
+        """The samples of the piece, counted from the start of the segment."""
         return slice(self.span[0] - self.segment.first, self.span[1] - self.segment.first)
 
     @property
     def shift(self) -> int:
-        """Samples of the event that are left out before the piece."""
+        """How many samples of the event are left out before the piece."""
         return self.span[0] - self.segment.span[0]
 
     @property
     def total_shift(self) -> int:
-        """Samples of the event that are left out in all."""
+        """How many samples of the event are left out in all."""
         event = self.segment.span
         return self.shift + event[1] - self.span[1]
 

@@ -26,7 +26,7 @@ class Channel:
 
     @property
     def length(self) -> int:
-        """Samples of the recording."""
+        """The length of the recording in samples."""
         return self.source.length
 
     def samples(self, start: int, stop: int) -> NDArray[np.float64]:

@@ -28,13 +28,7 @@ from spectramend.restoration.band_jobs import repair_band
 from spectramend.restoration.damage import check_applicable, classify_damage
 from spectramend.restoration.event_jobs import repair_event
 from spectramend.restoration.gap_jobs import group_gaps, repair_gaps
-from spectramend.restoration.jobs import (
-    Channel,
-    DamagedChannel,
-    DamagedRegion,
-    Job,
-    span_of,
-)
+from spectramend.restoration.jobs import Channel, DamagedChannel, DamagedRegion, Job, span_of
 from spectramend.restoration.options import RegionOptions
 
 

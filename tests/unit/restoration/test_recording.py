@@ -266,10 +266,10 @@ def test_a_dictionary_gives_its_transform_and_its_sounds() -> None:
     target = np.where(np.arange(X.size) // 800 == 2, np.sin(0.9 * np.arange(X.size)), 0.0)
     x, region = 0.1 * X + target, Region(0.2, 0.3)
     voice = Dictionary.train([target[1600:2400]], sr=SR, stft=STFT_, n_components=2, rng=0)
-    told = repair(x + burst, SR, region, damage="occluded", dictionary=voice, rng=0)
+    trained = repair(x + burst, SR, region, damage="occluded", dictionary=voice, rng=0)
     alone = repair(x + burst, SR, region, damage="occluded", stft=STFT_, rng=0)
-    assert told.jobs[0].n_fft == STFT_.n_fft
-    errors = [np.sum((result.samples - x) ** 2) for result in (told, alone)]
+    assert trained.jobs[0].n_fft == STFT_.n_fft
+    errors = [np.sum((result.samples - x) ** 2) for result in (trained, alone)]
     assert errors[0] < 0.85 * errors[1]
     several = repair(x, SR, region, damage="occluded", dictionary=[voice, voice], rng=0)
     assert several.jobs[0].n_fft == STFT_.n_fft
