@@ -119,13 +119,12 @@ def test_a_cycle_is_found(tmp_path: Path) -> None:
 
 def test_what_is_too_much_is_counted(tmp_path: Path) -> None:
     many = ", ".join(f"a{i}" for i in range(8))
-    long = "\n".join(["    x = 1"] * 45)
+    long = "\n".join(["        x = 1"] * 45)
+    methods = f"    def least(self):\n{long}\n    def most(self):\n{long}\n        x\n"
     root = package_with(
         tmp_path,
         p=f"def eight({many}):\n    pass\ndef nine({many}, *, b):\n    pass\n",
-        q=f"class C:\n    def least(self):\n{long}\n    def most(self):\n{long}\n        x\n".replace(
-            "    x = 1", "        x = 1"
-        ),
+        q=f"class C:\n{methods}",
         r="A = 3\nB = 3  # samples\n# Févotte & Idier 2011\nC = (1.5, 2)\nD = 1\nE = f(4)\n",
         s="\n" * 401,
     )
