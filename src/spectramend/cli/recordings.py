@@ -174,7 +174,7 @@ def mask_estimate(
     seed: int,
     overwrite: bool,
 ) -> None:
-    """Write a mask of the cells of MIX in which a voice dominates, estimated from dictionaries.
+    """Estimate with dictionaries in which cells of MIX a voice dominates.
 
     The mask has the transform of the first dictionary.
     """
