@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectramend.core.threads import limited_threads
-from spectramend.experiments._common.scenes import Recording
-from spectramend.experiments.gaps import METHODS, places
+from spectramend.experiments._common.recordings import Recording
+from spectramend.experiments.gaps import METHODS, gap_positions
 from spectramend.gaps import EMSettings, interpolate_by_em
 
 # A signal much like music, and gaps in the middle of the range of `spectramend experiment gaps`.
@@ -47,7 +47,7 @@ def main() -> None:
     options = parser.parse_args()
     rng = np.random.default_rng(0)
     x = notes(rng)
-    gaps = places(Recording("notes", x, SR), GAP_MS, rng)
+    gaps = gap_positions(Recording("notes", x, SR), GAP_MS, rng)
     missing = np.zeros(x.size, bool)
     for start, stop in gaps:
         missing[start:stop] = True

@@ -15,7 +15,7 @@ import numpy as np
 from spectramend import Dictionary, repair
 from spectramend.core.masks import Mask
 from spectramend.core.threads import limited_threads
-from spectramend.experiments._common.scenes import STFT_OF_OURS
+from spectramend.experiments._common.mixtures import DEFAULT_STFT
 from workbench import SR, bundled_speech
 
 
@@ -30,14 +30,14 @@ def main() -> None:
         bundled_speech([name], 5 * SR, rng) for name in ("item_01_MA", "item_01_ML")
     )
     interferer *= np.sqrt(np.sum(target**2) / np.sum(interferer**2))
-    T, N = STFT_OF_OURS.forward(target), STFT_OF_OURS.forward(interferer)
-    mask = Mask.ideal(T, N, floor_db=60, stft=STFT_OF_OURS, sr=SR)
+    T, N = DEFAULT_STFT.forward(target), DEFAULT_STFT.forward(interferer)
+    mask = Mask.ideal(T, N, floor_db=60, stft=DEFAULT_STFT, sr=SR)
     rows: list[tuple[str, float]] = []
     with limited_threads(options.threads):
         for count in sorted({1, options.dictionaries}):
             started = time.perf_counter()
             voices = [
-                Dictionary.train([training], sr=SR, stft=STFT_OF_OURS, rng=seed)
+                Dictionary.train([training], sr=SR, stft=DEFAULT_STFT, rng=seed)
                 for seed in range(count)
             ]
             trained = time.perf_counter()

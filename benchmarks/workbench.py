@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectramend import audio
-from spectramend.experiments._common.scenes import STFT_OF_OURS
+from spectramend.experiments._common.mixtures import DEFAULT_STFT
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -71,13 +71,13 @@ def speech_power(n_frames: int, data: Path | None = None) -> NDArray[np.float64]
 
     The speech is that of the recordings in ``data/dev/speech``, or of the bundled voices.
     """
-    length = STFT_OF_OURS.hop_length * (n_frames - 1)
+    length = DEFAULT_STFT.hop_length * (n_frames - 1)
     x = (
         bundled_speech(VOICES, length, np.random.default_rng(0))
         if data is None
         else recorded_speech(data / "dev" / "speech", length)
     )
-    return floored(np.abs(STFT_OF_OURS.forward(x)) ** 2)
+    return floored(np.abs(DEFAULT_STFT.forward(x)) ** 2)
 
 
 def low_rank_power(

@@ -13,7 +13,6 @@ from spectramend._version import __version__
 
 if TYPE_CHECKING:
     from spectramend import audio as audio
-    from spectramend import metrics as metrics
     from spectramend import nmf as nmf
     from spectramend.audio import Audio as Audio
     from spectramend.core.masks import Mask as Mask
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from spectramend.core.stft import STFT as STFT
     from spectramend.detection import detect as detect
     from spectramend.errors import SpectramendError as SpectramendError
+    from spectramend.evaluation import metrics as metrics
     from spectramend.evaluation.metrics import evaluate as evaluate
     from spectramend.inpainting.dictionary import Dictionary as Dictionary
     from spectramend.inpainting.pipeline import Inpainting as Inpainting

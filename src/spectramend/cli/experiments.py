@@ -196,7 +196,7 @@ def experiment_columns(
     with progress() as show:
         result = experiment.run(
             recordings,
-            columns=columns or list(where or experiment.COLUMNS),
+            columns=columns or list(where or experiment.GAP_COLUMNS),
             positions=where,
             seed=seed,
             progress=show,

@@ -1,9 +1,9 @@
-"""Missing columns: spectra with some frames lost, and the signal that is left.
+"""Missing columns: spectra of which some frames are lost, and the signal that is recovered.
 
-Five times a few neighbouring columns of the spectrum of five seconds are lost, as in the protocol
-of U-PHAIN-TF. Given are all others. Overlapping frames say most samples twice: what they determine
-is recovered first, and only the others have to be guessed. Results are signal-to-noise ratios of
-the whole signal.
+A few neighbouring columns of the spectrum of five seconds are lost at five places, as in the
+protocol of U-PHAIN-TF (2026); all others are given. Frames overlap, so that the others determine
+most samples: these are recovered first, and only the rest is interpolated. Results are
+signal-to-noise ratios of the whole signal.
 """
 
 from __future__ import annotations
@@ -25,50 +25,35 @@ from spectramend.core.stft import STFT
 from spectramend.errors import FileError, ParameterError
 from spectramend.evaluation import snr
 from spectramend.experiments._common.conditions import timed
+from spectramend.experiments._common.mixtures import transform_name
 from spectramend.experiments._common.published import read_published
-from spectramend.experiments._common.results import Progress, Result, Row, length_result
-from spectramend.experiments._common.scenes import (
-    Recording,
-    described,
-    load_recordings,
-    resampled,
-)
+from spectramend.experiments._common.recordings import Recording, load_recordings, resampled
+from spectramend.experiments._common.results import Progress, Result, Row, gap_result
 from spectramend.gaps import janssen
 from spectramend.inpainting import inpaint
 from spectramend.reconstruction import recover
 
+# From the spectrum, its reliable cells and the length of the signal to samples [shape=(n,)].
 Method: TypeAlias = Callable[[NDArray[Any], NDArray[np.bool_], int], NDArray[Any]]
 
 load = load_recordings
 
-COLUMNS = (1, 2, 3, 4, 5, 6)
+# The protocol of U-PHAIN-TF (2026).
+GAP_COLUMNS = (1, 2, 3, 4, 5, 6)  # columns of a gap
 SR = 16000  # Hz
-SECONDS = 5
-STFT_OF_PROTOCOL = STFT(n_fft=2048, hop_length=512, window="hann")
-GAPS = 5  # of a signal
-SLOT_MARGIN = 6  # frames between a gap and the ends of its slot
-CONTEXT = 4096  # samples on either side that a model sees
-ORDER, ITERATIONS = 512, 10  # of the baseline
+SIGNAL_S = 5  # seconds
+PROTOCOL_STFT = STFT(n_fft=2048, hop_length=512, window="hann")  # samples
+N_GAPS = 5  # gaps of a signal
+SLOT_MARGIN = 6  # frames from a gap to the ends of its slot; engineering choice: 4 overlap
+# The baseline. Engineering choices: that of `gaps`, at a lower sample rate.
+CONTEXT = 4096  # samples on either side of a gap to which a model is fitted
+JANSSEN_ORDER = 512  # order of the model
+JANSSEN_ITERATIONS = 10  # iterations of Janssen's method
 PUBLISHED = "columns.csv"  # measured from the sounds that the authors of the protocol published
 
 
 def read_positions(path: Path) -> dict[int, list[int]]:
-    """Read where columns are lost.
-
-    Parameters
-    ----------
-    path : Path
-        JSON that maps a number of columns to the first frames of the gaps.
-
-    Returns
-    -------
-    dict
-        Frames by number of columns.
-
-    Raises
-    ------
-    FileError
-        If it is something else.
+    """Read the first frames of the gaps, by number of columns; raise FileError for anything else.
 
     Examples
     --------
@@ -91,49 +76,29 @@ def read_positions(path: Path) -> dict[int, list[int]]:
 def run(
     recordings: list[Recording],
     *,
-    columns: Collection[int] = COLUMNS,
+    columns: Collection[int] = GAP_COLUMNS,
     positions: Mapping[int, list[int]] | None = None,
     seed: int = 0,
     progress: Progress = lambda name, done, total: None,
 ) -> Result:
-    """Lose columns of every recording, and restore its signal by every method.
+    """Delete columns from the first five seconds of each recording; recover it by every method.
 
-    Parameters
-    ----------
-    recordings : list of Recording
-        Recordings, of which the first five seconds are taken at 16 kHz.
-    columns : collection of int
-        Columns of each gap.
-    positions : mapping, optional
-        First columns of the gaps by their number of columns; from the seed if None.
-    seed : int
-        Fixes the places of the gaps.
-    progress : callable
-        Called with what is being done, the number of recordings done, and of all.
-
-    Returns
-    -------
-    Result
-        Groups are numbers of columns; items have the first frames of the gaps.
-
-    Raises
-    ------
-    ParameterError
-        If a gap does not fit.
+    columns are numbers of columns of a gap, and positions their first frames by that number, drawn
+    from the seed if None. Raises ParameterError if a gap does not fit.
     """
     total = len(recordings) * len(columns)
     items: list[Row] = []
     for number, recording in enumerate(recordings):
         x = _excerpt(recording)
-        X = STFT_OF_PROTOCOL.forward(x)
+        X = PROTOCOL_STFT.forward(x)
         for k in columns:
             progress(f"{recording.name}, {k} columns", len(items) // len(METHODS), total)
             rng = np.random.default_rng((seed, number, k))
-            starts = _places(X.shape[1], k, rng) if positions is None else positions.get(k, [])
-            observed = _without(X.shape, k, starts)
+            starts = _gap_starts(X.shape[1], k, rng) if positions is None else positions.get(k, [])
+            observed = _observed(X.shape, k, starts)
             for name, method in METHODS.items():
-                given = np.where(observed, X, np.nan), observed, x.size
-                y, seconds = timed(partial(method, *given))
+                given = np.where(observed, X, np.nan)
+                y, seconds = timed(partial(method, given, observed, x.size))
                 items.append(
                     {
                         "condition": name,
@@ -146,24 +111,20 @@ def run(
                 )
     progress("done", total, total)
     examples = {_example(recording.name) for recording in recordings}
-    published = [
-        item
-        for item in read_published(PUBLISHED)
-        if item["signal"] in examples and item["group"] in columns
-    ]
+    items += read_published(PUBLISHED, examples, columns)
     settings = {
         "seed": seed,
         "columns": list(columns),
         "positions": "from the seed" if positions is None else "given",
-        "transform": described(STFT_OF_PROTOCOL),
+        "transform": transform_name(PROTOCOL_STFT),
         "sr": SR,
         "recordings": len(recordings),
     }
-    return length_result("columns", settings, [*items, *published], "columns")
+    return gap_result("columns", settings, items, "columns")
 
 
-def _without(shape: tuple[int, ...], k: int, starts: Sequence[int]) -> NDArray[np.bool_]:
-    """Hide k columns from each of the first ones [shape=(F, N)]."""
+def _observed(shape: tuple[int, ...], k: int, starts: Sequence[int]) -> NDArray[np.bool_]:
+    """Mark the cells that are left without k columns from each start [shape=(F, N)]."""
     if not starts or min(starts) < 0 or max(starts) + k > shape[1]:
         raise ParameterError(
             f"positions of {k} columns are {starts}: give first frames from 0 to {shape[1] - k}."
@@ -175,44 +136,44 @@ def _without(shape: tuple[int, ...], k: int, starts: Sequence[int]) -> NDArray[n
 
 
 def _example(name: str) -> str:
-    """Give the number of a published recording, ``dual_audio_original_example3`` say."""
+    """Give the signal of the published table, "example3" of "dual_audio_original_example3" say."""
     found = re.search(r"example_?(\d+)$", name)
     return f"example{found[1]}" if found else ""
 
 
 def _excerpt(recording: Recording) -> NDArray[Any]:
-    """Take the first seconds at the protocol's rate [shape=(n,)]."""
-    return resampled(recording.samples[: SECONDS * recording.sr], recording.sr, SR)
+    """Resample the first seconds to the protocol's rate [shape=(n,)]."""
+    return resampled(recording.samples[: SIGNAL_S * recording.sr], recording.sr, SR)
 
 
-def _places(n_frames: int, k: int, rng: np.random.Generator) -> list[int]:
-    """Draw the first column of a gap in each of equal slots."""
-    slot = n_frames // GAPS
+def _gap_starts(n_frames: int, k: int, rng: np.random.Generator) -> list[int]:
+    """Draw the first column of a gap of k columns in each of equal slots."""
+    slot = n_frames // N_GAPS
     free = slot - 2 * SLOT_MARGIN - k
     if k < 1 or free < 0:
         raise ParameterError(f"columns={k}: give 1 to {max(1, slot - 2 * SLOT_MARGIN)}.")
-    return [i * slot + SLOT_MARGIN + int(rng.integers(free + 1)) for i in range(GAPS)]
+    return [i * slot + SLOT_MARGIN + int(rng.integers(free + 1)) for i in range(N_GAPS)]
 
 
 def _zero(X: NDArray[Any], observed: NDArray[np.bool_], length: int) -> NDArray[Any]:
-    """Take lost columns for silence."""
-    return STFT_OF_PROTOCOL.inverse(np.where(observed, X, 0), length=length)
+    """Set lost columns to zero."""
+    return PROTOCOL_STFT.inverse(np.where(observed, X, 0), length=length)
 
 
 def _consistency_janssen(X: NDArray[Any], observed: NDArray[np.bool_], length: int) -> NDArray[Any]:
-    """Recover what is determined, and fill the rest by one autoregressive model for each gap."""
-    found = recover(X, observed, stft=STFT_OF_PROTOCOL, length=length)
-    y = found.samples.copy()
-    missing = ~found.known
+    """Recover determined samples; interpolate the others by one AR model for each gap."""
+    recovered = recover(X, observed, stft=PROTOCOL_STFT, length=length)
+    y = recovered.samples.copy()
+    missing = ~recovered.known
     for start, stop in runs(missing):
         part = slice(max(0, start - CONTEXT), stop + CONTEXT)
-        y[part] = janssen(y[part], missing[part], order=ORDER, n_iter=ITERATIONS)
+        y[part] = janssen(y[part], missing[part], order=JANSSEN_ORDER, n_iter=JANSSEN_ITERATIONS)
     return y
 
 
 def _spectramend(X: NDArray[Any], observed: NDArray[np.bool_], length: int) -> NDArray[Any]:
     """Inpaint by default."""
-    return inpaint(X, Mask(observed), stft=STFT_OF_PROTOCOL, sr=SR, length=length).samples
+    return inpaint(X, Mask(observed), stft=PROTOCOL_STFT, sr=SR, length=length).samples
 
 
 METHODS: dict[str, Method] = {

@@ -1,13 +1,14 @@
-"""Recordings under an event: what is left of the event, and what of the recording.
+"""Recordings under an event: how much remains of the event, and of the recording.
 
-Every event of a folder is laid at the middle of every recording, at equal energy over its span. The
-smallest box of time and frequency that holds 95 % of the event's energy is what a user would
-select. With ``damage="missing"`` the box is deleted instead. The rows say what doing nothing, two
-tools of today's editors, a Wiener filter, and our default give.
+Every event of a folder is added to the middle of every recording, at equal energy over its span.
+The smallest box of time and frequency that holds 95 % of the event's energy is what a user would
+select; with ``damage="missing"`` it is deleted instead. The conditions are no processing, two tools
+of today's editors, a Wiener filter, and our default.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +19,13 @@ from spectramend import audio
 from spectramend.errors import FileError, ParameterError
 from spectramend.evaluation import log_spectral_distance, pesq_wb
 from spectramend.experiments._common.conditions import Method, timed
-from spectramend.experiments._common.events import Damage, Scene, lay
+from spectramend.experiments._common.events import Damage, Scene, place_event
+from spectramend.experiments._common.recordings import (
+    MIN_RECORDING_S,
+    Recording,
+    read_mono,
+    resampled,
+)
 from spectramend.experiments._common.results import (
     Drawing,
     Layout,
@@ -27,26 +34,24 @@ from spectramend.experiments._common.results import (
     Row,
     mean_rows,
 )
-from spectramend.experiments._common.scenes import LEAST_S, Recording, read_mono, resampled
 from spectramend.reports.panels import Panel
 from spectramend.reports.results_table import Column
 from spectramend.restoration.recording import repair
 
-FLOOR_DB = 60.0  # of the log-spectral distance, under the recording's loudest cell
-CONTEXT_S = 2.0  # from which the Wiener filter learns the recording's spectrum
-SPEECH_SR = 16000  # Hz, of PESQ
+WIENER_CONTEXT_S = 2.0  # seconds on either side; engineering choice: longer than an event
+PESQ_SR = 16000  # Hz, of wideband PESQ (ITU-T P.862.2)
 
 CONDITIONS = {
-    "untouched": "Nothing done.",
+    "untouched": "No processing.",
     "zeroed": "Spectral delete: the box's cells are zero.",
     "interpolated": "Magnitudes interpolated in time across the box, phases advanced from its "
     "edges, as editors do.",
-    "wiener": "One gain a frequency: the recording's spectrum from the context against the excess "
-    "in the box.",
-    "spectramend": "Our default, told the box.",
+    "wiener": "One gain for each frequency, from the spectrum of the context and the excess in the "
+    "box.",
+    "spectramend": "Our default, given the box.",
 }
 MEASURES = ("snr_db", "lsd_db", "residual_db", "pesq_wb", "seconds")
-GROUPS = ("all", "speech", "music")  # all, or recordings of a kind
+GROUPS = ("all", "speech", "music")  # all recordings, and those of each kind
 LAYOUT = Layout(
     (
         Column("condition", "Condition"),
@@ -60,47 +65,32 @@ LAYOUT = Layout(
 
 
 class Material(NamedTuple):
-    """Recordings of speech and music, and the events to lay over them."""
+    """Recordings of speech and music, and the events to add to them."""
 
     recordings: list[Recording]
     events: list[Recording]
 
 
 def load(folder: Path) -> Material:
-    """Read recordings and events.
+    """Read the first recording of each folder in ``speech``, all of ``music``, and all ``events``.
 
-    Parameters
-    ----------
-    folder : Path
-        Holds a folder for each voice in ``speech``, pieces in ``music``, and ``events``.
-
-    Returns
-    -------
-    Material
-        The first utterance of each voice and every piece, those longer than 3 s, as one channel,
-        and the events.
-
-    Raises
-    ------
-    FileError
-        If there are no such folders, or no recording or event in them.
-    AudioError
-        If a recording is not usable.
+    Recordings of up to 3 s are left out. Raises FileError if a folder is absent or nothing is in
+    it, AudioError if a recording cannot be used.
     """
     for name in ("speech", "music", "events"):
         if not (folder / name).is_dir():
             raise FileError(
                 f"{folder / name}: no such folder: give one with speech, music, events."
             )
-    homes = sorted(path for path in (folder / "speech").iterdir() if path.is_dir())
-    paths = [(home.name, "speech", audio.recordings_in(home)[:1]) for home in homes]
+    voices = sorted(path for path in (folder / "speech").iterdir() if path.is_dir())
+    paths = [(voice.name, "speech", audio.recordings_in(voice)[:1]) for voice in voices]
     paths += [(p.stem, "music", [p]) for p in audio.recordings_in(folder / "music")]
-    sounds = [_sound(name, path, kind) for name, kind, found in paths for path in found]
-    recordings = [sound for sound in sounds if sound.samples.size > LEAST_S * sound.sr]
-    events = [_sound(p.stem, p, "event") for p in audio.recordings_in(folder / "events")]
+    sounds = [read_mono(path, name, kind) for name, kind, found in paths for path in found]
+    recordings = [sound for sound in sounds if sound.samples.size > MIN_RECORDING_S * sound.sr]
+    events = [read_mono(p, p.stem, "event") for p in audio.recordings_in(folder / "events")]
     if not recordings or not events:
         raise FileError(
-            f"{folder}: has {len(recordings)} recordings longer than {LEAST_S:g} s and "
+            f"{folder}: has {len(recordings)} recordings longer than {MIN_RECORDING_S:g} s and "
             f"{len(events)} events: give at least one of each."
         )
     return Material(recordings, events)
@@ -115,27 +105,8 @@ def run(
 ) -> Result:
     """Run every condition on every recording under every event.
 
-    Parameters
-    ----------
-    material : Material
-        Recordings and events.
-    damage : {"occluded", "missing"}
-        Whether events are added, or their boxes deleted.
-    seed : int
-        Fixes random starts.
-    progress : callable
-        Called with what is being done, the number of scenes done, and of all.
-
-    Returns
-    -------
-    Result
-        Items are conditions of scenes, in groups by the kind of recording; rows are means of all
-        and of each kind. A figure shows each event over one recording, in turn.
-
-    Raises
-    ------
-    ParameterError
-        If `damage` is unknown.
+    A figure shows each event over one recording, in turn. Raises ParameterError if `damage` is
+    unknown.
     """
     if damage not in ("occluded", "missing"):
         raise ParameterError(f"damage={damage!r}: give 'occluded' or 'missing'.")
@@ -146,7 +117,7 @@ def run(
     for number, recording in enumerate(recordings):
         for turn, event in enumerate(events):
             progress(f"{recording.name} under {event.name}", done, total)
-            scene = lay(recording, event, damage=damage)
+            scene = place_event(recording, event, damage=damage)
             for name, method in methods(scene, damage, seed).items():
                 y, seconds = timed(method)
                 items.append(_item(name, scene, y, seconds))
@@ -170,20 +141,20 @@ def run(
 
 
 def _item(name: str, scene: Scene, y: NDArray[Any], seconds: float) -> Row:
-    """Say how a condition did on a scene."""
+    """Measure the output of a condition on a scene."""
     return {
         "condition": name,
         "group": scene.recording.kind,
         "recording": scene.recording.name,
         "event": scene.event,
         "region": str(scene.region),
-        **measured(scene, y),
+        **measures(scene, y),
         "seconds": round(seconds, 3),
     }
 
 
 def _drawing(scene: Scene, repaired: NDArray[Any]) -> Drawing:
-    """Draw what our default makes of a scene."""
+    """Draw a scene, the output of our default, and the recording."""
     sr, stft, name = scene.recording.sr, scene.stft, scene.recording.name
     first, last = scene.region.samples(length=scene.mix.size, sr=sr)
     box = (first / sr, last / sr, *scene.region.band(sr=sr))
@@ -203,66 +174,39 @@ def _drawing(scene: Scene, repaired: NDArray[Any]) -> Drawing:
 
 
 def methods(scene: Scene, damage: Damage, seed: int) -> dict[str, Method]:
-    """Give the conditions of a scene, as functions that return samples.
-
-    Parameters
-    ----------
-    scene : Scene
-        The scene.
-    damage : {"occluded", "missing"}
-        What was done to it; a Wiener filter has nothing to filter where a box was deleted.
-    seed : int
-        Fixes random starts.
-
-    Returns
-    -------
-    dict
-        Functions by the names of `CONDITIONS`.
-    """
+    """Give the methods by the names of `CONDITIONS`; a Wiener filter needs an event to filter."""
     x, stft, box = scene.mix, scene.stft, scene.box
     X = stft.forward(x)
 
-    def changed(cells: NDArray[Any]) -> NDArray[Any]:
+    def with_box(cells: NDArray[Any]) -> NDArray[Any]:
         Y = X.copy()
         Y[box.cells] = cells
         return stft.inverse(Y, length=x.size)
 
-    all_of_them: dict[str, Method] = {
+    found: dict[str, Method] = {
         "untouched": lambda: x,
-        "zeroed": lambda: changed(np.zeros_like(X[box.cells])),
-        "interpolated": lambda: interpolated(scene, X, damage),
-        "wiener": lambda: changed(wiener_gain(X, scene)[:, None] * X[box.cells]),
+        "zeroed": lambda: with_box(np.zeros_like(X[box.cells])),
+        "interpolated": partial(interpolated, scene, X, damage),
+        "wiener": lambda: with_box(wiener_gain(X, scene)[:, None] * X[box.cells]),
         "spectramend": lambda: (
             repair(x, scene.recording.sr, scene.region, damage=damage, rng=seed).samples
         ),
     }
     if damage == "missing":
-        del all_of_them["wiener"]
-    return all_of_them
+        del found["wiener"]
+    return found
 
 
 def interpolated(scene: Scene, X: NDArray[Any], damage: Damage) -> NDArray[Any]:
     """Interpolate magnitudes in time, and advance phases from both edges to the middle.
 
-    Parameters
-    ----------
-    scene : Scene
-        The scene.
-    X : ndarray [shape=(F, N), complex]
-        Its spectrum.
-    damage : {"occluded", "missing"}
-        Deleting a box changes the frames beside it, too: then all frames that see the region are
-        interpolated, from the first that are whole.
-
-    Returns
-    -------
-    ndarray [shape=(n,)]
-        The signal.
+    X [shape=(F, N)] is the spectrum of the damaged recording; returns [shape=(n,)]. Deleting a box
+    changes the frames beside it, too: with damage="missing" all that overlap it are interpolated.
     """
     stft, box = scene.stft, scene.box
-    reach = -(-stft.n_fft // stft.hop_length) - 1 if damage == "missing" else 0
-    first = max(2, box.first_frame - reach)
-    stop = min(X.shape[1] - 2, box.stop_frame + reach)
+    overlap = -(-stft.n_fft // stft.hop_length) - 1 if damage == "missing" else 0
+    first = max(2, box.first_frame - overlap)
+    stop = min(X.shape[1] - 2, box.stop_frame + overlap)
     bins, n = box.cells[0], stop - first
     left, right = X[bins, first - 1], X[bins, stop]
     t = np.arange(1, n + 1)
@@ -278,78 +222,50 @@ def interpolated(scene: Scene, X: NDArray[Any], damage: Damage) -> NDArray[Any]:
 
 
 def wiener_gain(X: NDArray[Any], scene: Scene) -> NDArray[Any]:
-    """Compare the spectrum of the context with the excess in the box.
+    """Compute the gain of each bin of the box from its mean power and that of the context.
 
-    Parameters
-    ----------
-    X : ndarray [shape=(F, N), complex]
-        The spectrum.
-    scene : Scene
-        The scene.
-
-    Returns
-    -------
-    ndarray [shape=(bins of the box,)]
-        Gains from 0 to 1.
+    X [shape=(F, N)] is the spectrum of the damaged recording; returns [shape=(bins of the box,)].
     """
     stft, box = scene.stft, scene.box
-    reach = stft.n_fft // stft.hop_length
-    context = round(CONTEXT_S * scene.recording.sr / stft.hop_length)
-    before = np.arange(max(0, box.first_frame - context), max(0, box.first_frame - reach))
-    after = np.arange(box.stop_frame + reach, min(X.shape[1], box.stop_frame + context))
+    overlap = stft.n_fft // stft.hop_length
+    context = round(WIENER_CONTEXT_S * scene.recording.sr / stft.hop_length)
+    before = np.arange(max(0, box.first_frame - context), max(0, box.first_frame - overlap))
+    after = np.arange(box.stop_frame + overlap, min(X.shape[1], box.stop_frame + context))
     P = np.abs(X[box.cells[0]]) ** 2
     target = P[:, np.concatenate([before, after])].mean(axis=1)
     excess = np.maximum(P[:, box.cells[1]].mean(axis=1) - target, 0)
     return target / np.maximum(target + excess, np.finfo(np.float64).tiny)
 
 
-def measured(scene: Scene, y: NDArray[Any]) -> Row:
-    """Measure a repaired scene.
+def measures(scene: Scene, y: NDArray[Any]) -> Row:
+    """Measure a repaired scene, y [shape=(n,)].
 
-    Parameters
-    ----------
-    scene : Scene
-        The scene.
-    y : ndarray [shape=(n,)]
-        What came out.
-
-    Returns
-    -------
-    dict
-        ``snr_db`` and ``lsd_db`` over the box's cells of the re-analysed output, ``residual_db``,
-        how much of the event is left there, against the event, and ``pesq_wb`` of speech.
+    ``snr_db`` and ``lsd_db`` are those of the cells of the box, of the transformed output;
+    ``residual_db`` is the level of the event that remains there; ``pesq_wb`` is None of music.
     """
     stft, cells = scene.stft, scene.box.cells
     T, N, Y = (stft.forward(z) for z in (scene.recording.samples, scene.N, y))
     in_box = np.zeros(T.shape, bool)
     in_box[cells] = True
     t, event, error = T[cells], N[cells], Y[cells] - T[cells]
-    # The event's part of the error: its projection.
+    # The projection of the error on the event.
     left = np.abs(np.vdot(event, error)) / max(np.vdot(event, event).real, np.finfo(float).tiny)
     return {
         "snr_db": _decibels(np.sum(np.abs(t) ** 2), np.sum(np.abs(error) ** 2)),
-        "lsd_db": log_spectral_distance(T, Y, in_box, floor_db=FLOOR_DB),
+        "lsd_db": log_spectral_distance(T, Y, in_box),
         "residual_db": 20 * float(np.log10(max(left, 1e-10))),
         "pesq_wb": _pesq(scene.recording, y),
     }
 
 
 def _pesq(recording: Recording, y: NDArray[Any]) -> float | None:
-    """Measure speech quality at 16 kHz; None of music."""
+    """Measure the quality of speech at 16 kHz; None of music."""
     if recording.kind != "speech":
         return None
-    pair = (resampled(z, recording.sr, SPEECH_SR) for z in (recording.samples, y))
-    return pesq_wb(*pair, sr=SPEECH_SR)
-
-
-def _sound(name: str, path: Path, kind: str) -> Recording:
-    """Read a recording as one channel."""
-    x, sr = read_mono(path)
-    if not x.any():
-        raise FileError(f"{path}: is digital silence; remove it.")
-    return Recording(name, x, sr, kind)
+    pair = (resampled(z, recording.sr, PESQ_SR) for z in (recording.samples, y))
+    return pesq_wb(*pair, sr=PESQ_SR)
 
 
 def _decibels(signal: float, noise: float) -> float:
-    """Compare energies."""
+    """Ratio of two energies in dB."""
     return float(10 * np.log10(signal / max(noise, 1e-30 * signal)))

@@ -1,9 +1,9 @@
 """The 2015 notebook "Audio Spectrum Inpainting using NMF" by Joachim Thiemann, on its own audio.
 
 A target voice is mixed with an interfering one. An ideal binary mask keeps the cells in which the
-target wins, a dictionary trained on clean speech of the target is fitted to the spectrum of the
-mix, and the model takes the place of the spectrum. Each condition is one row: what the notebook
-ran, what its text describes, what it suggests, what bounds it from above, and what we do.
+target is louder, a dictionary trained on clean speech of the target is fitted to the spectrum of
+the mix, and the model replaces the spectrum. The conditions are what the notebook ran, what its
+text describes, what it suggests, an upper bound, and our default.
 
 Samples are on the ±1 scale here and on that of 16-bit integers in the notebook; its constants are
 divided by 32768, a power of two, so that every digit agrees.
@@ -25,10 +25,16 @@ from spectramend import audio
 from spectramend.core.stft import STFT
 from spectramend.errors import AudioError, FileError, ParameterError
 from spectramend.experiments._common.conditions import (
-    COLUMNS,
+    TABLE_COLUMNS,
     Condition,
     Method,
     run_condition,
+)
+from spectramend.experiments._common.mixtures import (
+    DEFAULT_STFT,
+    MaskedSpectra,
+    Mixture,
+    masked_spectra,
 )
 from spectramend.experiments._common.notebook import (
     NOTEBOOK_TRAINING,
@@ -37,7 +43,6 @@ from spectramend.experiments._common.notebook import (
     fit_everything,
 )
 from spectramend.experiments._common.results import Drawing, Layout, Page, Progress, Result
-from spectramend.experiments._common.scenes import STFT_OF_OURS, Cells, Scene, see
 from spectramend.inpainting import Dictionary, complete
 from spectramend.nmf import encode
 from spectramend.reconstruction import griffin_lim, unit_phase
@@ -48,74 +53,51 @@ from spectramend.restoration.recording import repair
 MaskKind: TypeAlias = Literal["notebook", "exact"]
 Fit: TypeAlias = Callable[[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]], NDArray[Any]]
 
-TARGET, INTERFERER = "item_01_MA", "item_01_ML"
+TARGET = "item_01_MA"
+INTERFERER = "item_01_ML"
 TRAINING = ("item_02_MA", "item_03_MA", "item_04_MA")
 
-NOTEBOOK_STFT = STFT(n_fft=1024, hop_length=512, window="sine")
-MIX_GAIN = 2.0
+# All numbers but the last are those of the 2015 notebook.
+NOTEBOOK_STFT = STFT(n_fft=1024, hop_length=512, window="sine")  # samples
+MIX_GAIN = 2.0  # factor of the interferer in the mix
 NOISE = 1 / 32768  # standard deviation of the noise added to both voices
 CELL_FLOOR = 5_000 / 32768  # magnitude that a reliable cell exceeds
 FRAME_FLOOR = 100_000 / 32768  # sum of magnitudes that a training frame exceeds
-CEILING_ITERATIONS = 200
+CEILING_ITERATIONS = 200  # iterations of Griffin-Lim; engineering choice: there is one mixture only
 
 CONDITIONS = {
     "mix": "The mix: target plus twice the interferer.",
-    "ibm_only": "The mask alone: hidden cells are silent. Anything worse than this is not worth "
-    "the work.",
-    "notebook_published": "What the notebook really ran: the fit sees every cell of the mix, the "
-    "model replaces all of it, phase of the mix.",
+    "ibm_only": "The mask alone: hidden cells are silent. A method that is worse than this is of "
+    "no use.",
+    "notebook_published": "What the notebook ran: the fit includes all cells of the mix, the "
+    "model replaces all of them, phase of the mix.",
     "notebook_masked": "The fit that its text describes: only reliable cells count.",
-    "notebook_adapted": "Its commented-out line: as published, and the dictionary moves too, under "
-    "the mask, in the last iterations.",
+    "notebook_adapted": "Its commented-out line: as published, and in the last iterations the "
+    "dictionary is updated, too, under the mask.",
     "notebook_masked_griffin_lim": "What it suggests: the masked fit, phases of reliable cells "
     "expanded by Griffin-Lim.",
     "ceiling_magnitude": "True magnitude in the hidden cells, phases by Griffin-Lim: what a "
     "perfect model of magnitudes could reach.",
-    "spectramend": "Our default: hidden cells are filled with what model and mask say together, "
-    "reliable ones corrected a little.",
+    "spectramend": "Our default: hidden cells are estimated from model and mask, reliable ones "
+    "corrected a little.",
 }
-# The target and a method that is told the true magnitudes compete with nobody.
+# On the listening page these are no competitors: the target, and a bound that knows it.
 REFERENCES = ("target", "ceiling_magnitude")
 
 
 @dataclass(frozen=True)
 class Recordings:
-    """The recordings of the experiment, on the ±1 scale.
-
-    Parameters
-    ----------
-    target : Audio
-        The voice to restore.
-    interferer : Audio
-        The voice over it.
-    training : tuple of Audio
-        Clean speech of the first voice.
-    """
+    """The recordings of the experiment, on the ±1 scale."""
 
     target: audio.Audio
-    interferer: audio.Audio
-    training: tuple[audio.Audio, ...]
+    interferer: audio.Audio  # another voice
+    training: tuple[audio.Audio, ...]  # clean speech of the first voice
 
 
 def load(folder: Path) -> Recordings:
-    """Read the recordings of the experiment.
+    """Read ``item_01_MA`` to ``item_04_MA`` and ``item_01_ML``, WAV or FLAC, from a folder.
 
-    Parameters
-    ----------
-    folder : Path
-        Holds ``item_01_MA`` to ``item_04_MA`` and ``item_01_ML``, as WAV or FLAC.
-
-    Returns
-    -------
-    Recordings
-        The recordings.
-
-    Raises
-    ------
-    FileError
-        If the folder or a recording is absent, or their sample rates differ.
-    AudioError
-        If a recording cannot be used.
+    Raises FileError if one is absent or the sample rates differ, AudioError if one cannot be used.
     """
     if not folder.is_dir():
         raise FileError(f"{folder}: no such folder of recordings.")
@@ -135,18 +117,7 @@ def load(folder: Path) -> Recordings:
 
 
 def load_bundled() -> Recordings:
-    """Read the two synthetic voices that come with the package, under the notebook's file names.
-
-    Returns
-    -------
-    Recordings
-        The recordings.
-
-    Examples
-    --------
-    >>> load_bundled().target.sr
-    16000
-    """
+    """Read the two synthetic voices of the package, which have the notebook's file names."""
     with as_file(files("spectramend") / "voices") as folder:
         return load(folder)
 
@@ -160,36 +131,20 @@ def run(
 ) -> Result:
     """Run every condition.
 
-    Parameters
-    ----------
-    recordings : Recordings
-        The voices.
-    mask : {"notebook", "exact"}
-        Whether the mask compares with the interferer before the factor 2 of the mix, as the
-        notebook did, or with what is in the mix.
-    seed : int
-        Fixes noise and random starts.
-    progress : callable
-        Called with what is being done, the number of steps done, and of all steps.
-
-    Returns
-    -------
-    Result
-        Rows, sounds and spectra.
-
-    Raises
-    ------
-    ParameterError
-        If `mask` is neither, or the recordings are too short.
+    The exact mask compares the target with the interferer as it is in the mix, the notebook's mask
+    with the interferer before its factor of 2. Raises ParameterError if mask is neither, or if the
+    recordings are too short.
     """
     if mask not in ("notebook", "exact"):
         raise ParameterError(f"mask={mask!r}: give 'notebook' or 'exact'.")
     total = len(CONDITIONS) + 2
     progress("mixing", 0, total)
     rng = np.random.default_rng(seed)
-    scene = _mix(recordings, rng)
-    ideal = _ideal(scene, mask)
-    notebook, ours = (see(scene, stft, **ideal) for stft in (NOTEBOOK_STFT, STFT_OF_OURS))
+    mixture = _mix(recordings, rng)
+    ideal = _ideal_mask_options(mixture, mask)
+    notebook, ours = (
+        masked_spectra(mixture, stft, **ideal) for stft in (NOTEBOOK_STFT, DEFAULT_STFT)
+    )
 
     progress("training dictionaries", 1, total)
     F_train, W = _train_as_notebook(recordings, rng)
@@ -197,35 +152,35 @@ def run(
     models: dict[str, NDArray[Any]] = {}
     methods = {
         name: (notebook, method)
-        for name, method in _notebook_methods(scene, notebook, W, models, rng).items()
+        for name, method in _notebook_methods(mixture, notebook, W, models, rng).items()
     }
-    methods["ceiling_magnitude"] = ours, partial(_fill_with_truth, ours, scene.mix.size, rng)
+    methods["ceiling_magnitude"] = ours, partial(_fill_with_truth, ours, mixture.mix.size, rng)
     methods["spectramend"] = (
         ours,
-        lambda: repair(scene.mix, scene.sr, ours.mask, dictionary=voice, rng=seed).samples,
+        lambda: repair(mixture.mix, mixture.sr, ours.mask, dictionary=voice, rng=seed).samples,
     )
     conditions = []
-    for done, (name, (cells, method)) in enumerate(methods.items(), 2):
+    for done, (name, (spectra, method)) in enumerate(methods.items(), 2):
         progress(name, done, total)
-        conditions.append(run_condition(name, method, cells, scene))
+        conditions.append(run_condition(name, method, spectra, mixture))
     progress("done", total, total)
     training_model = encode(F_train, W, step="heuristic", max_iter=30, tol=0, rng=rng).V_hat
     magnitudes = F_train, training_model, models["notebook_published"]
     voices = {"target": TARGET, "interferer": INTERFERER}
     return Result(
         "thiemann2015",
-        {"seed": seed, "mask": mask, **ideal, "sr": scene.sr},
+        {"seed": seed, "mask": mask, **ideal, "sr": mixture.sr},
         tuple({"condition": c.name, "group": "all", **c.row} for c in conditions),
         tuple({"condition": c.name, "group": "all", **voices, **c.row} for c in conditions),
-        Layout(COLUMNS),
-        _drawings(scene, notebook, *magnitudes, conditions[-1]),
-        _page(scene, conditions, ideal),
+        Layout(TABLE_COLUMNS),
+        _drawings(mixture, notebook, *magnitudes, conditions[-1]),
+        _page(mixture, conditions, ideal),
     )
 
 
-def _ideal(scene: Scene, mask: MaskKind) -> dict[str, float]:
-    """Say how the ideal mask is made, as `Mask.ideal` takes it."""
-    loudest = np.abs(NOTEBOOK_STFT.forward(scene.target)).max()
+def _ideal_mask_options(mixture: Mixture, mask: MaskKind) -> dict[str, float]:
+    """Give the options of `Mask.ideal`."""
+    loudest = np.abs(NOTEBOOK_STFT.forward(mixture.target)).max()
     return {
         "gain": 1.0 if mask == "notebook" else MIX_GAIN,
         "mix_gain": MIX_GAIN,
@@ -234,19 +189,19 @@ def _ideal(scene: Scene, mask: MaskKind) -> dict[str, float]:
 
 
 def _notebook_methods(
-    scene: Scene,
-    cells: Cells,
+    mixture: Mixture,
+    spectra: MaskedSpectra,
     W: NDArray[Any],
     models: dict[str, NDArray[Any]],
     rng: np.random.Generator,
 ) -> dict[str, Method]:
-    """Give the conditions in the notebook's transform; those that fit leave their models."""
-    length = scene.mix.size
+    """Give the conditions in the notebook's transform; those that fit store their models."""
+    length = mixture.mix.size
 
     def with_mix_phase(name: str, fit: Fit) -> NDArray[Any]:
-        H = np.abs(rng.standard_normal((W.shape[1], cells.X.shape[1])))
-        models[name] = fit(np.abs(cells.X).astype(np.float32), W, H, cells.mask.observed)
-        return cells.stft.inverse(models[name] * unit_phase(cells.X), length=length)
+        H = np.abs(rng.standard_normal((W.shape[1], spectra.X.shape[1])))
+        models[name] = fit(np.abs(spectra.X).astype(np.float32), W, H, spectra.mask.observed)
+        return spectra.stft.inverse(models[name] * unit_phase(spectra.X), length=length)
 
     fits: dict[str, Fit] = {
         "notebook_published": fit_everything,
@@ -254,17 +209,17 @@ def _notebook_methods(
         "notebook_adapted": fit_adapting,
     }
     return {
-        "mix": lambda: scene.mix,
-        "ibm_only": lambda: cells.stft.inverse(cells.X * cells.mask.observed, length=length),
+        "mix": lambda: mixture.mix,
+        "ibm_only": lambda: spectra.stft.inverse(spectra.X * spectra.mask.observed, length=length),
         **{name: partial(with_mix_phase, name, fit) for name, fit in fits.items()},
         "notebook_masked_griffin_lim": lambda: _expand_phase(
-            cells, models["notebook_masked"], length
+            spectra, models["notebook_masked"], length
         ),
     }
 
 
-def _mix(recordings: Recordings, rng: np.random.Generator) -> Scene:
-    """Pad both voices to one length, add noise, and mix, as files of 32-bit floats hold it."""
+def _mix(recordings: Recordings, rng: np.random.Generator) -> Mixture:
+    """Pad both voices to one length, add noise, and mix, all rounded to 32-bit floats."""
     length = max(r.samples.size for r in (recordings.target, recordings.interferer))
 
     def noisy(x: NDArray[Any]) -> NDArray[Any]:
@@ -273,7 +228,7 @@ def _mix(recordings: Recordings, rng: np.random.Generator) -> Scene:
 
     target, interferer = noisy(recordings.target.samples), noisy(recordings.interferer.samples)
     mixed = (target + MIX_GAIN * interferer).astype(np.float32).astype(np.float64)
-    return Scene(target, interferer, mixed, recordings.target.sr)
+    return Mixture(target, interferer, mixed, recordings.target.sr)
 
 
 def _train_as_notebook(
@@ -295,52 +250,52 @@ def _train_as_notebook(
 
 
 def _train_as_ours(recordings: Recordings, seed: int) -> Dictionary:
-    """Train our default dictionary."""
+    """Train a dictionary by default."""
     return Dictionary.train(
         [recording.samples for recording in recordings.training],
         sr=recordings.target.sr,
-        stft=STFT_OF_OURS,
+        stft=DEFAULT_STFT,
         sources=[recording.source for recording in recordings.training if recording.source],
         rng=seed,
     )
 
 
-def _expand_phase(cells: Cells, V_hat: NDArray[Any], length: int) -> NDArray[Any]:
-    """Take the model everywhere, and expand the phases of the reliable cells [shape=(n,)]."""
-    Y = V_hat * unit_phase(cells.X)
-    Y = griffin_lim(Y, cells.mask.observed, stft=cells.stft, length=length)
-    return cells.stft.inverse(Y, length=length)
+def _expand_phase(spectra: MaskedSpectra, V_hat: NDArray[Any], length: int) -> NDArray[Any]:
+    """Use the model everywhere; expand the phases of the reliable cells [shape=(n,)]."""
+    Y = V_hat * unit_phase(spectra.X)
+    Y = griffin_lim(Y, spectra.mask.observed, stft=spectra.stft, length=length)
+    return spectra.stft.inverse(Y, length=length)
 
 
-def _fill_with_truth(cells: Cells, length: int, rng: np.random.Generator) -> NDArray[Any]:
+def _fill_with_truth(spectra: MaskedSpectra, length: int, rng: np.random.Generator) -> NDArray[Any]:
     """Fill the hidden cells with the target's magnitudes and find phases [shape=(n,)]."""
     return complete(
-        cells.X,
-        np.abs(cells.T),
-        cells.mask.observed,
+        spectra.X,
+        np.abs(spectra.T),
+        spectra.mask.observed,
         phase="griffin-lim",
-        stft=cells.stft,
+        stft=spectra.stft,
         length=length,
         n_iter=CEILING_ITERATIONS,
         rng=rng,
     )[0]
 
 
-def _page(scene: Scene, conditions: list[Condition], ideal: dict[str, float]) -> Page:
-    """Compose the listening page: the target, then every condition."""
-    heard = [("target", "The clean target voice.", scene.target)]
-    heard += [(c.name, CONDITIONS[c.name], c.samples) for c in conditions]
+def _page(mixture: Mixture, conditions: list[Condition], ideal: dict[str, float]) -> Page:
+    """Describe the listening page: the target, then every condition."""
+    sounds = [("target", "The clean target voice.", mixture.target)]
+    sounds += [(c.name, CONDITIONS[c.name], c.samples) for c in conditions]
     items = " ".join(f"DATA/{stem}.*" for stem in TRAINING)
     return Page(
         title="Audio spectrum inpainting, the 2015 experiment",
-        lead="A voice is covered by another one, twice as loud as recorded. A mask keeps the cells "
-        "of the spectrum in which the first voice wins; each condition makes of them what it can. "
+        lead="A voice is masked by another one, twice as loud as recorded. A mask keeps the cells "
+        "of the spectrum in which the first voice is louder; each condition restores the others. "
         "Metrics are taken against the clean target.",
         sounds=tuple(
-            Sound(name, name, text, x, scene.sr, f"{name}.wav", reference=name in REFERENCES)
-            for name, text, x in heard
+            Sound(name, name, text, x, mixture.sr, f"{name}.wav", reference=name in REFERENCES)
+            for name, text, x in sounds
         ),
-        others={"interferer.wav": scene.interferer},
+        other_sounds={"interferer.wav": mixture.interferer},
         commands=(
             f"spectramend train {items} -o voice.safetensors",
             f"spectramend mask ideal target.wav interferer.wav --gain {ideal['gain']:g} --mix-gain "
@@ -352,25 +307,25 @@ def _page(scene: Scene, conditions: list[Condition], ideal: dict[str, float]) ->
 
 
 def _drawings(
-    scene: Scene,
-    cells: Cells,
+    mixture: Mixture,
+    spectra: MaskedSpectra,
     training: NDArray[Any],
     training_model: NDArray[Any],
     published: NDArray[Any],
     ours: Condition,
 ) -> tuple[Drawing, ...]:
-    """Draw the notebook's three figures, from magnitudes [shape=(F, N)], and one of what we do."""
+    """Draw the notebook's three figures, from magnitudes [shape=(F, N)], and our default."""
 
     def panel(title: str, magnitude: NDArray[Any]) -> Panel:
-        return Panel(title, magnitude.astype(float) ** 2, scene.sr, cells.stft)
+        return Panel(title, magnitude.astype(float) ** 2, mixture.sr, spectra.stft)
 
-    target = panel("Target", np.abs(cells.T))
-    mask = Panel("Ideal binary mask", cells.mask.observed, scene.sr, cells.stft)
+    target = panel("Target", np.abs(spectra.T))
+    mask = Panel("Ideal binary mask", spectra.mask.observed, mixture.sr, spectra.stft)
     return (
         Drawing(
             "mix_target_mask.png",
-            "Mix, target, and the mask that tells which cells are reliable.",
-            lambda: [panel("Mix", np.abs(cells.X)), target, mask],
+            "Mix, target, and the mask of reliable cells.",
+            lambda: [panel("Mix", np.abs(spectra.X)), target, mask],
         ),
         Drawing(
             "training_model.png",
@@ -382,12 +337,12 @@ def _drawings(
         ),
         Drawing(
             "target_inpainted.png",
-            "What it should be, and what the notebook published: the model follows the mix.",
+            "The target, and what the notebook published: the model follows the mix.",
             lambda: [target, panel("Inpainted as in 2015, W @ H", published)],
         ),
         Drawing(
             "spectramend.png",
-            "Mix, mask, what our default makes of them, and the target.",
-            partial(ours.panels, scene.sr),
+            "Mix, mask, the output of our default, and the target.",
+            partial(ours.panels, mixture.sr),
         ),
     )

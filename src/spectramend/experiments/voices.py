@@ -1,9 +1,9 @@
-"""Speech under a mask, for every voice of a folder: how far from the bare mask to the ceiling.
+"""Speech under a mask, for every voice of a folder, between the bare mask and upper bounds.
 
-Each voice is covered by the next one, in sorted order, at equal energy. An ideal binary mask keeps
-the cells in which it wins; a dictionary of its other recordings fills the rest. The rows say what
-doing nothing and the bare mask give, what the 2015 notebook's text describes, two bounds that know
-the hidden target, our default, and what is left of it where the mask is estimated from the mix.
+Each voice is mixed with the next one, in sorted order, at equal energy. An ideal binary mask keeps
+the cells in which it is louder; a dictionary of its other recordings fills the rest. The conditions
+are the mix, the bare mask, what the 2015 notebook's text describes, two bounds that know the hidden
+target, our default, and our default with a mask that is estimated from the mix.
 """
 
 from __future__ import annotations
@@ -21,12 +21,20 @@ from spectramend import audio
 from spectramend.core.masks import Mask
 from spectramend.errors import AudioError, FileError, ParameterError
 from spectramend.experiments._common.conditions import (
-    COLUMNS,
+    TABLE_COLUMNS,
     Condition,
     Method,
     run_condition,
 )
+from spectramend.experiments._common.mixtures import (
+    DEFAULT_STFT,
+    MaskedSpectra,
+    Mixture,
+    masked_spectra,
+    transform_name,
+)
 from spectramend.experiments._common.notebook import NOTEBOOK_TRAINING, fit_as_notebook
+from spectramend.experiments._common.recordings import read_mono, resampled
 from spectramend.experiments._common.results import (
     Drawing,
     Layout,
@@ -35,27 +43,21 @@ from spectramend.experiments._common.results import (
     Row,
     mean_rows,
 )
-from spectramend.experiments._common.scenes import (
-    STFT_OF_OURS,
-    Cells,
-    Scene,
-    described,
-    read_mono,
-    resampled,
-    see,
-)
 from spectramend.inpainting import Dictionary, estimate_mask
 from spectramend.reconstruction import griffin_lim, unit_phase
 from spectramend.restoration.recording import repair
 
 SR = 16000  # Hz
-LEAST_RECORDINGS = 4  # of a voice
-TRAINING_SECONDS = 30
-FLOOR_DB = 60.0  # of the ideal mask, under the target's loudest cell
-CEILING_ITERATIONS = 100
-FILLING = 2  # dictionaries that fill, alike but for their seeds
-# Atoms and divergence of the dictionaries, besides the default one, that estimate a mask.
-SEPARATING: tuple[tuple[int | None, float], ...] = ((None, 1.0), (40, 0.5))
+MIN_RECORDINGS = 4  # recordings of a voice: one is mixed, and the others train
+TRAINING_S = 30  # seconds of training speech at most; engineering choice: easily recorded
+# dB under the target's loudest cell, floor of the ideal mask. Engineering choice: relative, as the
+# levels of the recordings differ.
+MASK_FLOOR_DB = 60.0
+CEILING_ITERATIONS = 100  # iterations of Griffin-Lim; engineering choice: there are many mixtures
+N_DICTIONARIES = 2  # dictionaries to inpaint with; `benchmarks/ablation.py` compares with one
+# Atoms and beta of the dictionaries, besides a default one, with which masks are estimated.
+# Engineering choice: different ones, as the mean of their estimates is taken.
+MASK_DICTIONARIES: tuple[tuple[int | None, float], ...] = ((None, 1.0), (40, 0.5))
 
 CONDITIONS = {
     "mix": "The mix: both voices at equal energy.",
@@ -70,85 +72,59 @@ CONDITIONS = {
 }
 NEED_NO_DICTIONARY = {"mix", "ibm_only", "wiener_oracle", "ceiling_magnitude"}
 MEASURES = ("si_sdr_db", "estoi", "pesq_wb", "lsd_hidden_db", "seconds")
-LAYOUT = Layout(tuple(c for c in COLUMNS if c.key in ("condition", *MEASURES)))
+LAYOUT = Layout(tuple(c for c in TABLE_COLUMNS if c.key in ("condition", *MEASURES)))
 
 
 @dataclass(frozen=True)
 class Voice:
-    """Recordings of one voice, at 16 kHz.
+    """Recordings of one voice, at 16 kHz."""
 
-    Parameters
-    ----------
-    name : str
-        Name of its folder.
-    utterance : ndarray [shape=(n,)]
-        Its first recording, which is mixed.
-    training : tuple of ndarray
-        Up to 30 s of its other recordings.
-    """
+    name: str  # of its folder
+    utterance: NDArray[Any]  # [shape=(n,)] the first recording, which is mixed
+    training: tuple[NDArray[Any], ...]  # up to 30 s of the others
 
-    name: str
-    utterance: NDArray[Any]
-    training: tuple[NDArray[Any], ...]
-
-    def train(self, rng: int, **how: Any) -> Dictionary:
-        """Train a dictionary on the other recordings; `how` goes to `Dictionary.train`."""
+    def train(self, rng: int, **options: Any) -> Dictionary:
+        """Train a dictionary with options of `Dictionary.train`."""
         try:
-            return Dictionary.train(self.training, sr=SR, stft=STFT_OF_OURS, rng=rng, **how)
+            return Dictionary.train(self.training, sr=SR, stft=DEFAULT_STFT, rng=rng, **options)
         except ParameterError as error:
             raise ParameterError(f"{self.name}: {error}") from None
 
 
 @dataclass(frozen=True)
-class _Trained:
-    """Dictionaries of one voice: those that fill, those that estimate masks, and the notebook's."""
+class _VoiceDictionaries:
+    """Dictionaries of one voice: to inpaint with, to estimate masks with, and the notebook's."""
 
-    filling: tuple[Dictionary, ...]
-    separating: tuple[Dictionary, ...]
+    inpainting: tuple[Dictionary, ...]
+    separation: tuple[Dictionary, ...]
     notebook: Dictionary
 
     @classmethod
-    def on(cls, voice: Voice, seed: int) -> _Trained:
+    def train(cls, voice: Voice, seed: int) -> _VoiceDictionaries:
         """Train all of them."""
-        filling = tuple(voice.train(seed + i) for i in range(FILLING))
-        others = [voice.train(seed, n_components=K, beta=beta) for K, beta in SEPARATING]
-        return cls(filling, (filling[0], *others), voice.train(seed, **NOTEBOOK_TRAINING))
+        own = tuple(voice.train(seed + i) for i in range(N_DICTIONARIES))
+        others = [voice.train(seed, n_components=K, beta=beta) for K, beta in MASK_DICTIONARIES]
+        return cls(own, (own[0], *others), voice.train(seed, **NOTEBOOK_TRAINING))
 
 
 def load(folder: Path, *, say: Callable[[str], None] = lambda text: None) -> list[Voice]:
-    """Read the voices of a folder.
+    """Read the voices of a folder, which has a folder of recordings for each, sorted by name.
 
-    Parameters
-    ----------
-    folder : Path
-        Holds a folder of recordings for each voice.
-    say : callable
-        Called with a line for each folder that is skipped because it has too few recordings.
-
-    Returns
-    -------
-    list of Voice
-        The voices, sorted by name.
-
-    Raises
-    ------
-    FileError
-        If there is no such folder, fewer than two voices are in it, or a recording cannot be read.
-    AudioError
-        If a recording is not usable.
+    Those with too few recordings are skipped, with a line to `say`. Raises FileError if there is no
+    such folder or fewer than two voices are in it, AudioError if a recording cannot be used.
     """
     if not folder.is_dir():
         raise FileError(f"{folder}: no such folder of voices.")
     voices = []
-    for home in sorted(path for path in folder.iterdir() if path.is_dir()):
-        paths = audio.recordings_in(home)
-        if len(paths) < LEAST_RECORDINGS:
-            say(f"{home.name}: skipped: {len(paths)} recordings, {LEAST_RECORDINGS} are needed.")
+    for path in sorted(path for path in folder.iterdir() if path.is_dir()):
+        files = audio.recordings_in(path)
+        if len(files) < MIN_RECORDINGS:
+            say(f"{path.name}: skipped: {len(files)} recordings, {MIN_RECORDINGS} are needed.")
             continue
-        voices.append(Voice(home.name, _read(paths[0]), _training(paths[1:])))
+        voices.append(Voice(path.name, _read(files[0]), _read_training(files[1:])))
     if len(voices) < 2:
         raise FileError(
-            f"{folder}: has {len(voices)} voices; give at least 2 folders of {LEAST_RECORDINGS} or "
+            f"{folder}: has {len(voices)} voices; give at least 2 folders of {MIN_RECORDINGS} or "
             f"more recordings each."
         )
     return voices
@@ -162,30 +138,10 @@ def run(
     seed: int = 0,
     progress: Progress = lambda name, done, total: None,
 ) -> Result:
-    """Run every condition on every pair of a voice and the next one.
+    """Run every condition, or some, on every pair of a voice and the next one.
 
-    Parameters
-    ----------
-    voices : list of Voice
-        The voices, at least two.
-    conditions : collection of str
-        Which rows; all by default.
-    keep_reliable : bool
-        Whether our default keeps reliable cells exactly, see `spectramend.inpaint`.
-    seed : int
-        Fixes random starts.
-    progress : callable
-        Called with what is being done, the number of steps done, and of all steps.
-
-    Returns
-    -------
-    Result
-        Items are conditions of pairs.
-
-    Raises
-    ------
-    ParameterError
-        If a condition is unknown, or a voice has too little to train on.
+    keep_reliable goes to `repair`. Raises ParameterError if a condition is unknown, or a voice has
+    too little to train on.
     """
     unknown = [name for name in conditions if name not in CONDITIONS]
     if unknown:
@@ -194,25 +150,25 @@ def run(
         )
     names = [name for name in CONDITIONS if name in conditions]
     total = len(voices) * (1 + len(names))
-    trained: list[_Trained | None] = []
+    trained: list[_VoiceDictionaries | None] = []
     for voice in voices:
         progress(f"training {voice.name}", len(trained), total)
         needed = not NEED_NO_DICTIONARY.issuperset(names)
-        trained.append(_Trained.on(voice, seed) if needed else None)
+        trained.append(_VoiceDictionaries.train(voice, seed) if needed else None)
     items: list[Row] = []
     drawings: list[Drawing] = []
     for i, target in enumerate(voices):
         j = (i + 1) % len(voices)
-        scene = mix_voices(target.utterance, voices[j].utterance)
-        cells = see(scene, STFT_OF_OURS, floor_db=FLOOR_DB)
-        methods = _oracles(scene, cells)
-        if (ours := trained[i]) and (theirs := trained[j]):
-            methods |= _models(scene, cells, ours, theirs, keep_reliable, seed)
+        mixture = mix_voices(target.utterance, voices[j].utterance)
+        spectra = masked_spectra(mixture, DEFAULT_STFT, floor_db=MASK_FLOOR_DB)
+        methods = _methods_without_dictionary(mixture, spectra)
+        if (own := trained[i]) and (other := trained[j]):
+            methods |= _methods(mixture, spectra, own, other, keep_reliable, seed)
         pair = {"target": target.name, "interferer": voices[j].name}
         for name in names:
             what = f"{target.name} under {voices[j].name}: {name}"
             progress(what, len(voices) + len(items), total)
-            condition = run_condition(name, methods[name], cells, scene)
+            condition = run_condition(name, methods[name], spectra, mixture)
             items.append(_item(condition, pair))
             if name == "spectramend":
                 drawings.append(_drawing(condition, pair))
@@ -221,7 +177,7 @@ def run(
         "seed": seed,
         "keep_reliable": keep_reliable,
         "voices": [voice.name for voice in voices],
-        "transform": described(STFT_OF_OURS),
+        "transform": transform_name(DEFAULT_STFT),
         "sr": SR,
     }
     rows = mean_rows(items, MEASURES)
@@ -229,32 +185,20 @@ def run(
 
 
 def _item(condition: Condition, pair: dict[str, str]) -> Row:
-    """Say how a condition did on a pair."""
+    """Compose the item of a condition for a pair."""
     measures = {key: condition.row[key] for key in MEASURES}
     return {"condition": condition.name, "group": "all", **pair, **measures}
 
 
 def _drawing(condition: Condition, pair: dict[str, str]) -> Drawing:
-    """Draw what a condition made of a pair."""
+    """Draw the output of a condition for a pair."""
     under = "{target}_under_{interferer}.png".format(**pair)
     caption = "{target} under {interferer}: mix, mask, our default, and the target.".format(**pair)
     return Drawing(under, caption, partial(condition.panels, SR))
 
 
-def mix_voices(target: NDArray[Any], interferer: NDArray[Any]) -> Scene:
-    """Put a voice over another one, at equal energy.
-
-    Parameters
-    ----------
-    target : ndarray [shape=(n,)]
-        The voice to restore.
-    interferer : ndarray [shape=(m,)]
-        The other one; repeated or cut to length n.
-
-    Returns
-    -------
-    Scene
-        The sounds.
+def mix_voices(target: NDArray[Any], interferer: NDArray[Any]) -> Mixture:
+    """Mix two voices at equal energy; the interferer is repeated or cut to the target's length.
 
     Examples
     --------
@@ -263,88 +207,78 @@ def mix_voices(target: NDArray[Any], interferer: NDArray[Any]) -> Scene:
     """
     N = np.resize(interferer, target.size)
     N = N * np.sqrt(np.sum(target**2) / np.sum(N**2))
-    return Scene(target, N, target + N, SR)
+    return Mixture(target, N, target + N, SR)
 
 
-def _oracles(scene: Scene, cells: Cells) -> dict[str, Method]:
-    """Give the conditions that need no dictionary, as functions that return samples."""
-    T, X, observed = cells.T, cells.X, cells.mask.observed
-    length = scene.mix.size
+def _methods_without_dictionary(mixture: Mixture, spectra: MaskedSpectra) -> dict[str, Method]:
+    """Give the conditions that need no dictionary."""
+    T, X, stft, observed = spectra.T, spectra.X, spectra.stft, spectra.mask.observed
+    length = mixture.mix.size
 
     def wiener() -> NDArray[Any]:
-        N = cells.stft.forward(scene.interferer)
+        N = stft.forward(mixture.interferer)
         power = np.maximum(np.abs(T) ** 2 + np.abs(N) ** 2, np.finfo(np.float64).tiny)
         Y = np.where(observed, X, X * np.abs(T) ** 2 / power)
-        return cells.stft.inverse(Y, length=length)
+        return stft.inverse(Y, length=length)
 
     def ceiling() -> NDArray[Any]:
         Y = np.where(observed, X, np.abs(T) * unit_phase(X))
-        # Without momentum, as in the trial whose figures these are; 0.99 gains 0.3 dB.
+        # Without momentum, so that earlier figures stay comparable; 0.99 gains 0.3 dB.
         Y = griffin_lim(
-            Y, observed, stft=cells.stft, length=length, n_iter=CEILING_ITERATIONS, momentum=0.0
+            Y, observed, stft=stft, length=length, n_iter=CEILING_ITERATIONS, momentum=0.0
         )
-        return cells.stft.inverse(Y, length=length)
+        return stft.inverse(Y, length=length)
 
     return {
-        "mix": lambda: scene.mix,
-        "ibm_only": lambda: cells.stft.inverse(X * observed, length=length),
+        "mix": lambda: mixture.mix,
+        "ibm_only": lambda: stft.inverse(X * observed, length=length),
         "wiener_oracle": wiener,
         "ceiling_magnitude": ceiling,
     }
 
 
-def _models(
-    scene: Scene,
-    cells: Cells,
-    target: _Trained,
-    interferer: _Trained,
+def _methods(
+    mixture: Mixture,
+    spectra: MaskedSpectra,
+    own: _VoiceDictionaries,
+    other: _VoiceDictionaries,
     keep_reliable: bool,
     seed: int,
 ) -> dict[str, Method]:
-    """Give the conditions that need dictionaries, as functions that return samples."""
-    X, length = cells.X, scene.mix.size
+    """Give the conditions that need dictionaries, of the target's voice and the other one."""
+    X, stft, length = spectra.X, spectra.stft, mixture.mix.size
 
     def notebook() -> NDArray[Any]:
-        W = target.notebook.W
+        W = own.notebook.W
         H = np.abs(np.random.default_rng(seed).standard_normal((W.shape[1], X.shape[1])))
-        V_hat = fit_as_notebook(np.abs(X).astype(np.float32), W, H, cells.mask.observed)
-        return cells.stft.inverse(V_hat * unit_phase(X), length=length)
+        V_hat = fit_as_notebook(np.abs(X).astype(np.float32), W, H, spectra.mask.observed)
+        return stft.inverse(V_hat * unit_phase(X), length=length)
 
-    def ours(mask: Mask) -> NDArray[Any]:
-        fixed = repair(
-            scene.mix,
-            scene.sr,
-            mask,
-            dictionary=target.filling,
-            keep_reliable=keep_reliable,
-            rng=seed,
-        )
-        return fixed.samples
+    def repaired(mask: Mask) -> NDArray[Any]:
+        options: dict[str, Any] = {"keep_reliable": keep_reliable, "rng": seed}
+        x, sr = mixture.mix, mixture.sr
+        return repair(x, sr, mask, dictionary=own.inpainting, **options).samples
 
-    def estimate() -> Mask:
+    def estimated() -> Mask:
+        target, interferer = own.separation, other.separation
         return estimate_mask(
-            X,
-            target=target.separating,
-            interferer=interferer.separating,
-            stft=cells.stft,
-            sr=scene.sr,
-            rng=seed,
+            X, target=target, interferer=interferer, stft=stft, sr=mixture.sr, rng=seed
         )
 
     return {
         "notebook_masked": notebook,
-        "spectramend": lambda: ours(cells.mask),
-        "estimated_mask_only": lambda: cells.stft.inverse(X * estimate().observed, length=length),
-        "estimated_mask_spectramend": lambda: ours(estimate()),
+        "spectramend": lambda: repaired(spectra.mask),
+        "estimated_mask_only": lambda: stft.inverse(X * estimated().observed, length=length),
+        "estimated_mask_spectramend": lambda: repaired(estimated()),
     }
 
 
-def _training(paths: list[Path]) -> tuple[NDArray[Any], ...]:
-    """Read recordings until there is enough to train on; the last is cut."""
+def _read_training(paths: list[Path]) -> tuple[NDArray[Any], ...]:
+    """Read recordings up to 30 s together; the last is cut."""
     signals: list[NDArray[Any]] = []
-    left = TRAINING_SECONDS * SR
+    left = TRAINING_S * SR
     for path in paths:
-        if left < STFT_OF_OURS.n_fft:
+        if left < DEFAULT_STFT.n_fft:
             break
         signals.append(_read(path)[:left])
         left -= signals[-1].size
@@ -352,13 +286,12 @@ def _training(paths: list[Path]) -> tuple[NDArray[Any], ...]:
 
 
 def _read(path: Path) -> NDArray[Any]:
-    """Read a recording as one channel at 16 kHz."""
-    x = resampled(*read_mono(path), SR)
-    if x.size < STFT_OF_OURS.n_fft:
+    """Read a recording as one channel at 16 kHz [shape=(n,)]."""
+    recording = read_mono(path)
+    x = resampled(recording.samples, recording.sr, SR)
+    if x.size < DEFAULT_STFT.n_fft:
         raise AudioError(
-            f"{path}: has {x.size} samples at {SR} Hz, fewer than a frame of {STFT_OF_OURS.n_fft}; "
+            f"{path}: has {x.size} samples at {SR} Hz, fewer than a frame of {DEFAULT_STFT.n_fft}; "
             f"remove it."
         )
-    if not x.any():
-        raise AudioError(f"{path}: is digital silence; remove it.")
     return x

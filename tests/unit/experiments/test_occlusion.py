@@ -1,4 +1,4 @@
-"""The experiment with events over recordings: scenes, rows, and a whole run on a tiny folder."""
+"""The experiment with events over recordings: methods, measures, and a run on a tiny folder."""
 
 from __future__ import annotations
 
@@ -8,33 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from numpy.typing import NDArray
 
-from spectramend.errors import FileError, ParameterError
+from event_scenes import EVENT, RECORDING, SR, noise, tones
+from spectramend.errors import AudioError, FileError, ParameterError
 from spectramend.experiments import occlusion
-from spectramend.experiments._common.events import Scene, lay
-from spectramend.experiments._common.scenes import Recording
-from spectramend.experiments.occlusion import CONDITIONS, Material, measured, methods
-
-SR = 8000
-
-
-def tones(seconds: float = 4.0, base_hz: float = 210.0) -> NDArray[Any]:
-    t = np.arange(round(seconds * SR)) / SR
-    x = sum(np.sin(2 * np.pi * base_hz * k * t + k) / k for k in range(1, 9))
-    return np.asarray(0.1 * x)
-
-
-def noise(seconds: float, low: float = 1500, high: float = 2500, seed: int = 0) -> NDArray[Any]:
-    n = round(seconds * SR)
-    X = np.fft.rfft(np.random.default_rng(seed).standard_normal(n) * np.hanning(n))
-    f = np.fft.rfftfreq(n, 1 / SR)
-    X[(f < low) | (f > high)] = 0
-    return np.fft.irfft(X, n)
-
-
-RECORDING = Recording("tones", tones(), SR, "music")
-EVENT = Recording("noise", noise(0.4), SR, "event")
+from spectramend.experiments._common.events import place_event
+from spectramend.experiments._common.recordings import Recording
+from spectramend.experiments.occlusion import CONDITIONS, Material, measures, methods
 
 
 @pytest.fixture
@@ -56,74 +36,20 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def row(scene: Scene, y: NDArray[Any]) -> dict[str, Any]:
-    return measured(scene, y)
-
-
-# Scenes
-
-
-@pytest.mark.parametrize("event", [EVENT, Recording("long", noise(2.5), SR, "event")])
-def test_an_event_is_as_loud_as_the_recording_over_its_span(event: Recording) -> None:
-    scene = lay(RECORDING, event)
-    n = min(event.samples.size, SR)
-    start = RECORDING.samples.size // 2 - n // 2
-    span = slice(start, start + n)
-    np.testing.assert_allclose(np.sum(scene.N[span] ** 2), np.sum(RECORDING.samples[span] ** 2))
-    assert not np.delete(scene.N, np.arange(start, start + n)).any()
-    np.testing.assert_array_equal(scene.mix, RECORDING.samples + scene.N)
-
-
-def test_the_box_holds_the_event_and_the_region_holds_the_box() -> None:
-    scene = lay(RECORDING, EVENT)
-    V = np.abs(scene.stft.forward(scene.N)) ** 2
-    assert V[scene.box.cells].sum() >= 0.95 * V.sum() * (1 - 1e-9)
-    start, stop = scene.region.samples(length=scene.N.size, sr=SR)
-    hop, half = scene.stft.hop_length, scene.stft.n_fft // 2
-    assert start == scene.box.first_frame * hop - half
-    assert stop == (scene.box.stop_frame - 1) * hop + half
-    low, high = scene.region.band(sr=SR)
-    f = scene.stft.frequencies(SR)
-    assert np.flatnonzero((f > low) & (f < high)).tolist() == list(
-        range(scene.box.first_bin, scene.box.stop_bin)
-    )
-
-
-def test_a_missing_box_is_empty() -> None:
-    scene = lay(RECORDING, EVENT, damage="missing")
-    cells = scene.box.cells
-    before, after = (scene.stft.forward(z) for z in (RECORDING.samples, scene.mix))
-    assert np.sum(np.abs(after[cells]) ** 2) < 0.3 * np.sum(np.abs(before[cells]) ** 2)
-    start, stop = scene.region.samples(length=scene.N.size, sr=SR)
-    assert np.abs(scene.N[start:stop]).max() > 0.01
-    assert np.abs(np.delete(scene.N, np.arange(start, stop))).max() < 1e-12
-
-
-def test_an_event_of_another_sample_rate_is_resampled() -> None:
-    fast = Recording("noise", np.repeat(EVENT.samples, 2), 2 * SR, "event")
-    scene, other = lay(RECORDING, fast), lay(RECORDING, EVENT)
-    assert scene.N.size == RECORDING.samples.size
-    assert abs(scene.box.first_frame - other.box.first_frame) <= 1
-    assert abs(scene.box.stop_frame - other.box.stop_frame) <= 1
-
-
-# Methods and measures
-
-
-def test_doing_nothing_leaves_all_of_the_event() -> None:
-    scene = lay(RECORDING, EVENT)
-    untouched = row(scene, scene.mix)
+def test_without_processing_all_of_the_event_remains() -> None:
+    scene = place_event(RECORDING, EVENT)
+    untouched = measures(scene, scene.mix)
     assert untouched["residual_db"] == pytest.approx(0, abs=1e-9)
     cells = scene.box.cells
     T, N = (scene.stft.forward(z)[cells] for z in (RECORDING.samples, scene.N))
     ratio = 10 * np.log10(np.sum(np.abs(T) ** 2) / np.sum(np.abs(N) ** 2))
     assert untouched["snr_db"] == pytest.approx(ratio)
     assert untouched["pesq_wb"] is None
-    perfect = row(scene, RECORDING.samples)
+    perfect = measures(scene, RECORDING.samples)
     assert perfect["residual_db"] == -200
     assert perfect["snr_db"] > 200
     assert perfect["lsd_db"] == pytest.approx(0, abs=1e-6)
-    half = row(scene, RECORDING.samples + 0.5 * scene.N)
+    half = measures(scene, RECORDING.samples + 0.5 * scene.N)
     assert half["residual_db"] == pytest.approx(-6.02, abs=0.01)
 
 
@@ -133,16 +59,16 @@ def test_magnitudes_and_phases_of_a_steady_tone_are_interpolated() -> None:
     steady = Recording("tone", np.cos(2 * np.pi * 129 / 512 * t), SR, "music")
     for damage in ("occluded", "missing"):
         options: dict[str, Any] = {"damage": damage}
-        scene = lay(steady, EVENT, **options)
+        scene = place_event(steady, EVENT, **options)
         X = scene.stft.forward(scene.mix)
         y = occlusion.interpolated(scene, X, damage)
-        found = row(scene, y)["snr_db"]
-        # What the event has outside its box remains, in the frames at its sides, too.
-        assert found > row(scene, scene.mix)["snr_db"] + (5 if damage == "occluded" else 30)
+        found = measures(scene, y)["snr_db"]
+        # The event remains outside its box, in the frames beside it, too.
+        assert found > measures(scene, scene.mix)["snr_db"] + (5 if damage == "occluded" else 30)
 
 
-def test_gains_are_the_part_of_the_context_in_the_power() -> None:
-    scene = lay(RECORDING, EVENT)
+def test_wiener_gains_are_the_share_of_the_context_in_the_power() -> None:
+    scene = place_event(RECORDING, EVENT)
     gain = occlusion.wiener_gain(scene.stft.forward(scene.mix), scene)
     assert gain.shape == (scene.box.stop_bin - scene.box.first_bin,)
     assert ((gain > 0) & (gain <= 1)).all()
@@ -156,11 +82,11 @@ def test_gains_are_the_part_of_the_context_in_the_power() -> None:
 
 
 @pytest.mark.parametrize("damage", ["occluded", "missing"])
-def test_methods_change_what_they_should(damage: Any) -> None:
+def test_our_default_is_better_than_the_other_methods(damage: Any) -> None:
     # Partials that beat: what is steady is interpolated without an error.
     beating = Recording("beats", tones() + tones(base_hz=212.0), SR, "music")
-    scene = lay(beating if damage == "missing" else RECORDING, EVENT, damage=damage)
-    rows = {name: measured(scene, m()) for name, m in methods(scene, damage, 0).items()}
+    scene = place_event(beating if damage == "missing" else RECORDING, EVENT, damage=damage)
+    rows = {name: measures(scene, m()) for name, m in methods(scene, damage, 0).items()}
     assert list(rows) == [n for n in CONDITIONS if (n, damage) != ("wiener", "missing")]
     if damage == "occluded":
         assert rows["zeroed"]["residual_db"] < -3
@@ -168,9 +94,6 @@ def test_methods_change_what_they_should(damage: Any) -> None:
     for name, other in rows.items():
         if name != "spectramend":
             assert rows["spectramend"]["snr_db"] > other["snr_db"] + 1, name
-
-
-# A whole run
 
 
 def test_recordings_are_the_first_of_each_voice_and_all_pieces(folder: Path) -> None:
@@ -212,11 +135,11 @@ def test_the_seed_fixes_a_run(folder: Path) -> None:
     assert found[0] == found[1] != found[2]
 
 
-def test_what_cannot_be_run_is_refused(folder: Path) -> None:
+def test_unusable_folders_and_unknown_damage_are_refused(folder: Path) -> None:
     with pytest.raises(ParameterError, match="damage='lost': give 'occluded' or 'missing'"):
         occlusion.run(Material([], []), damage="lost")  # type: ignore[arg-type]
     soundfile.write(folder / "events" / "silent.flac", np.zeros(800), SR)
-    with pytest.raises(FileError, match=r"silent.flac: is digital silence"):
+    with pytest.raises(AudioError, match=r"silent.flac: is digital silence"):
         occlusion.load(folder)
     for file in (folder / "events").iterdir():
         file.unlink()

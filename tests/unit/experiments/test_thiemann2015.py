@@ -51,12 +51,14 @@ def test_ours_beats_the_bare_mask_where_the_notebook_does_not(
         assert rows["ceiling_magnitude"][metric] > rows["spectramend"][metric]
 
 
+@pytest.mark.slow
 def test_the_seed_fixes_the_result(bundled_result: Result) -> None:
     again = thiemann2015.run(thiemann2015.load(VOICES), mask="exact")
     for name, samples in sounds(again).items():
         np.testing.assert_array_equal(samples, sounds(bundled_result)[name])
 
 
+@pytest.mark.slow
 def test_published_sound_of_the_mask_is_reproduced(
     thiemann_folder: Path, thiemann_result: Result
 ) -> None:
@@ -66,6 +68,7 @@ def test_published_sound_of_the_mask_is_reproduced(
     assert snr(published / np.abs(published).max(), ours / np.abs(ours).max()) >= 40
 
 
+@pytest.mark.slow
 def test_published_mix_is_reproduced(thiemann_folder: Path, thiemann_result: Result) -> None:
     published = audio.read(thiemann_folder / "published_mix.wav").samples
     ours = sounds(thiemann_result)["mix"]
@@ -73,6 +76,7 @@ def test_published_mix_is_reproduced(thiemann_folder: Path, thiemann_result: Res
     assert snr(published / np.abs(published).max(), ours / np.abs(ours).max()) >= 40
 
 
+@pytest.mark.slow
 def test_known_figures_of_the_2015_recordings(thiemann_result: Result) -> None:
     rows = rows_by_name(thiemann_result)
     assert rows["mix"]["si_sdr_db"] == pytest.approx(-0.21, abs=0.02)
@@ -84,6 +88,7 @@ def test_known_figures_of_the_2015_recordings(thiemann_result: Result) -> None:
     assert rows["notebook_published"]["estoi"] == pytest.approx(0.415, abs=0.02)
 
 
+@pytest.mark.slow
 def test_ceiling_with_the_mask_that_knows_the_mix(thiemann_folder: Path) -> None:
     result = thiemann2015.run(thiemann2015.load(thiemann_folder), mask="exact")
     ceiling = rows_by_name(result)["ceiling_magnitude"]

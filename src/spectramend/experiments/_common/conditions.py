@@ -1,4 +1,4 @@
-"""Conditions on a mix of two voices: how one is run and measured."""
+"""Conditions of an experiment on mixtures: run a method, and measure what it returns."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectramend.evaluation import evaluate, log_spectral_distance
+from spectramend.experiments._common.mixtures import MaskedSpectra, Mixture, transform_name
 from spectramend.experiments._common.results import Row
-from spectramend.experiments._common.scenes import Cells, Scene, described
 from spectramend.reports.panels import Panel
 from spectramend.reports.results_table import Column
 
-Method: TypeAlias = Callable[[], NDArray[Any]]
+Method: TypeAlias = Callable[[], NDArray[Any]]  # returns samples [shape=(n,)]
 
-COLUMNS = (
+TABLE_COLUMNS = (
     Column("condition", "Condition"),
     Column("transform", "Transform"),
     Column("si_sdr_db", "SI-SDR (dB)", "higher"),
@@ -32,73 +32,45 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Condition:
-    """An outcome and its sound.
-
-    Parameters
-    ----------
-    name : str
-        Name of the condition.
-    samples : ndarray [shape=(n,)]
-        What came out.
-    cells : Cells
-        What it worked on.
-    row : dict
-        ``transform`` and measures.
-    """
+    """Output of a method and its measures."""
 
     name: str
-    samples: NDArray[Any]
-    cells: Cells
-    row: Row
+    samples: NDArray[Any]  # [shape=(n,)]
+    spectra: MaskedSpectra
+    row: Row  # "transform" and measures
 
     def panels(self, sr: int) -> list[Panel]:
-        """Show what the condition made of a mix: mix, mask, outcome, target."""
-        cells = self.cells
-        outcome = np.abs(cells.stft.forward(self.samples)) ** 2
+        """Show mix, mask, output and target."""
+        stft, mask = self.spectra.stft, self.spectra.mask.observed
+        output = np.abs(stft.forward(self.samples)) ** 2
         return [
-            Panel("Mix, X", np.abs(cells.X) ** 2, sr, cells.stft),
-            Panel("Ideal binary mask", cells.mask.observed, sr, cells.stft),
-            Panel("Inpainted by default", outcome, sr, cells.stft),
-            Panel("Target, T", np.abs(cells.T) ** 2, sr, cells.stft),
+            Panel("Mix, X", np.abs(self.spectra.X) ** 2, sr, stft),
+            Panel("Ideal binary mask", mask, sr, stft),
+            Panel("Inpainted by default", output, sr, stft),
+            Panel("Target, T", np.abs(self.spectra.T) ** 2, sr, stft),
         ]
 
 
 def timed(method: Method) -> tuple[NDArray[Any], float]:
-    """Run a method; give its samples and seconds."""
+    """Run a method; return its samples [shape=(n,)] and the time that it took in seconds."""
     started = time.perf_counter()
     samples = method()
     return samples, time.perf_counter() - started
 
 
-def run_condition(name: str, method: Method, cells: Cells, scene: Scene) -> Condition:
-    """Run a method and measure it against the target.
-
-    Parameters
-    ----------
-    name : str
-        Name of the condition.
-    method : callable
-        Returns the samples [shape=(n,)].
-    cells : Cells
-        What it works on; its hidden cells are those over which spectra are compared.
-    scene : Scene
-        Holds the target.
-
-    Returns
-    -------
-    Condition
-        Sound and row.
-    """
-    found, seconds = timed(method)
+def run_condition(name: str, method: Method, spectra: MaskedSpectra, mixture: Mixture) -> Condition:
+    """Run a method and measure it; spectra are compared over the hidden cells of the mask."""
+    output, seconds = timed(method)
     # Sounds are measured as they are written: in 32-bit floats.
-    samples = found.astype(np.float32).astype(np.float64)
-    scores = evaluate(scene.target, samples, sr=scene.sr)
-    hidden = ~cells.mask.observed
+    samples = output.astype(np.float32).astype(np.float64)
+    scores = evaluate(mixture.target, samples, sr=mixture.sr)
+    hidden = ~spectra.mask.observed
+    # Of the transformed output, which is consistent, not of the spectrum that a method has set.
+    distance = log_spectral_distance(spectra.T, spectra.stft.forward(samples), hidden)
     row = {
-        "transform": described(cells.stft),
+        "transform": transform_name(spectra.stft),
         **{key: scores[key] for key in ("si_sdr_db", "stoi", "estoi", "pesq_wb")},
-        # From the re-analysed output, not from the spectrum that was asked for.
-        "lsd_hidden_db": log_spectral_distance(cells.T, cells.stft.forward(samples), hidden),
+        "lsd_hidden_db": distance,
         "seconds": round(seconds, 2),
     }
-    return Condition(name, samples, cells, row)
+    return Condition(name, samples, spectra, row)

@@ -1,4 +1,4 @@
-"""An event over a recording, and the smallest box of time and frequency that holds it."""
+"""Scenes: a recording with an event over it, and the smallest box that holds the event."""
 
 from __future__ import annotations
 
@@ -10,26 +10,19 @@ from numpy.typing import NDArray
 
 from spectramend.core.regions import Region
 from spectramend.core.stft import STFT, frame_length
-from spectramend.experiments._common.scenes import Recording, resampled
+from spectramend.experiments._common.recordings import Recording, resampled
 
 Damage: TypeAlias = Literal["occluded", "missing"]
 
-EVENT_S = 1.0  # of an event, at most
-BOX_ENERGY = 0.95  # of an event, in its box
-FRAME_S = 0.064  # of the transform in which boxes are drawn and results judged
+# Engineering choices: the length of an everyday event, and what a user would select of it.
+EVENT_S = 1.0  # seconds of an event, at most
+BOX_ENERGY = 0.95  # share of an event's energy that its box holds
+BOX_FRAME_S = 0.064  # seconds, frames of the transform in which boxes are drawn and measured
 
 
 @dataclass(frozen=True)
 class Box:
-    """A rectangle of cells, half-open.
-
-    Parameters
-    ----------
-    first_bin, stop_bin : int
-        Frequencies.
-    first_frame, stop_frame : int
-        Frames.
-    """
+    """A rectangle of cells, half-open in both directions."""
 
     first_bin: int
     stop_bin: int
@@ -44,30 +37,14 @@ class Box:
 
 @dataclass(frozen=True)
 class Scene:
-    """A recording with an event over it, or with a hole.
+    """A recording with an event over it, or with the box of an event deleted."""
 
-    Parameters
-    ----------
-    recording : Recording
-        The recording T.
-    event : str
-        Name of the event.
-    N : ndarray [shape=(n,)]
-        The event as it was added, or minus what was deleted.
-    stft : STFT
-        The transform in which the box was drawn.
-    box : Box
-        The box.
-    region : Region
-        The box as a user gives it: the samples that its frames see, and its band.
-    """
-
-    recording: Recording
+    recording: Recording  # T
     event: str
-    N: NDArray[Any]
-    stft: STFT
+    N: NDArray[Any]  # [shape=(n,)] the event as it was added, or minus what was deleted
+    stft: STFT  # in which the box is drawn
     box: Box
-    region: Region
+    region: Region  # the box as a user gives it: the samples that its frames see, and its band
 
     @property
     def mix(self) -> NDArray[Any]:
@@ -75,25 +52,13 @@ class Scene:
         return self.recording.samples + self.N
 
 
-def lay(recording: Recording, event: Recording, *, damage: Damage = "occluded") -> Scene:
-    """Lay an event at the middle of a recording, at equal energy over its span.
+def place_event(recording: Recording, event: Recording, *, damage: Damage = "occluded") -> Scene:
+    """Add the loudest second of an event to the middle of a recording, at equal energy.
 
-    Parameters
-    ----------
-    recording : Recording
-        The recording.
-    event : Recording
-        The event, of which the loudest second at most is taken.
-    damage : {"occluded", "missing"}
-        Whether the event is added, or its box deleted.
-
-    Returns
-    -------
-    Scene
-        The scene.
+    With damage="missing" its box is deleted from the recording instead.
     """
     T, sr = recording.samples, recording.sr
-    n_fft = frame_length(FRAME_S, sr)
+    n_fft = frame_length(BOX_FRAME_S, sr)
     stft = STFT(n_fft, n_fft // 4)
     e = loudest_part(resampled(event.samples, event.sr, sr), round(EVENT_S * sr))
     start = T.size // 2 - e.size // 2
@@ -116,19 +81,7 @@ def lay(recording: Recording, event: Recording, *, damage: Damage = "occluded") 
 
 
 def loudest_part(x: NDArray[Any], length: int) -> NDArray[Any]:
-    """Take the loudest part of a signal.
-
-    Parameters
-    ----------
-    x : ndarray [shape=(n,)]
-        The signal.
-    length : int
-        Samples at most.
-
-    Returns
-    -------
-    ndarray
-        The part with the most energy, or all if it is shorter.
+    """Take the part of a signal [shape=(n,)] with the most energy, of `length` samples at most.
 
     Examples
     --------
@@ -142,20 +95,10 @@ def loudest_part(x: NDArray[Any], length: int) -> NDArray[Any]:
     return x[start : start + length]
 
 
-def smallest_box(V: NDArray[Any], part: float) -> Box:
-    """Find the rectangle with the fewest cells that holds a part of the energy.
+def smallest_box(V: NDArray[Any], share: float) -> Box:
+    """Find the rectangle of fewest cells that holds a share of the energy, the first of several.
 
-    Parameters
-    ----------
-    V : ndarray [shape=(F, N), >= 0]
-        Power.
-    part : float, 0 to 1
-        Which part.
-
-    Returns
-    -------
-    Box
-        The first of the smallest.
+    V [shape=(F, N), >= 0] is power.
 
     Examples
     --------
@@ -167,8 +110,8 @@ def smallest_box(V: NDArray[Any], part: float) -> Box:
     loud = np.flatnonzero(V.any(axis=0))
     begin, end = int(loud[0]), int(loud[-1]) + 1
     total = np.cumsum(np.cumsum(np.pad(V[:, begin:end], ((1, 0), (1, 0))), axis=0), axis=1)
-    # Rounding may leave a sum a little under what is exactly enough.
-    enough = part * total[-1, -1] * (1 - 1e-9)
+    # A sum that is exactly enough may be rounded down.
+    enough = share * total[-1, -1] * (1 - 1e-9)
     best: tuple[int, Box] | None = None
     for first in range(end - begin):
         for stop in range(first + 1, end - begin + 1):

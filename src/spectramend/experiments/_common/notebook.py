@@ -6,50 +6,40 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from spectramend.nmf import encode, update
+from spectramend.nmf import Factorization, encode, update
 
-FIT_ITERATIONS = 100
+# All numbers are those of the 2015 notebook.
+FIT_ITERATIONS = 100  # updates of H on the mix
+ADAPT_AFTER = 91  # updates of H before the line that the notebook has commented out
+TRAINING_ITERATIONS = 50  # updates of H in training
+SETTLE = 21  # updates of H in training before the first one of W
 NOTEBOOK_TRAINING: dict[str, Any] = {
     "quantity": "magnitude",
-    "max_iter": 50,
-    "settle": 21,
+    "max_iter": TRAINING_ITERATIONS,
+    "settle": SETTLE,
     "extrapolate": False,
 }
-ADAPT_AFTER = 91  # H updates before the line that the notebook has commented out
+
+
+def _heuristic(
+    V: NDArray[Any], W: NDArray[Any], H: NDArray[Any], max_iter: int, weights: Any = None
+) -> Factorization:
+    """Run all of `max_iter` heuristic updates of H [shape=(K, N)]."""
+    return encode(
+        V, W, H=H, weights=weights, step="heuristic", extrapolate=False, max_iter=max_iter, tol=0,
+        check_every=max_iter,
+    )  # fmt: skip
 
 
 def fit_as_notebook(
     V: NDArray[Any], W: NDArray[Any], H: NDArray[Any], observed: NDArray[Any] | None
 ) -> NDArray[Any]:
-    """Run the last fit of the 2015 notebook: heuristic updates of the activations.
+    """Run the last fit of the notebook: heuristic updates of the activations, from H.
 
-    Parameters
-    ----------
-    V : ndarray [shape=(F, N), >= 0]
-        Magnitudes of the mix.
-    W : ndarray [shape=(F, K), >= 0]
-        Dictionary of magnitudes.
-    H : ndarray [shape=(K, N), >= 0]
-        Activations to start from.
-    observed : ndarray [shape=(F, N), bool] or None
-        Reliable cells; None fits all.
-
-    Returns
-    -------
-    ndarray [shape=(F, N)]
-        The model.
+    V [shape=(F, N)] are magnitudes of the mix; observed [shape=(F, N), bool] are the reliable
+    cells, None fits all; returns the model [shape=(F, N)].
     """
-    nmf = encode(
-        V,
-        W,
-        weights=observed,
-        H=H,
-        step="heuristic",
-        extrapolate=False,
-        max_iter=FIT_ITERATIONS,
-        tol=0,
-        check_every=FIT_ITERATIONS,
-    )
+    nmf = _heuristic(V, W, H, FIT_ITERATIONS, observed)
     # Where nothing is observed the notebook divides 0 by 1e-50, which ends in silence.
     return nmf.V_hat * nmf.observed_frames
 
@@ -57,25 +47,16 @@ def fit_as_notebook(
 def fit_everything(
     V: NDArray[Any], W: NDArray[Any], H: NDArray[Any], observed: NDArray[Any]
 ) -> NDArray[Any]:
-    """Fit activations to every cell, reliable or not, and return the model [shape=(F, N)]."""
+    """Fit the activations to all cells, reliable or not; return the model [shape=(F, N)]."""
     return fit_as_notebook(V, W, H, None)
 
 
 def fit_adapting(
     V: NDArray[Any], W: NDArray[Any], H: NDArray[Any], observed: NDArray[Any]
 ) -> NDArray[Any]:
-    """Fit to every cell, and in the last iterations move W, too, under the mask [shape=(F, N)]."""
-    settled = encode(
-        V,
-        W,
-        H=H,
-        step="heuristic",
-        extrapolate=False,
-        max_iter=ADAPT_AFTER,
-        tol=0,
-        check_every=ADAPT_AFTER,
-    )
-    H, M = settled.H, observed.astype(V.dtype)
+    """Fit to all cells; in the last iterations update W, too, under the mask [shape=(F, N)]."""
+    H = _heuristic(V, W, H, ADAPT_AFTER).H
+    M = observed.astype(V.dtype)
     for i in range(ADAPT_AFTER, FIT_ITERATIONS):
         if i > ADAPT_AFTER:
             H = update(V, W, H, step="heuristic")

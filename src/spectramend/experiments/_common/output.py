@@ -1,4 +1,4 @@
-"""What every experiment writes and prints: JSON, CSV, tables, figures, and a listening page."""
+"""Output of an experiment: tables, and a folder with JSON, CSV, figures and a listening page."""
 
 from __future__ import annotations
 
@@ -17,18 +17,7 @@ from spectramend.reports.results_table import Column, Table
 
 
 def tables(result: Result) -> list[Table]:
-    """Lay rows out.
-
-    Parameters
-    ----------
-    result : Result
-        The experiment.
-
-    Returns
-    -------
-    list of Table
-        One with a column for each length, or one for each group.
-    """
+    """Make the printed tables: one with a column for each length, or one for each group."""
     if result.layout.unit is not None:
         return [_by_length(result.rows, result.layout)]
     groups = dict.fromkeys(row["group"] for row in result.rows)
@@ -43,17 +32,7 @@ def tables(result: Result) -> list[Table]:
 
 
 def write(folder: Path, result: Result, commands: Sequence[str] = ()) -> None:
-    """Fill a folder with all there is to see and hear.
-
-    Parameters
-    ----------
-    folder : Path
-        An empty folder.
-    result : Result
-        The experiment.
-    commands : sequence of str
-        Commands that make the folder again, for the listening page.
-    """
+    """Write all files of an experiment; the listening page shows `commands` that do so again."""
     (folder / "metrics.json").write_text(json.dumps(result.as_json, indent=2) + "\n", "utf-8")
     with (folder / "metrics.csv").open("w", newline="", encoding="utf-8") as stream:
         table = csv.DictWriter(stream, list(result.rows[0]))
@@ -70,23 +49,12 @@ def write(folder: Path, result: Result, commands: Sequence[str] = ()) -> None:
 
 
 def unavailable_metrics(result: Result) -> list[str]:
-    """Say which metrics of a result cannot be taken here.
-
-    Parameters
-    ----------
-    result : Result
-        The experiment.
-
-    Returns
-    -------
-    list of str
-        A line each.
-    """
+    """Name the metrics of a result whose packages are not installed, a line each."""
     return missing_metrics() if any("pesq_wb" in row for row in result.rows) else []
 
 
 def _by_length(rows: Sequence[Row], layout: Layout) -> Table:
-    """Give each length a column; the mean over the lengths follows."""
+    """Make a table with a column for each length and the mean over the lengths."""
     lengths: list[Group] = sorted({row["group"] for row in rows})
     columns = [
         Column("condition", "Condition"),
@@ -119,11 +87,11 @@ def _write_page(
     pictures: Sequence[Picture],
     commands: Sequence[str],
 ) -> None:
-    """Write sounds, and the page that plays them."""
+    """Write the sounds and the page that plays them."""
     sr = round(page.sounds[0].sr)
     for sound in page.sounds:
         audio.write(folder / sound.file, sound.samples, sr)
-    for file, samples in page.others.items():
+    for file, samples in page.other_sounds.items():
         audio.write(folder / file, samples, sr)
     rows = [{"name": row["condition"], **row} for row in result.rows]
     text = listening_page(

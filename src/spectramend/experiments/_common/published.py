@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Collection
 from importlib import resources
 
 from spectramend.experiments._common.results import Row
 
 
-def read_published(file: str) -> list[Row]:
-    """Read a table of signal-to-noise ratios.
-
-    Parameters
-    ----------
-    file : str
-        Its name: ``method, signal``, a length and ``snr_db`` in each line.
-
-    Returns
-    -------
-    list of dict
-        Its lines as items of a result.
+def read_published(
+    file: str, signals: Collection[str] | None = None, lengths: Collection[int] | None = None
+) -> list[Row]:
+    """Read items of a table: signal-to-noise ratios of some signals and lengths, or of all.
 
     Examples
     --------
@@ -39,4 +32,5 @@ def read_published(file: str) -> list[Row]:
             "seconds": None,
         }
         for method, signal, length, snr_db in lines
+        if (signals is None or signal in signals) and (lengths is None or int(length) in lengths)
     ]

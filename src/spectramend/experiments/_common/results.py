@@ -1,9 +1,9 @@
-"""What an experiment finds: rows of means, the items behind them, and what can be seen and heard.
+"""Results of an experiment: rows of means, the items that they average, figures, and sounds.
 
 Every experiment prints and writes the same JSON, ``{"experiment", "settings", "rows", "items"}``.
-Items are single outcomes, one for each condition of each scene; a row is the mean of the items of a
-condition in a group. Both are flat and begin with ``condition`` and ``group``. What others have
-published of the same recordings has conditions that begin with ``published``.
+An item is the outcome of one condition on one signal; a row is the mean of the items of a
+condition in a group. Both are flat and begin with ``condition`` and ``group``. Conditions whose
+names begin with ``published`` hold what other authors have published for the same recordings.
 """
 
 from __future__ import annotations
@@ -22,92 +22,44 @@ from spectramend.reports.results_table import Column
 
 Row: TypeAlias = dict[str, Any]
 Group: TypeAlias = str | int  # "all", a kind of recordings, or a length of gaps
+# Called with what is being done, the number of steps done, and that of all steps.
 Progress: TypeAlias = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How rows are shown to people.
-
-    Parameters
-    ----------
-    columns : tuple of Column
-        Columns of the table.
-    unit : str, optional
-        If given, groups are lengths in this unit and stand beside each other: the SNR of each has a
-        column. Otherwise each group has a table.
-    """
+    """Layout of the printed table: one for each group, or with a unit a column for each length."""
 
     columns: tuple[Column, ...]
-    unit: str | None = None
+    unit: str | None = None  # of the lengths of gaps that are groups
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure of spectrograms, one above the other.
+    """A figure of spectrograms, one above the other; they are computed when it is drawn."""
 
-    Parameters
-    ----------
-    file : str
-        Name of its PNG file.
-    caption : str
-        What they show together.
-    panels : callable
-        Returns what to draw, from the top.
-    """
-
-    file: str
+    file: str  # PNG
     caption: str
-    panels: Callable[[], Sequence[Panel]]
+    panels: Callable[[], Sequence[Panel]]  # from the top
 
 
 @dataclass(frozen=True)
 class Page:
-    """A listening page.
-
-    Parameters
-    ----------
-    title, lead : str
-        Heading, and a paragraph.
-    sounds : tuple of Sound
-        What is compared.
-    others : mapping of str to ndarray
-        Further sounds to write, by file.
-    commands : tuple of str
-        Commands that make one of the sounds from the others.
-    """
+    """A listening page."""
 
     title: str
     lead: str
-    sounds: tuple[Sound, ...]
-    others: Mapping[str, NDArray[Any]]
-    commands: tuple[str, ...]
+    sounds: tuple[Sound, ...]  # that are compared
+    other_sounds: Mapping[str, NDArray[Any]]  # [shape=(n,)] further sounds to write, by file
+    commands: tuple[str, ...]  # that make one of the sounds from the others
 
 
 @dataclass(frozen=True)
 class Result:
-    """What an experiment found.
-
-    Parameters
-    ----------
-    experiment : str
-        Name of the experiment.
-    settings : dict
-        What fixes the run, apart from the recordings.
-    rows : tuple of dict
-        ``condition, group`` and means.
-    items : tuple of dict
-        ``condition, group``, what tells a scene from others, and measures.
-    layout : Layout
-        How rows are shown.
-    drawings : tuple of Drawing
-        Figures.
-    page : Page, optional
-        A listening page.
-    """
+    """Results of an experiment."""
 
     experiment: str
-    settings: dict[str, Any]
+    settings: dict[str, Any]  # what determines the run, apart from the recordings
     rows: tuple[Row, ...]
     items: tuple[Row, ...]
     layout: Layout
@@ -134,21 +86,7 @@ def _finite(row: Row) -> Row:
 
 
 def mean_rows(items: Sequence[Row], measures: Sequence[str], group: Group = "all") -> list[Row]:
-    """Average items.
-
-    Parameters
-    ----------
-    items : sequence of dict
-        Items of one group.
-    measures : sequence of str
-        Fields to average; what an item does not have, None or NaN, does not count.
-    group : str or int
-        Name of the group.
-
-    Returns
-    -------
-    list of dict
-        A row for each condition.
+    """Average measures of the items of a group, a row for each condition; leave out None and NaN.
 
     Examples
     --------
@@ -170,27 +108,10 @@ def mean_rows(items: Sequence[Row], measures: Sequence[str], group: Group = "all
     ]
 
 
-def length_result(
+def gap_result(
     experiment: str, settings: dict[str, Any], items: Sequence[Row], unit: str
 ) -> Result:
-    """Sum up an experiment whose groups are lengths of gaps.
-
-    Parameters
-    ----------
-    experiment : str
-        Its name.
-    settings : dict
-        What fixes the run.
-    items : sequence of dict
-        ``condition, group, signal, positions, snr_db, seconds``.
-    unit : str
-        What lengths count.
-
-    Returns
-    -------
-    Result
-        Its rows have ``snr_db, signals, seconds``, the number of signals in the middle.
-    """
+    """Average items ``condition, group, signal, positions, snr_db, seconds`` by length of gaps."""
     rows = []
     for length in sorted({item["group"] for item in items}):
         own = [item for item in items if item["group"] == length]
