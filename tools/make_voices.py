@@ -1,7 +1,7 @@
-"""Make the bundled demo voices: five utterances of two flite voices, levelled, as FLAC.
+"""Make the bundled demo voices: five utterances of two flite voices at one level, as FLAC.
 
-The files stand in for the recordings of the 2015 experiment and carry their names: `MA` is the
-target voice (01 the test utterance, 02 to 04 its training speech), `ML` the interfering one.
+The files replace the recordings of the 2015 experiment and have their names: `MA` is the target
+voice (01 the test utterance, 02 to 04 its training speech), `ML` the interfering one.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ import numpy as np
 import numpy.typing as npt
 import soundfile as sf
 
-SR = 16_000
-FRAME = 320  # 20 ms
-ACTIVE_DB = 40.0  # a frame this far below the loudest is pause
-LEVEL_DB = -27.0  # about the mean of the four MA recordings of 2015, re full scale
+SR = 16_000  # Hz
+FRAME = 320  # samples, 20 ms
+ACTIVE_DB = 40.0  # dB; frames this far below the loudest count as pauses
+LEVEL_DB = -27.0  # dB re full scale, about the mean of the four MA recordings of 2015
 DEFAULT_DIR = Path(__file__).resolve().parents[1] / "src" / "spectramend" / "voices"
 
 
 class VoiceError(Exception):
-    """A voice cannot be made; the message is one line."""
+    """A voice that cannot be made; the message is one line."""
 
 
 @dataclass(frozen=True)
 class Utterance:
-    """What one file says, who says it, and how many samples of its leading pause to drop."""
+    """Voice and text of a file, and the number of samples to remove from its leading pause."""
 
     voice: str
     text: str
     skip: int = 0
 
 
-# The training speech (02 to 04) has every phoneme of 01_MA, each at least three times.
-# flite restarts the same excitation noise for every utterance: unshifted, the fricatives of the
-# two voices would be coherent, which no mixture of two speakers is.
+# The training speech (02 to 04) contains every phoneme of 01_MA at least three times.
+# flite restarts the same excitation noise for every utterance: without a shift the fricatives of the
+# two voices would be coherent, unlike those of two speakers.
 UTTERANCES = {
     "item_01_MA": Utterance(
         "slt",
@@ -84,7 +84,7 @@ def run_flite(*args: str) -> str:
 
 
 def check_voices() -> None:
-    """Raise unless flite has every voice; asked for an unknown one it quietly speaks as another."""
+    """Raise unless flite has every voice: it replaces unknown ones without a message."""
     have = run_flite("-lv").partition(":")[2].split()
     for voice in sorted({u.voice for u in UTTERANCES.values()}):
         if voice not in have:
@@ -92,7 +92,7 @@ def check_voices() -> None:
 
 
 def speak(utterance: Utterance) -> npt.NDArray[np.float64]:
-    """Let flite say it; samples in [-1, 1)."""
+    """Synthesise an utterance [shape=(n,), -1 to 1]."""
     with tempfile.TemporaryDirectory() as folder:
         wav = Path(folder) / "speech.wav"
         run_flite("-voice", utterance.voice, "-t", utterance.text, "-o", str(wav))
@@ -126,7 +126,7 @@ def main() -> int:
     folder: Path = parser.parse_args().output
     try:
         check_voices()
-        # All are spoken before one is written: a failure leaves the old set whole.
+        # Files are written when all voices are synthesised: a failure leaves the old ones unchanged.
         voices = {name: level(speak(utterance)) for name, utterance in UTTERANCES.items()}
         folder.mkdir(parents=True, exist_ok=True)
         for name, samples in voices.items():
