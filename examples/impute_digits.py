@@ -1,8 +1,8 @@
 """Impute hidden pixels of handwritten digits: NMF of a matrix that is not a spectrum.
 
 Prints the root mean square error of the hidden pixels, whose values are from 0 to 16, where 30, 50
-and 70 % of them are hidden. Nearest neighbours are unreliable where most pixels are hidden; NMF learns
-the parts that digits consist of from all images together.
+and 70 % of them are hidden. Nearest neighbours are unreliable where most pixels are hidden; NMF
+learns the parts that digits consist of from all images together.
 
     pip install 'spectramend[sklearn]'
     python examples/impute_digits.py

@@ -39,8 +39,8 @@ class Utterance:
 
 
 # The training speech (02 to 04) contains every phoneme of 01_MA at least three times.
-# flite restarts the same excitation noise for every utterance: without a shift the fricatives of the
-# two voices would be coherent, unlike those of two speakers.
+# flite restarts the same excitation noise for every utterance: without a shift the fricatives of
+# the two voices would be coherent, unlike those of two speakers.
 UTTERANCES = {
     "item_01_MA": Utterance(
         "slt",
@@ -126,7 +126,7 @@ def main() -> int:
     folder: Path = parser.parse_args().output
     try:
         check_voices()
-        # Files are written when all voices are synthesised: a failure leaves the old ones unchanged.
+        # Nothing is written before all voices are synthesised: a failure leaves old files as is.
         voices = {name: level(speak(utterance)) for name, utterance in UTTERANCES.items()}
         folder.mkdir(parents=True, exist_ok=True)
         for name, samples in voices.items():
