@@ -10,7 +10,7 @@ demo: .venv/.demo
 	$(BIN)/spectramend demo
 
 # A process for each core, and one thread for matrix products in each.
-PYTEST := -m pytest --numprocesses auto
+PYTEST := -m pytest --numprocesses auto --dist loadfile
 
 test: .venv/.test
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python $(PYTEST)

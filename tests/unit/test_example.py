@@ -8,6 +8,7 @@ from nbclient import NotebookClient
 from conftest import ROOT
 
 
+@pytest.mark.slow
 def test_the_2015_notebook_runs_and_shows_sounds_figures_and_a_table() -> None:
     notebook = nbformat.read(ROOT / "examples" / "thiemann2015.ipynb", as_version=4)  # type: ignore[no-untyped-call]
     assert not any(cell.get("outputs") for cell in notebook.cells)

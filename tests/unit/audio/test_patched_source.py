@@ -284,6 +284,7 @@ def test_detection_reads_the_recording_twice(tmp_path: Path, watch: Watch) -> No
     assert watch.opened == 1
 
 
+@pytest.mark.slow
 def test_repairs_of_files_and_arrays_are_equal_and_so_are_excerpts(tmp_path: Path) -> None:
     source, target = with_gaps(tmp_path, 2), tmp_path / "y.wav"
     regions = [*gaps(), Region(3.3, 3.5, 500, 1500, channel=2), Region(7.0, 7.1, channel=1)]
@@ -300,6 +301,7 @@ def test_repairs_of_files_and_arrays_are_equal_and_so_are_excerpts(tmp_path: Pat
         np.testing.assert_array_equal(excerpt.after, fixed.samples[excerpt.job.channel, part])
 
 
+@pytest.mark.slow
 def test_a_recording_may_be_repaired_in_its_own_place_from_any_coding(tmp_path: Path) -> None:
     for ending in ("wav", "flac"):
         source, other = with_gaps(tmp_path, 2, ending), tmp_path / f"other.{ending}"

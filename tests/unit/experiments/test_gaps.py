@@ -55,6 +55,7 @@ def test_gaps_that_do_not_fit_are_refused() -> None:
             gap_positions(recording, ms, np.random.default_rng(0))
 
 
+@pytest.mark.slow
 def test_rows_have_measured_and_published_results() -> None:
     recording = Recording("a08_violin", inharmonic(4), SR)
     quick = ["spectramend", "zero", "janssen"]

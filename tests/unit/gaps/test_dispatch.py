@@ -181,6 +181,7 @@ def test_tones_are_continued_through_20_ms(rng: np.random.Generator) -> None:
     assert snr_db(y[missing], fill_gaps(y, missing)[missing]) > 30
 
 
+@pytest.mark.slow
 def test_noise_is_filled_better_than_by_zeros(rng: np.random.Generator) -> None:
     y = autoregressive(8000, rng)
     missing = mask_of(8000, *((t, t + 10) for t in range(500, 7500, 100)))

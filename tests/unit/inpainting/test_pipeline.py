@@ -354,6 +354,7 @@ def test_samples_of_lost_columns_are_filled_as_gaps(k: int) -> None:
     assert out.factorization.V_hat.shape == X.shape
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", [0.1, 0.5])
 def test_lost_columns_amid_scattered_cells_are_filled_as_gaps(part: float) -> None:
     scattered = np.random.default_rng(2).random(X.shape) > part
@@ -375,6 +376,7 @@ def test_a_single_reliable_frame_gives_a_bounded_result() -> None:
     assert np.abs(out.samples).max() < 3 * np.abs(X_SAMPLES).max()
 
 
+@pytest.mark.slow
 def test_ill_conditioned_samples_are_not_amplified_in_float32() -> None:
     for observed in (columns(3), corners(6)):
         out = run(X.astype(np.complex64), Mask(observed))

@@ -82,6 +82,7 @@ def test_scikit_learn_finds_no_fault(model: MaskedNMF) -> None:
     assert others <= {"check_array_api_input"}  # which the next test runs
 
 
+@pytest.mark.slow
 def test_scikit_learn_skips_no_check() -> None:
     output = run(
         """
@@ -166,6 +167,7 @@ def test_in_a_pipeline_with_weights() -> None:
     assert scaled.shape == (40, 2)
 
 
+@pytest.mark.slow
 @quiet
 def test_a_search_finds_the_number_of_components() -> None:
     rng = np.random.default_rng(0)
@@ -245,6 +247,7 @@ def test_the_seed_is_what_makes_results_repeatable() -> None:
         np.random.set_state(before)  # noqa: NPY002
 
 
+@pytest.mark.slow
 def test_librosa_takes_it() -> None:
     import librosa  # which takes a second to load
 
@@ -485,6 +488,7 @@ def test_tensors_in_tensors_out() -> None:
     assert output.strip() == "done"
 
 
+@pytest.mark.slow
 def test_digits_are_filled_in(capsys: pytest.CaptureFixture[str]) -> None:
     runpy.run_path(str(ROOT / "examples" / "impute_digits.py"), run_name="__main__")
     lines = capsys.readouterr().out.splitlines()
