@@ -1,161 +1,128 @@
-"""The same file with a few samples changed, and nothing else."""
+"""Samples that take the place of others, and recordings as they are with these."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import struct
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-from spectramend.audio.containers import Layout
-from spectramend.audio.decoder import BLOCK
-from spectramend.audio.output_format import choose_target
-from spectramend.audio.patched_source import Patch
-from spectramend.audio.pcm import encode
-from spectramend.audio.reader import FileInfo
-from spectramend.audio.transcode import encode_anew
-from spectramend.core.files import atomic_file, check_input
-from spectramend.errors import AudioError, ParameterError
+Read: TypeAlias = Callable[[int, int], NDArray[Any]]  # read(start, stop), (channels, stop - start)
 
 
-@dataclass(frozen=True)
-class PatchReport:
-    """How a file was written.
+@dataclass(frozen=True, eq=False)
+class Patch:
+    """New samples for a part of one channel.
 
     Parameters
     ----------
-    clipped : int
-        Samples that lay beyond full scale and were limited to it.
-    container, subtype : str
-        Its form, in libsndfile's words.
-    notes : tuple of str
-        What a user should know, a sentence each.
+    channel : int
+        The channel, from 0.
+    start : int
+        The first sample that is replaced.
+    samples : ndarray [shape=(n,), float64]
+        What takes its place and that of those that follow, full scale at ±1.
     """
 
-    clipped: int
-    container: str
-    subtype: str
-    notes: tuple[str, ...]
+    channel: int
+    start: int
+    samples: NDArray[np.float64]
+
+    @property
+    def stop(self) -> int:
+        """The first sample that stays."""
+        return self.start + len(self.samples)
 
 
-def write_patched(
-    info: FileInfo,
-    target: str | os.PathLike[str],
-    patches: Sequence[Patch],
-    *,
-    subtype: str | None = None,
-    allow_lossy: bool = False,
-    overwrite: bool = False,
-) -> PatchReport:
-    """Write a recording again with a few samples replaced.
+def overlay(x: NDArray[Any], start: int, patches: Iterable[Patch]) -> None:
+    """Put the patches of a channel into a part of it, where they overlap the last one.
 
     Parameters
     ----------
-    info : FileInfo
-        The recording, from `inspect`.
-    target : path-like
-        The file to be written, which may be the recording itself; its ending chooses the container.
+    x : ndarray [shape=(n,)]
+        The part, which changes.
+    start : int
+        Its first sample in the recording.
+    patches : iterable of Patch
+        Patches of this channel.
+
+    Examples
+    --------
+    >>> x = np.zeros(5)
+    >>> overlay(x, 10, [Patch(0, 8, np.full(4, 1.0)), Patch(0, 11, np.full(2, 2.0))])
+    >>> x.tolist()
+    [1.0, 2.0, 2.0, 0.0, 0.0]
+    """
+    for patch in patches:
+        first, last = max(start, patch.start), min(start + x.size, patch.stop)
+        if first < last:
+            x[first - start : last - start] = patch.samples[
+                first - patch.start : last - patch.start
+            ]
+
+
+class PatchedSource:
+    """A recording that is read as it is with its patches.
+
+    Parameters
+    ----------
+    read : callable
+        ``read(start, stop)`` gives samples of the recording [shape=(channels, stop - start)].
+    length : int
+        Samples of each channel.
+    channels : int
+        Number of channels.
     patches : sequence of Patch
-        What to replace; where they overlap, the last one holds.
-    subtype : str, optional
-        How to code samples, in libsndfile's words; as they are, unless said otherwise.
-    allow_lossy : bool
-        Whether every sample may change because the target's coding is lossy.
-    overwrite : bool
-        Whether an existing file may be replaced.
-
-    Returns
-    -------
-    PatchReport
-        How it was written.
-
-    Raises
-    ------
-    ParameterError
-        If a patch does not fit the recording or is not finite, or the target cannot hold it.
-    AudioError
-        If the recording cannot be decoded, or the target not be coded.
-    FileError
-        If the recording is gone, or the target exists or cannot be written.
-
-    Notes
-    -----
-    An uncompressed recording that keeps its container and coding is copied and patched in place:
-    every other byte stays, chunks that nobody knows included. FLAC is coded again with its own
-    metadata blocks, but the seek table. Everything else is coded again with its text tags. What is
-    decoded from a lossy file goes to float, which holds it exactly, or to 24 bits in FLAC.
+        What takes the place of its samples; a later one covers an earlier one.
     """
-    target = Path(target)
-    check_input(info.path)
-    _check(info, patches)
-    choice = choose_target(info, target, subtype, allow_lossy=allow_lossy)
-    notes = list(choice.notes)
-    with atomic_file(target, overwrite=overwrite) as temporary:
-        if choice.in_place:
-            assert info.layout is not None
-            shutil.copyfile(info.path, temporary)
-            with temporary.open("r+b") as stream:
-                clipped = _patch_in_place(stream, info.layout, patches)
-                if info.truncated:
-                    _correct_sizes(stream, info.layout)
-                    notes.append("The header now says how many samples there are.")
-        else:
-            clipped, more = encode_anew(info, temporary, target, patches, choice)
-            notes += more
-    return PatchReport(clipped, choice.container, choice.subtype, tuple(notes))
+
+    def __init__(
+        self, read: Read, *, length: int, channels: int, patches: Sequence[Patch] = ()
+    ) -> None:
+        self.length = length
+        self.channels = channels
+        self._read = read
+        self._patches = [_Patches() for _ in range(channels)]
+        for patch in patches:
+            self.add(patch)
+
+    def add(self, patch: Patch) -> None:
+        """Replace samples from now on."""
+        self._patches[patch.channel].add(patch)
+
+    def read(self, start: int, stop: int) -> NDArray[np.float64]:
+        """Read all channels of a part [shape=(channels, stop - start)]."""
+        x = np.array(self._read(start, stop), np.float64)
+        for channel, patches in zip(x, self._patches, strict=True):
+            overlay(channel, start, patches.within(start, stop))
+        return x
+
+    def read_channel(self, channel: int, start: int, stop: int) -> NDArray[np.float64]:
+        """Read a part of one channel, from 0 [shape=(stop - start,)]."""
+        x = np.array(self._read(start, stop)[channel], np.float64)
+        overlay(x, start, self._patches[channel].within(start, stop))
+        return x
 
 
-def _check(info: FileInfo, patches: Sequence[Patch]) -> None:
-    """Refuse patches that do not fit a recording."""
-    for patch in patches:
-        if patch.samples.ndim != 1:
-            raise ParameterError(f"a patch has shape {patch.samples.shape}: one channel at a time.")
-        if not 0 <= patch.channel < info.channels:
-            raise ParameterError(
-                f"a patch names channel {patch.channel} of 0 to {info.channels - 1}."
-            )
-        if not 0 <= patch.start <= patch.stop <= info.length:
-            raise ParameterError(
-                f"a patch of samples {patch.start} to {patch.stop} is not in {info.path}, which "
-                f"has {info.length}."
-            )
-        if not np.isfinite(patch.samples).all():
-            raise ParameterError("a patch has NaN or infinite samples: not written.")
+@dataclass
+class _Patches:
+    """The patches of a channel, of which those near a part are found quickly."""
 
+    added: list[Patch] = field(default_factory=list)
+    starts: list[tuple[int, int]] = field(default_factory=list)  # first sample, place in `added`
+    longest: int = 0
 
-def _patch_in_place(stream: BinaryIO, layout: Layout, patches: Sequence[Patch]) -> int:
-    """Replace samples in an uncompressed file; count those that were limited."""
-    clipped = 0
-    for patch in patches:
-        for first in range(0, len(patch.samples), BLOCK):
-            samples = patch.samples[first : first + BLOCK]
-            content, beyond = encode(samples, layout.subtype, layout.big_endian)
-            place = layout.offset + (patch.start + first) * layout.frame
-            stream.seek(place)
-            raw = bytearray(stream.read(len(samples) * layout.frame))
-            if len(raw) != len(samples) * layout.frame:
-                raise AudioError(f"the recording ends before sample {patch.stop}: it was changed.")
-            table = np.frombuffer(raw, np.uint8).reshape(-1, layout.channels, layout.width)
-            table[:, patch.channel] = content
-            stream.seek(place)
-            stream.write(raw)
-            clipped += beyond
-    return clipped
+    def add(self, patch: Patch) -> None:
+        """Add a patch."""
+        insort(self.starts, (patch.start, len(self.added)))
+        self.added.append(patch)
+        self.longest = max(self.longest, len(patch.samples))
 
-
-def _correct_sizes(stream: BinaryIO, layout: Layout) -> None:
-    """Make a truncated file end with its last whole sample, and its header say so."""
-    end = layout.offset + layout.length
-    stream.truncate(end)
-    stream.seek(end)
-    padded = end + end % 2
-    stream.write(bytes(padded - end))
-    ends = {"file": padded, "data": end, "frames": layout.frames}
-    for field in layout.sizes:
-        stream.seek(field.place)
-        stream.write(struct.pack(field.code, ends[field.what] - field.before))
+    def within(self, start: int, stop: int) -> list[Patch]:
+        """Give all patches that may reach into a part, in the order in which they were added."""
+        first = bisect_left(self.starts, (start - self.longest, 0))
+        near = self.starts[first : bisect_left(self.starts, (stop, 0))]
+        return [self.added[i] for i in sorted(i for _, i in near)]

@@ -15,7 +15,7 @@ from spectramend.audio.codings import EXACT, FLOATING, bits_of
 from spectramend.audio.containers import copy_with_metadata
 from spectramend.audio.decoder import opened, reason
 from spectramend.audio.output_format import Target
-from spectramend.audio.patched_source import Patch, PatchedSource
+from spectramend.audio.patch import Patch, PatchedSource
 from spectramend.audio.pcm import quantize
 from spectramend.audio.reader import FileInfo, Reader, inspect, pieces
 from spectramend.errors import AudioError, FileError, ParameterError

@@ -1,345 +1,322 @@
-"""The same file with a few samples changed: every other bit stays, and never half a file."""
+"""A recording with patches: opened once, its parts kept, patches laid over in one place."""
 
 from __future__ import annotations
 
-import errno
-import os
-import re
-import signal
-import struct
-import subprocess
-import sys
-import time
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
+from numpy.typing import NDArray
 
-from audio_files import (
-    SR,
-    UNCOMPRESSED,
-    N,
-    aiff_with_chunks,
-    caf_with_chunks,
-    changed,
-    libsndfile,
-    make,
-    names,
-    riff_with_chunks,
-    sparse_rf64,
-    w64_with_chunks,
+from spectramend import OutputOptions, Region, repair, repair_file
+from spectramend.audio import (
+    Patch,
+    PatchedSource,
+    Reader,
+    inspect,
+    overlay,
+    read_part,
+    write_patched,
 )
-from spectramend.audio import Patch, inspect, read_part, write_patched
-from spectramend.audio.codings import CODINGS
-from spectramend.audio.decoder import BLOCK
+from spectramend.audio.reader import GRID, pieces
 from spectramend.errors import AudioError, FileError, ParameterError
+from spectramend.restoration.recording_files import detect_file
 
-# Nothing else changes
+SR = 8000
 
 
-@pytest.mark.parametrize("channels", [1, 2, 3])
-@pytest.mark.parametrize(("container", "subtype", "endian"), UNCOMPRESSED)
-def test_an_uncompressed_file_changes_in_the_bytes_of_its_patches_alone(
-    tmp_path: Path, container: str, subtype: str, endian: str, channels: int
+def noise(n: int, channels: int = 2) -> NDArray[np.float64]:
+    return np.random.default_rng(0).uniform(-0.5, 0.5, (channels, n))
+
+
+class Watch:
+    """What is read of files, and how often they are opened."""
+
+    def __init__(self) -> None:
+        self.parts: list[tuple[int, int]] = []
+        self.samples = 0  # of all channels
+        self.opened = 0
+
+
+@pytest.fixture
+def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
+    seen = Watch()
+    load, opening = Reader._load, Reader._open
+
+    def noted_load(self: Reader, start: int, stop: int) -> NDArray[np.float64]:
+        seen.parts.append((start, stop))
+        seen.samples += (stop - start) * self.info.channels
+        return load(self, start, stop)
+
+    def noted_open(self: Reader) -> None:
+        seen.opened += 1
+        opening(self)
+
+    monkeypatch.setattr(Reader, "_load", noted_load)
+    monkeypatch.setattr(Reader, "_open", noted_open)
+    return seen
+
+
+# Patches
+
+
+def test_a_later_patch_covers_an_earlier_one() -> None:
+    x = noise(100)
+    source = PatchedSource(lambda a, b: x[:, a:b], length=100, channels=2)
+    expected = x.copy()
+    for channel, start, stop, value in (
+        (1, 10, 60, -1.0), (1, 5, 20, -2.0), (1, 90, 100, -3.0), (0, 12, 13, -5.0),
+        (1, 15, 17, -4.0),
+    ):  # fmt: skip
+        source.add(Patch(channel, start, np.full(stop - start, value)))
+        expected[channel, start:stop] = value
+        for a, b in ((0, 100), (30, 40), (16, 95), (0, 5), (60, 90), (50, 50)):
+            np.testing.assert_array_equal(source.read(a, b), expected[:, a:b])
+            for number in range(2):
+                found = source.read_channel(number, a, b)
+                np.testing.assert_array_equal(found, expected[number, a:b])
+    np.testing.assert_array_equal(x, noise(100))
+
+
+def test_overlay_takes_the_order_of_patches() -> None:
+    patches = [Patch(0, 3, np.full(4, 1.0)), Patch(0, 0, np.full(5, 2.0))]
+    for order, expected in ((patches, [2.0, 2, 2, 1, 1, 0]), (patches[::-1], [2.0, 1, 1, 1, 1, 0])):
+        x = np.zeros(6)
+        overlay(x, 2, order)
+        assert x.tolist() == expected
+
+
+def test_patches_given_are_those_added() -> None:
+    x, patches = noise(50), [Patch(0, 3, np.ones(4)), Patch(1, 40, np.zeros(10))]
+    given = PatchedSource(lambda a, b: x[:, a:b], length=50, channels=2, patches=patches)
+    added = PatchedSource(lambda a, b: x[:, a:b], length=50, channels=2)
+    for patch in patches:
+        added.add(patch)
+    np.testing.assert_array_equal(given.read(0, 50), added.read(0, 50))
+
+
+# Parts of files
+
+CODINGS = [
+    ("wav", "PCM_16", "WAV"), ("flac", "PCM_16", "FLAC"), ("ogg", "VORBIS", "OGG"),
+    ("opus", "OPUS", "OGG"), ("mp3", "MPEG_LAYER_III", "MP3"), ("voc", "PCM_16", "VOC"),
+    ("paf", "PCM_16", "PAF"), ("wav", "IMA_ADPCM", "WAV"), ("wav", "GSM610", "WAV"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("ending", "subtype", "container"), CODINGS)
+@pytest.mark.parametrize("kept", [0, 1 << 17])
+def test_parts_are_those_of_the_whole_in_any_order(
+    tmp_path: Path, ending: str, subtype: str, container: str, kept: int
 ) -> None:
-    file = make(tmp_path, container, subtype, channels=channels, endian=endian)
-    before, whole = file.read_bytes(), libsndfile(file)
-    info, target = inspect(file), file.with_stem("y")
-    new = np.random.default_rng(1).uniform(-1, 1, 50)
-    channel = channels - 1
-    report = write_patched(info, target, [Patch(channel, 400, new), Patch(0, 0, np.zeros(1))])
-    assert (report.container, report.subtype) == (container, subtype)
-    assert (report.clipped, report.notes) == (0, ())
-    # The bytes.
-    assert info.layout is not None
-    width = info.layout.width
-    allowed = np.arange(len(before)) < 0
-    samples = allowed[info.layout.offset :][: info.layout.length].reshape(-1, channels, width)
-    samples[400:450, channel] = True
-    samples[0, 0] = True
-    assert allowed[changed(before, target.read_bytes())].all()
-    # The samples.
-    after = libsndfile(target)
-    if subtype not in ("ULAW", "ALAW"):
-        step = 0 if subtype == "DOUBLE" else 2.0 ** -(24 if subtype == "FLOAT" else 8 * width)
-        np.testing.assert_allclose(after[channel, 400:450], new, rtol=0, atol=step * 1.0001)
-        assert after[0, 0] == 0
-    else:
-        np.testing.assert_allclose(after[channel, 400:450], new, rtol=0.04, atol=0.01)
-    after[channel, 400:450] = whole[channel, 400:450]
-    after[0, 0] = whole[0, 0]
-    np.testing.assert_array_equal(after, whole)
-    assert names(tmp_path) == sorted([file.name, target.name])
+    sr, channels = (48000, 2) if subtype != "GSM610" else (8000, 1)
+    file, n = tmp_path / f"x.{ending}", 700_000 if subtype != "GSM610" else 100_000
+    with soundfile.SoundFile(file, "w", sr, channels, subtype, format=container) as stream:
+        for start in range(0, n, 50_000):
+            stream.write(np.random.default_rng(start).uniform(-0.5, 0.5, (50_000, channels)))
+    info, whole = inspect(file), soundfile.read(file, always_2d=True)[0].T
+    rng = np.random.default_rng(1)
+    with Reader(info, kept=kept) as reader:
+        for _ in range(12):
+            start = int(rng.integers(0, info.length - 3000))
+            for stop in (start, start + 1, start + 3000, min(start + 90_000, info.length)):
+                np.testing.assert_array_equal(reader.read(start, stop), whole[:, start:stop])
+        for size in (40, 5000):
+            first = info.length - size
+            np.testing.assert_array_equal(reader.read(first, info.length), whole[:, first:])
+        np.testing.assert_array_equal(reader.read(0, 500), whole[:, :500])
 
 
-@pytest.mark.parametrize(("container", "subtype", "endian"), UNCOMPRESSED)
-def test_what_was_read_may_be_written_again(
-    tmp_path: Path, container: str, subtype: str, endian: str
+def test_what_was_read_is_kept_and_what_was_read_longest_ago_is_not(
+    tmp_path: Path, watch: Watch
 ) -> None:
-    file = make(tmp_path, container, subtype, endian=endian)
-    info = inspect(file)
-    x = read_part(info, 0, info.length)
-    write_patched(info, file.with_stem("y"), [Patch(i, 0, x[i]) for i in range(2)])
-    if subtype == "ULAW":  # which has two zeros
-        np.testing.assert_array_equal(libsndfile(file.with_stem("y")), x)
-    else:
-        assert changed(file.read_bytes(), file.with_stem("y").read_bytes()).size == 0
+    x = noise(20 * GRID)
+    soundfile.write(tmp_path / "x.wav", x.T, SR, subtype="DOUBLE")
+    with Reader(inspect(tmp_path / "x.wav"), kept=8 * GRID) as reader:  # 4 parts of 2 channels
+
+        def read(start: int, stop: int) -> list[tuple[int, int]]:
+            watch.parts = []
+            np.testing.assert_array_equal(reader.read(start, stop), x[:, start:stop])
+            return [(a // GRID, -(-b // GRID)) for a, b in watch.parts]
+
+        assert read(10, GRID + 10) == [(0, 2)]
+        assert read(5, 2 * GRID) == []
+        assert read(GRID, 4 * GRID) == [(2, 4)]
+        assert read(0, 1) == []  # the one used last
+        assert read(5 * GRID, 6 * GRID) == [(5, 6)]
+        assert read(0, 2 * GRID) == [(1, 2)]
+        assert read(3 * GRID, 6 * GRID) == [(4, 5)]
+        assert read(0, 5 * GRID) == [(0, 5)]  # too much to keep
+        assert read(3 * GRID, 6 * GRID) == []
+        found = reader.read(0, 10)
+        found[:] = 0  # is the caller's
+        assert read(0, 10) == []
+    assert watch.opened == 1
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "order"),
-    [
-        ("x.wav", riff_with_chunks(), "<"),
-        ("x.wav", riff_with_chunks(">"), ">"),
-        ("x.w64", w64_with_chunks(), "<"),
-        ("x.aif", aiff_with_chunks(), ">"),
-        ("x.caf", caf_with_chunks(), ">"),
-    ],
-    ids=["RIFF", "RIFX", "W64", "AIFF", "CAF"],
-)
-def test_chunks_survive_byte_for_byte(
-    tmp_path: Path, name: str, content: bytes, order: str
+def test_the_last_part_may_be_short(tmp_path: Path) -> None:
+    x = noise(GRID + 3)
+    soundfile.write(tmp_path / "x.wav", x.T, SR, subtype="DOUBLE")
+    with Reader(inspect(tmp_path / "x.wav")) as reader:
+        for start, stop in ((GRID - 1, GRID + 3), (GRID, GRID + 3), (0, GRID + 3), (7, 7)):
+            np.testing.assert_array_equal(reader.read(start, stop), x[:, start:stop])
+        with pytest.raises(ParameterError, match=r"0 to 4100 are not in .*, which has 4099"):
+            reader.read(0, GRID + 4)
+
+
+def test_no_piece_at_the_end_is_short() -> None:
+    for start, stop in (
+        (0, 10),
+        (0, 200_000),
+        (5, 65_541),
+        (5, 65_542),
+        (0, 98_304),
+        (7, 1_000_000),
+    ):
+        found = list(pieces(start, stop))
+        assert [found[0][0], found[-1][1]] == [start, stop]
+        assert all(a[1] == b[0] for a, b in pairwise(found))
+        assert len(found) == 1 or found[-1][1] - found[-1][0] >= 1 << 15
+
+
+@pytest.mark.parametrize("ending", ["wav", "flac"])
+def test_a_file_that_becomes_shorter_while_it_is_read_is_refused(
+    tmp_path: Path, ending: str
 ) -> None:
-    file, target = tmp_path / name, tmp_path / f"new-{name}"
-    file.write_bytes(content)
-    info = inspect(file)
-    assert (info.length, info.channels, info.sr) == (25, 2, SR)
-    write_patched(info, target, [Patch(1, 3, np.array([0.5, -1.0]))])
-    place = content.index(b"\1" * 100)
-    table = bytearray(content)
-    for frame, number in ((3, 0x4000), (4, -0x8000)):
-        struct.pack_into(order + "h", table, place + 4 * frame + 2, number)
-    assert target.read_bytes() == bytes(table)
+    file = tmp_path / f"x.{ending}"
+    soundfile.write(file, noise(200_000).T, SR)
+    with Reader(inspect(file)) as reader:
+        reader.read(0, 100)
+        with file.open("r+b") as stream:
+            stream.truncate(file.stat().st_size // 2)
+        with pytest.raises(AudioError, match=r"x\.\w+: (ends before sample|cannot be read)"):
+            reader.read(199_000, 199_900)
 
 
-def test_a_salvaged_file_of_odd_length_is_padded(tmp_path: Path) -> None:
-    file = make(tmp_path, "WAV", "PCM_U8", channels=1)
-    file.write_bytes(file.read_bytes()[:-99])
-    info = inspect(file, salvage=True)
-    assert info.length == 903
-    write_patched(info, tmp_path / "y.wav", [])
-    content = (tmp_path / "y.wav").read_bytes()
-    assert len(content) == 44 + 903 + 1
-    assert struct.unpack_from("<I", content, 4) == (len(content) - 8,)
-    assert struct.unpack_from("<I", content, 40) == (903,)
-
-
-def test_a_recording_that_became_shorter_is_refused(tmp_path: Path) -> None:
-    file = make(tmp_path, "WAV", "PCM_16")
-    info = inspect(file)
-    file.write_bytes(file.read_bytes()[:-10])
-    with pytest.raises(AudioError, match=f"ends before sample {N}: it was changed"):
-        write_patched(info, tmp_path / "y.wav", [Patch(0, N - 5, np.zeros(5))])
-    assert names(tmp_path) == ["x.wav"]
-
-
-def test_a_pipes_header_is_kept_as_it_is(tmp_path: Path) -> None:
-    content = bytearray(riff_with_chunks())
-    content[4:8] = b"\xff" * 4
-    place = content.index(b"data") + 4
-    content[place : place + 4] = b"\xff" * 4
-    (tmp_path / "x.wav").write_bytes(content)
+def test_a_file_that_is_gone_is_refused(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "x.wav", noise(100).T, SR)
     info = inspect(tmp_path / "x.wav")
-    write_patched(info, tmp_path / "y.wav", [Patch(0, 0, np.zeros(1))])
-    assert changed(bytes(content), (tmp_path / "y.wav").read_bytes()).size == 2
+    info.path.unlink()
+    with pytest.raises(FileError, match="no such file"):
+        read_part(info, 0, 1)
 
 
-# Full scale
+def test_a_file_that_is_replaced_while_it_is_read_is_that_which_was_opened(tmp_path: Path) -> None:
+    x = noise(100_000)
+    soundfile.write(tmp_path / "x.wav", x.T, SR, subtype="DOUBLE")
+    soundfile.write(tmp_path / "y.wav", -x.T, SR, subtype="DOUBLE")
+    with Reader(inspect(tmp_path / "x.wav")) as reader:
+        (tmp_path / "y.wav").replace(tmp_path / "x.wav")
+        np.testing.assert_array_equal(reader.read(50_000, 60_000), x[:, 50_000:60_000])
 
 
-@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32"])
-def test_samples_are_rounded_and_limited_and_never_wrap(tmp_path: Path, subtype: str) -> None:
-    info = inspect(make(tmp_path, "WAV", subtype))
-    step = 2.0 ** (1 - 8 * CODINGS[subtype].width)
-    new = np.array([1.0, 1 + step, -1.0, -1 - 2 * step, 50.0, -np.pi, 0.51 * step, 2.49 * step])
-    report = write_patched(info, tmp_path / "y.wav", [Patch(0, 10, new)])
-    assert report.clipped == 4
-    top = 1 - step
-    expected = [top, top, -1, -1, top, -1, step, 2 * step]
-    assert libsndfile(tmp_path / "y.wav")[0, 10:18].tolist() == expected
+# How much is read
 
 
-@pytest.mark.parametrize("container", ["WAV", "FLAC"])
-def test_a_patch_may_be_longer_than_a_piece(tmp_path: Path, container: str) -> None:
-    file = make(tmp_path, container, "PCM_16", 3 * BLOCK)
-    new = np.random.default_rng(1).integers(-99, 99, 2 * BLOCK + 9) / 2**15
-    new[[5, BLOCK + 5, 2 * BLOCK + 5]] = 2.0
-    patches = [Patch(1, 77, new), Patch(0, 0, np.array([-2.0]))]
-    report = write_patched(inspect(file), file.with_stem("y"), patches)
-    assert report.clipped == 4
-    expected = libsndfile(file)
-    expected[1, 77 : 77 + len(new)] = np.minimum(new, 1 - 2.0**-15)
-    expected[0, 0] = -1
-    np.testing.assert_array_equal(libsndfile(file.with_stem("y")), expected)
+def with_gaps(folder: Path, channels: int, ending: str = "wav", seconds: int = 10) -> Path:
+    """Write noise with ten gaps of 20 ms."""
+    t = np.arange(seconds * SR)
+    x = 0.1 * np.sin(0.3 * t) + 0.02 * noise(t.size, channels)
+    for i in range(10):
+        x[:, seconds * SR // 10 * i + 400 :][:, :160] = 0
+    file = folder / f"{channels}.{ending}"
+    soundfile.write(file, x.T, SR)
+    return file
 
 
-@pytest.mark.parametrize("subtype", ["FLOAT", "DOUBLE"])
-def test_floats_hold_what_is_beyond_full_scale(tmp_path: Path, subtype: str) -> None:
-    info = inspect(make(tmp_path, "WAV", subtype))
-    new = np.array([3.0, -1e300])
-    report = write_patched(info, tmp_path / "y.wav", [Patch(0, 10, new)])
-    limited = subtype == "FLOAT"
-    assert report.clipped == limited
-    lowest = -float(np.finfo(np.float32).max) if limited else -1e300
-    assert libsndfile(tmp_path / "y.wav")[0, 10:12].tolist() == [3.0, lowest]
+def gaps(seconds: int = 10) -> list[Region]:
+    starts = [seconds / 10 * i + 0.05 for i in range(10)]
+    return [Region(start, start + 0.02) for start in starts]
 
 
-@pytest.mark.parametrize(
-    ("patch", "message"),
-    [
-        (Patch(2, 0, np.zeros(1)), "a patch names channel 2 of 0 to 1"),
-        (Patch(-1, 0, np.zeros(1)), "a patch names channel -1 of 0 to 1"),
-        (Patch(0, N, np.zeros(1)), f"a patch of samples {N} to {N + 1} is not in .* {N}"),
-        (Patch(0, -1, np.zeros(1)), "a patch of samples -1 to 0 is not in"),
-        (Patch(0, 0, np.array([0, np.nan])), "a patch has NaN or infinite samples"),
-        (Patch(0, 0, np.array([-np.inf])), "a patch has NaN or infinite samples"),
-        (Patch(0, 0, np.zeros((1, 2))), r"a patch has shape \(1, 2\): one channel at a time"),
-    ],
-)
-@pytest.mark.parametrize("container", ["WAV", "FLAC"])
-def test_a_patch_that_does_not_fit_is_refused(
-    tmp_path: Path, container: str, patch: Patch, message: str
+@pytest.mark.parametrize("ending", ["wav", "flac", "ogg"])
+def test_stereo_reads_twice_what_mono_reads(tmp_path: Path, watch: Watch, ending: str) -> None:
+    read = {}
+    for channels in (1, 2):
+        watch.samples = watch.opened = 0
+        source, target = with_gaps(tmp_path, channels, ending), tmp_path / f"y{channels}.wav"
+        repair_file(source, target, gaps(), rng=0)
+        written = 0 if ending == "wav" else 10 * SR * channels  # coded again, from a new start
+        read[channels] = (watch.samples - written) / SR
+        assert watch.opened == (1 if ending == "wav" else 2)
+    assert read[2] <= 2 * read[1]
+    assert read[2] <= 20  # channel-seconds: the recording, once
+
+
+def test_far_gaps_read_their_context_once(
+    tmp_path: Path, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = make(tmp_path, container, "PCM_16")
-    with pytest.raises(ParameterError, match=message):
-        write_patched(inspect(file), file.with_stem("y"), [patch])
-    assert names(tmp_path) == [file.name]
+    """Even where next to nothing is kept from one gap to the next."""
+    read = {}
+    for channels in (1, 2):
+        watch.samples = 0
+        kept = {"kept": 24 * GRID * channels}
+        monkeypatch.setattr(Reader.__init__, "__kwdefaults__", kept)
+        source = with_gaps(tmp_path, channels, seconds=100)
+        repair_file(source, tmp_path / f"y{channels}.wav", gaps(100), context_s=2.0, rng=0)
+        read[channels] = watch.samples / SR
+    parts = 3 * GRID / SR  # more is read at both ends, and of the region when it is judged
+    assert read[1] <= 10 * (4.02 + parts)
+    assert read[2] <= 2 * read[1]
 
 
-# Beyond 4 GiB
+@pytest.mark.parametrize("labelled", [True, False])
+def test_a_gap_reads_its_context_once(tmp_path: Path, watch: Watch, labelled: bool) -> None:
+    source = with_gaps(tmp_path, 1)
+    region = Region(4.05, 4.07, label="dropout" if labelled else "")
+    repair_file(source, tmp_path / "y.wav", region, context_s=1.0)
+    read = np.zeros(10 * SR, int)
+    for start, stop in watch.parts:
+        read[start:stop] += 1
+    assert read.max() == 1
+    inside = np.flatnonzero(read)
+    assert inside[0] > 3.05 * SR - GRID
+    assert inside[-1] < 5.07 * SR + GRID
+    assert watch.opened == 1
 
 
-def copy_sparse(source: Path, target: Path) -> None:
-    """Copy a file without its holes."""
-    subprocess.run(["cp", "--sparse=always", source, target], check=True)
+def test_detection_reads_the_recording_twice(tmp_path: Path, watch: Watch) -> None:
+    source = with_gaps(tmp_path, 2, seconds=100)
+    assert len(detect_file(source)[1]) == 10
+    assert watch.samples <= 2 * 2 * 100 * SR
+    assert watch.opened == 1
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="needs files with holes")
-def test_a_sample_beyond_4_gib_is_patched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    frames, place = 750_000_000, 749_999_990
-    file = sparse_rf64(tmp_path / "x.wav", frames)
-    monkeypatch.setattr("shutil.copyfile", copy_sparse)
-    info = inspect(file)
-    report = write_patched(info, tmp_path / "y.wav", [Patch(1, place, np.array([0.5]))])
-    assert (report.container, report.notes) == ("RF64", ())
-    assert (tmp_path / "y.wav").stat().st_size == file.stat().st_size
-    x = read_part(inspect(tmp_path / "y.wav"), frames - 20, frames)
-    assert np.argwhere(x).tolist() == [[1, 10]]
-    assert x[1, 10] == 0.5
+def test_repairs_of_files_and_arrays_are_equal_and_so_are_excerpts(tmp_path: Path) -> None:
+    source, target = with_gaps(tmp_path, 2), tmp_path / "y.wav"
+    regions = [*gaps(), Region(3.3, 3.5, 500, 1500, channel=2), Region(7.0, 7.1, channel=1)]
+    done = repair_file(source, target, regions, n_excerpts=99, rng=3)
+    x, y = (soundfile.read(file, always_2d=True)[0].T for file in (source, target))
+    fixed = repair(x, SR, regions, rng=3)
+    np.testing.assert_allclose(y, fixed.samples, rtol=0, atol=2**-15)
+    assert done.jobs == fixed.jobs
+    assert [job.channel for job in done.jobs] == sorted(job.channel for job in done.jobs)
+    assert len(done.excerpts) == len(done.jobs)
+    for excerpt in done.excerpts:
+        part = slice(excerpt.start, excerpt.start + excerpt.before.size)
+        np.testing.assert_array_equal(excerpt.before, x[excerpt.job.channel, part])
+        np.testing.assert_array_equal(excerpt.after, fixed.samples[excerpt.job.channel, part])
 
 
-# Old file or new file, never half
+def test_a_recording_may_be_repaired_in_its_own_place_from_any_coding(tmp_path: Path) -> None:
+    for ending in ("wav", "flac"):
+        source, other = with_gaps(tmp_path, 2, ending), tmp_path / f"other.{ending}"
+        repair_file(source, other, gaps(), rng=0)
+        repair_file(source, source, gaps(), output=OutputOptions(overwrite=True), rng=0)
+        assert source.read_bytes() == other.read_bytes()
 
 
-def full_disk(*_: Any, **__: Any) -> None:
-    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
-@pytest.mark.parametrize("failing", ["shutil.copyfile", "os.fsync"])
-def test_a_full_disk_leaves_the_old_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
-) -> None:
-    file = make(tmp_path, "WAV", "PCM_16")
-    before, info = file.read_bytes(), inspect(file)
-    monkeypatch.setattr(failing, full_disk)
-    with pytest.raises(FileError, match=r"x\.wav: cannot be written: No space left on device\.$"):
-        write_patched(info, file, [Patch(0, 0, np.zeros(1))], overwrite=True)
-    assert file.read_bytes() == before
-    assert names(tmp_path) == ["x.wav"]
-
-
-LIMITED = """
-import resource, sys
-import numpy as np
-from spectramend.audio import Patch, inspect, write_patched
-from spectramend.errors import FileError
-info = inspect(sys.argv[1])
-resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
-try:
-    write_patched(info, sys.argv[2], [Patch(0, 0, np.zeros(1))])
-except FileError as error:
-    print(error)
-"""
-
-
-@pytest.mark.parametrize("name", ["y.wav", "y.w64", "y.flac", "y.aiff", "y.caf"])
-@pytest.mark.parametrize("container", ["WAV", "FLAC"])
-def test_a_limit_of_the_file_system_leaves_nothing(
-    tmp_path: Path, container: str, name: str
-) -> None:
-    file = make(tmp_path, container, "PCM_16", 50_000)
-    result = subprocess.run(
-        [sys.executable, "-c", LIMITED, file, tmp_path / name], capture_output=True, text=True
-    )
-    assert result.stderr == ""
-    assert re.fullmatch(rf".*{re.escape(name)}: cannot be written.*\.\n", result.stdout)
-    assert names(tmp_path) == [file.name]
-
-
-@pytest.mark.parametrize("container", ["WAV", "FLAC", "AIFF"])
-def test_a_recording_may_be_patched_itself(tmp_path: Path, container: str) -> None:
-    file = make(tmp_path, container, "PCM_16")
-    file.chmod(0o640)
-    whole = libsndfile(file)
-    with pytest.raises(FileError, match="exists; choose another name, or replace"):
-        write_patched(inspect(file), file, [])
-    write_patched(inspect(file), file, [Patch(1, 7, np.zeros(3))], overwrite=True)
-    whole[1, 7:10] = 0
-    np.testing.assert_array_equal(libsndfile(file), whole)
-    assert file.stat().st_mode & 0o777 == 0o640
-    assert names(tmp_path) == [file.name]
-
-
-def test_a_recording_behind_a_link_is_patched_and_the_link_stays(tmp_path: Path) -> None:
-    (tmp_path / "deep").mkdir()
-    file = make(tmp_path / "deep", "WAV", "PCM_16")
-    link = tmp_path / "link.wav"
-    link.symlink_to("deep/x.wav")
-    write_patched(inspect(link), link, [Patch(1, 7, np.zeros(3))], overwrite=True)
-    assert link.is_symlink()
-    assert not libsndfile(file)[1, 7:10].any()
-    assert names(tmp_path) + names(tmp_path / "deep") == ["deep", "link.wav", "x.wav"]
-
-
-KILLED = """
-import sys
-import numpy as np
-from spectramend.audio import Patch, inspect, write_patched
-info = inspect(sys.argv[1])
-print("ready", flush=True)
-while True:
-    write_patched(info, sys.argv[2], [Patch(0, 1000, np.full(5000, 0.5))], overwrite=True)
-    print("done", flush=True)
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
-def test_a_kill_at_any_moment_leaves_the_old_file_or_the_new_one(tmp_path: Path) -> None:
-    file, target = tmp_path / "x.wav", tmp_path / "y.wav"
-    x = np.tile(np.random.default_rng(0).integers(-9999, 9999, 1 << 16, np.int16), 200)
-    soundfile.write(file, x, 48000, "PCM_32")
-    write_patched(inspect(file), tmp_path / "new.wav", [Patch(0, 1000, np.full(5000, 0.5))])
-    old, new = file.read_bytes(), (tmp_path / "new.wav").read_bytes()
-    assert len(old) > 50_000_000
-    seen = set()
-    rng = np.random.default_rng(0)
-    for trial in range(6):
-        target.write_bytes(old)
-        with subprocess.Popen(
-            [sys.executable, "-c", KILLED, file, target], stdout=subprocess.PIPE
-        ) as process:
-            assert process.stdout is not None
-            process.stdout.readline()
-            if trial % 2:
-                process.stdout.readline()
-            time.sleep(rng.uniform(0, 0.2) if trial else 0)
-            process.kill()
-        content = target.read_bytes()
-        assert content in (old, new)
-        seen.add(content == new)
-    assert seen == {True, False}
-    # What is left behind is hidden.
-    assert {name for name in names(tmp_path) if name[0] != "."} == {"x.wav", "y.wav", "new.wav"}
+def test_writing_lays_later_patches_over_earlier_ones(tmp_path: Path) -> None:
+    x = noise(1000)
+    patches = [Patch(0, 10, np.full(20, 0.25)), Patch(0, 5, np.full(10, -0.25))]
+    expected = np.round(x * 2**15) / 2**15
+    expected[0, 10:30], expected[0, 5:15] = 0.25, -0.25
+    for ending in ("wav", "flac"):
+        source = tmp_path / f"x.{ending}"
+        soundfile.write(source, x.T, SR, subtype="PCM_16")
+        write_patched(inspect(source), tmp_path / f"y.{ending}", patches)
+        found = soundfile.read(tmp_path / f"y.{ending}", always_2d=True)[0].T
+        np.testing.assert_allclose(found, expected, rtol=0, atol=2**-15)
+        np.testing.assert_array_equal(found[0, 5:30], expected[0, 5:30])

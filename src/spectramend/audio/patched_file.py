@@ -1,0 +1,161 @@
+"""The same file with a few samples changed, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from spectramend.audio.containers import Layout
+from spectramend.audio.decoder import BLOCK
+from spectramend.audio.output_format import choose_target
+from spectramend.audio.patch import Patch
+from spectramend.audio.pcm import encode
+from spectramend.audio.reader import FileInfo
+from spectramend.audio.transcode import encode_anew
+from spectramend.core.files import atomic_file, check_input
+from spectramend.errors import AudioError, ParameterError
+
+
+@dataclass(frozen=True)
+class PatchReport:
+    """How a file was written.
+
+    Parameters
+    ----------
+    clipped : int
+        Samples that lay beyond full scale and were limited to it.
+    container, subtype : str
+        Its form, in libsndfile's words.
+    notes : tuple of str
+        What a user should know, a sentence each.
+    """
+
+    clipped: int
+    container: str
+    subtype: str
+    notes: tuple[str, ...]
+
+
+def write_patched(
+    info: FileInfo,
+    target: str | os.PathLike[str],
+    patches: Sequence[Patch],
+    *,
+    subtype: str | None = None,
+    allow_lossy: bool = False,
+    overwrite: bool = False,
+) -> PatchReport:
+    """Write a recording again with a few samples replaced.
+
+    Parameters
+    ----------
+    info : FileInfo
+        The recording, from `inspect`.
+    target : path-like
+        The file to be written, which may be the recording itself; its ending chooses the container.
+    patches : sequence of Patch
+        What to replace; where they overlap, the last one holds.
+    subtype : str, optional
+        How to code samples, in libsndfile's words; as they are, unless said otherwise.
+    allow_lossy : bool
+        Whether every sample may change because the target's coding is lossy.
+    overwrite : bool
+        Whether an existing file may be replaced.
+
+    Returns
+    -------
+    PatchReport
+        How it was written.
+
+    Raises
+    ------
+    ParameterError
+        If a patch does not fit the recording or is not finite, or the target cannot hold it.
+    AudioError
+        If the recording cannot be decoded, or the target not be coded.
+    FileError
+        If the recording is gone, or the target exists or cannot be written.
+
+    Notes
+    -----
+    An uncompressed recording that keeps its container and coding is copied and patched in place:
+    every other byte stays, chunks that nobody knows included. FLAC is coded again with its own
+    metadata blocks, but the seek table. Everything else is coded again with its text tags. What is
+    decoded from a lossy file goes to float, which holds it exactly, or to 24 bits in FLAC.
+    """
+    target = Path(target)
+    check_input(info.path)
+    _check(info, patches)
+    choice = choose_target(info, target, subtype, allow_lossy=allow_lossy)
+    notes = list(choice.notes)
+    with atomic_file(target, overwrite=overwrite) as temporary:
+        if choice.in_place:
+            assert info.layout is not None
+            shutil.copyfile(info.path, temporary)
+            with temporary.open("r+b") as stream:
+                clipped = _patch_in_place(stream, info.layout, patches)
+                if info.truncated:
+                    _correct_sizes(stream, info.layout)
+                    notes.append("The header now says how many samples there are.")
+        else:
+            clipped, more = encode_anew(info, temporary, target, patches, choice)
+            notes += more
+    return PatchReport(clipped, choice.container, choice.subtype, tuple(notes))
+
+
+def _check(info: FileInfo, patches: Sequence[Patch]) -> None:
+    """Refuse patches that do not fit a recording."""
+    for patch in patches:
+        if patch.samples.ndim != 1:
+            raise ParameterError(f"a patch has shape {patch.samples.shape}: one channel at a time.")
+        if not 0 <= patch.channel < info.channels:
+            raise ParameterError(
+                f"a patch names channel {patch.channel} of 0 to {info.channels - 1}."
+            )
+        if not 0 <= patch.start <= patch.stop <= info.length:
+            raise ParameterError(
+                f"a patch of samples {patch.start} to {patch.stop} is not in {info.path}, which "
+                f"has {info.length}."
+            )
+        if not np.isfinite(patch.samples).all():
+            raise ParameterError("a patch has NaN or infinite samples: not written.")
+
+
+def _patch_in_place(stream: BinaryIO, layout: Layout, patches: Sequence[Patch]) -> int:
+    """Replace samples in an uncompressed file; count those that were limited."""
+    clipped = 0
+    for patch in patches:
+        for first in range(0, len(patch.samples), BLOCK):
+            samples = patch.samples[first : first + BLOCK]
+            content, beyond = encode(samples, layout.subtype, layout.big_endian)
+            place = layout.offset + (patch.start + first) * layout.frame
+            stream.seek(place)
+            raw = bytearray(stream.read(len(samples) * layout.frame))
+            if len(raw) != len(samples) * layout.frame:
+                raise AudioError(f"the recording ends before sample {patch.stop}: it was changed.")
+            table = np.frombuffer(raw, np.uint8).reshape(-1, layout.channels, layout.width)
+            table[:, patch.channel] = content
+            stream.seek(place)
+            stream.write(raw)
+            clipped += beyond
+    return clipped
+
+
+def _correct_sizes(stream: BinaryIO, layout: Layout) -> None:
+    """Make a truncated file end with its last whole sample, and its header say so."""
+    end = layout.offset + layout.length
+    stream.truncate(end)
+    stream.seek(end)
+    padded = end + end % 2
+    stream.write(bytes(padded - end))
+    ends = {"file": padded, "data": end, "frames": layout.frames}
+    for field in layout.sizes:
+        stream.seek(field.place)
+        stream.write(struct.pack(field.code, ends[field.what] - field.before))
