@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import soundfile
 from numpy.typing import NDArray
 
+from spectramend.audio import Reader
 from spectramend.audio.codings import EXACT
 
 SR = 16000
@@ -53,6 +55,34 @@ def libsndfile(file: Path) -> NDArray[np.float64]:
     """Read a whole file, (channels, n), with libsndfile alone."""
     x: NDArray[np.float64] = soundfile.read(file, always_2d=True)[0].T
     return x
+
+
+class ReadLog:
+    """What `Reader` loads from files, and how often it opens one."""
+
+    def __init__(self) -> None:
+        self.parts: list[tuple[int, int]] = []
+        self.samples = 0  # of all channels
+        self.opened = 0
+
+
+def log_reads(monkeypatch: pytest.MonkeyPatch) -> ReadLog:
+    """Log what is read until the end of the test."""
+    log = ReadLog()
+    load, opening = Reader._load, Reader._open
+
+    def logged_load(self: Reader, start: int, stop: int) -> NDArray[np.float64]:
+        log.parts.append((start, stop))
+        log.samples += (stop - start) * self.info.channels
+        return load(self, start, stop)
+
+    def logged_open(self: Reader) -> None:
+        log.opened += 1
+        opening(self)
+
+    monkeypatch.setattr(Reader, "_load", logged_load)
+    monkeypatch.setattr(Reader, "_open", logged_open)
+    return log
 
 
 def changed(old: bytes, new: bytes) -> NDArray[np.intp]:

@@ -1,9 +1,10 @@
 """Recordings as files: the only package that knows file formats."""
 
-from spectramend.audio.output_format import choose_target, usual_ending
+from spectramend.audio.file_info import FileInfo, inspect
+from spectramend.audio.output_format import choose_output_format, usual_extension
 from spectramend.audio.patch import Patch, PatchedSource, overlay
 from spectramend.audio.patched_file import PatchReport, write_patched
-from spectramend.audio.reader import FileInfo, Reader, inspect, read_part
+from spectramend.audio.reader import Reader, read_part
 from spectramend.audio.recordings import Audio, read, read_same_rate, recordings_in, write
 
 __all__ = [
@@ -13,14 +14,14 @@ __all__ = [
     "PatchReport",
     "PatchedSource",
     "Reader",
-    "choose_target",
+    "choose_output_format",
     "inspect",
     "overlay",
     "read",
     "read_part",
     "read_same_rate",
     "recordings_in",
-    "usual_ending",
+    "usual_extension",
     "write",
     "write_patched",
 ]

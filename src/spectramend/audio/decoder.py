@@ -1,4 +1,4 @@
-"""What libsndfile decodes, silently, and with errors of one line."""
+"""Decoding with libsndfile: errors of one line, jumps, and no messages on the terminal."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,16 @@ from numpy.typing import NDArray
 
 from spectramend.errors import AudioError
 
-BLOCK = 1 << 16  # samples of each channel that are decoded at once
+PIECE = 1 << 16  # samples of each channel decoded at once; engineering choice: bounds memory
 UNSEEKABLE = {"PAF", "SDS"}  # libsndfile does not say so
-# What mpg123 has no part in, the decoder that writes to the terminal: names, and how files begin.
+# Formats that mpg123, the decoder that writes to the terminal, does not decode: names and magics.
 SILENT = {"FLAC", "OGG", "AIFF", "CAF", b"fLaC", b"OggS", b"FORM", b"caff"}
 
 _stderr = threading.Lock()
 
 
 @contextmanager
-def decoding(path: Path) -> Iterator[None]:
+def libsndfile_errors(path: Path) -> Iterator[None]:
     """Turn errors of libsndfile into an `AudioError` of one line."""
     import soundfile
 
@@ -34,80 +35,82 @@ def decoding(path: Path) -> Iterator[None]:
 
 
 def open_stream(path: Path) -> Any:
-    """Open a recording as a `soundfile.SoundFile`, within `decoding`."""
+    """Open a recording as a `soundfile.SoundFile`, within `libsndfile_errors`."""
     import soundfile
 
-    with _quiet(_magic(path) not in SILENT):
+    with path.open("rb") as file:
+        magic = file.read(4)
+    with _suppressed_stderr(magic not in SILENT):
         return soundfile.SoundFile(path)
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[Any]:
-    """Open a recording for as long as it takes; errors of libsndfile become one line."""
-    with decoding(path), open_stream(path) as stream:
+    """Open a recording in a context, in which errors of libsndfile become one line."""
+    with libsndfile_errors(path), open_stream(path) as stream:
         yield stream
 
 
-def go_to(stream: Any, place: int) -> bool:
-    """Go to a sample; False where a coding can be read only from the beginning on."""
+def try_seek(stream: Any, sample: int) -> bool:
+    """Jump to a sample; return False where a coding can only be decoded from the beginning."""
     import soundfile
 
     if stream.format in UNSEEKABLE:
         return False
     try:
-        with _quiet(stream.format not in SILENT):
-            stream.seek(place)
+        with _suppressed_stderr(stream.format not in SILENT):
+            stream.seek(sample)
     except soundfile.SoundFileError:
         return False
     return True
 
 
-def go_from_start(stream: Any, place: int) -> None:
-    """Go to a sample of a stream that was just opened, by decoding if there is no other way."""
-    if place and not go_to(stream, place):
-        skip(stream, place)
+def seek_from_start(stream: Any, sample: int) -> None:
+    """Go to a sample of a stream that was just opened: jump, or decode what is before it."""
+    if sample and not try_seek(stream, sample):
+        skip(stream, sample)
 
 
 def skip(stream: Any, n: int) -> None:
-    """Decode the next samples, and drop them."""
+    """Decode the next n samples and drop them."""
     while n > 0:
-        read = len(decoded(stream, min(n, BLOCK)))
-        n = n - read if read else 0
+        count = len(read_samples(stream, min(n, PIECE)))
+        n = n - count if count else 0
 
 
-def decoded(stream: Any, n: int) -> NDArray[np.float64]:
-    """Decode the next samples, (n, channels), or as many as there are."""
-    with _quiet(stream.format not in SILENT):
+def read_samples(stream: Any, n: int) -> NDArray[np.float64]:
+    """Decode the next n samples, or as many as there are [shape=(n, channels)]."""
+    with _suppressed_stderr(stream.format not in SILENT):
         x: NDArray[np.float64] = stream.read(n, dtype="float64", always_2d=True)
     return x
 
 
+def pieces(start: int, stop: int) -> Iterator[tuple[int, int]]:
+    """Divide a part into pieces of about `PIECE` samples, the last one at least half as long."""
+    # libsndfile decodes the end of an Opus file wrongly in short pieces.
+    return pairwise([start, *range(start + PIECE, stop - PIECE // 2, PIECE), stop])
+
+
 def reason(error: Exception) -> str:
-    """Give what libsndfile says, without the name of the file and a full stop."""
+    """Give the message of libsndfile without the name of the file and the full stop."""
     return " ".join(str(error).rsplit(": ", 1)[-1].split()).rstrip(".") or type(error).__name__
 
 
-def _magic(path: Path) -> bytes:
-    """Read how a file begins."""
-    with path.open("rb") as stream:
-        return stream.read(4)
-
-
 @contextmanager
-def _quiet(loud: bool) -> Iterator[None]:
-    """Keep off the terminal what a loud decoder writes to it; it cannot be told not to."""
-    if not loud:
+def _suppressed_stderr(is_suppressed: bool) -> Iterator[None]:
+    """Discard what a decoder writes to the standard error, which mpg123 has no option for."""
+    if not is_suppressed:
         yield
         return
     with _stderr, open(os.devnull, "wb") as nowhere:
         try:
-            kept = os.dup(2)
-        except OSError:  # there is no such stream
+            saved = os.dup(2)
+        except OSError:  # the process has no standard error
             yield
             return
         os.dup2(nowhere.fileno(), 2)
         try:
             yield
         finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+            os.dup2(saved, 2)
+            os.close(saved)

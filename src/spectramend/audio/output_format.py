@@ -6,31 +6,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spectramend.audio.codings import CODINGS, EXACT, LINEAR, converts_exactly
-from spectramend.audio.reader import FileInfo
+from spectramend.audio.file_info import FileInfo
 from spectramend.errors import AudioError, ParameterError
 
 WAVE = ("WAV", "WAVEX", "RF64")
 # Containers by extension, the first of each the default; others are called as libsndfile does.
 CONTAINERS = {
-    ".wav": WAVE,
-    ".wave": WAVE,
-    ".bwf": WAVE,
-    ".rf64": ("RF64",),
-    ".w64": ("W64",),
-    ".aif": ("AIFF",),
-    ".aiff": ("AIFF",),
-    ".aifc": ("AIFF",),
-    ".caf": ("CAF",),
-    ".au": ("AU",),
-    ".snd": ("AU",),
-    ".flac": ("FLAC",),
-    ".mp3": ("MP3",),
-    ".ogg": ("OGG",),
-    ".oga": ("OGG",),
-    ".opus": ("OGG",),
+    **dict.fromkeys((".wav", ".wave", ".bwf"), WAVE),
+    **dict.fromkeys((".aif", ".aiff", ".aifc"), ("AIFF",)),
+    **dict.fromkeys((".au", ".snd"), ("AU",)),
+    **dict.fromkeys((".ogg", ".oga", ".opus"), ("OGG",)),
+    **{f".{name.lower()}": (name,) for name in ("RF64", "W64", "CAF", "FLAC", "MP3")},
 }
-# RAW does not say what it holds, SD2 says it in a second file, and libsndfile writes the other two
-# with errors.
+# RAW has no header, that of SD2 is a second file, and libsndfile writes the other two with errors.
 UNWRITABLE = {"RAW", "SD2", "PAF", "SDS"}
 UNLIMITED = {"RF64", "W64", "CAF", "FLAC", "OGG", "MP3"}  # hold more than `MAX_BYTES`
 MAX_BYTES = (1 << 32) - 1  # of a file whose lengths are numbers of 32 bits
@@ -38,8 +26,8 @@ HEADER_BYTES = 1 << 16  # engineering choice: more than a header with text tags 
 
 
 @dataclass(frozen=True)
-class Target:
-    """How an output file is written; names are those of libsndfile."""
+class OutputFormat:
+    """Container and coding of an output file, by their names in libsndfile."""
 
     container: str
     subtype: str
@@ -47,38 +35,41 @@ class Target:
     notes: tuple[str, ...]  # what a user should know, a sentence each
 
 
-def choose_target(
+def choose_output_format(
     info: FileInfo, target: Path, subtype: str | None, *, allow_lossy: bool
-) -> Target:
-    """Choose container and coding of an output file: `subtype`, or the nearest to the recording's.
+) -> OutputFormat:
+    """Choose the container by the extension, and the coding `subtype` or that of the recording.
 
-    Raises
-    ------
-    AudioError
-        If the extension is not that of an audio format.
-    ParameterError
-        If the container does not have the coding, cannot be that long, or is lossy.
+    Where the container does not have the coding, the smallest is taken that holds the samples.
+    Raises AudioError if the extension is not that of an audio format, ParameterError if the
+    container does not have `subtype`, cannot be that long, or is lossy.
     """
+    import soundfile
+
     container = _container(info, target)
     chosen = subtype or _subtype(info, target, container, allow_lossy)
-    _check_subtype(target, container, chosen)
+    available = soundfile.available_subtypes(container)
+    if chosen not in available:
+        raise ParameterError(
+            f"{target}: {container} has no {chosen}; it has {', '.join(available)}."
+        )
     if chosen not in EXACT and not allow_lossy:
         raise ParameterError(
             f"{target}: coding it as {chosen} would change every sample: write .wav or .flac, or "
             f"allow it (--lossy, allow_lossy=True)."
         )
     if info.layout is not None and (container, chosen) == (info.container, info.subtype):
-        return Target(container, chosen, True, ())
+        return OutputFormat(container, chosen, True, ())
     notes = []
     if predicted_bytes(info, chosen) > MAX_BYTES and container not in UNLIMITED:
         if container not in WAVE:
             raise ParameterError(f"{target}: {container} ends at 4 GiB: write .wav, .w64 or .caf.")
         container = "RF64"
         notes.append("The file is an RF64, because a WAV ends at 4 GiB.")
-    return Target(container, chosen, False, (*notes, *_notes(info, container, chosen)))
+    return OutputFormat(container, chosen, False, (*notes, *_notes(info, container, chosen)))
 
 
-def usual_ending(info: FileInfo) -> str:
+def usual_extension(info: FileInfo) -> str:
     """Give the file extension of a recording's container, or ``".wav"`` if its coding is lossy."""
     own = (extension for extension, names in CONTAINERS.items() if info.container in names)
     return ".wav" if info.lossy else next(own, ".wav")
@@ -126,17 +117,6 @@ def _subtype(info: FileInfo, target: Path, container: str, allow_lossy: bool) ->
     available = [name for name in LINEAR if soundfile.check_format(container, name)]
     exact = [name for name in available if converts_exactly(info.subtype, name)]
     return (exact or available[-1:] or [str(soundfile.default_subtype(container))])[0]
-
-
-def _check_subtype(target: Path, container: str, subtype: str) -> None:
-    """Refuse a coding that a container does not have."""
-    import soundfile
-
-    available = soundfile.available_subtypes(container)
-    if subtype not in available:
-        raise ParameterError(
-            f"{target}: {container} has no {subtype}; it has {', '.join(available)}."
-        )
 
 
 def _notes(info: FileInfo, container: str, subtype: str) -> list[str]:

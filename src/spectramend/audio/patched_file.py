@@ -1,4 +1,4 @@
-"""The same file with a few samples changed, and nothing else."""
+"""Write a recording with patches: in place where its bytes allow that, else coded again."""
 
 from __future__ import annotations
 
@@ -13,34 +13,24 @@ from typing import BinaryIO
 import numpy as np
 
 from spectramend.audio.containers import Layout
-from spectramend.audio.decoder import BLOCK
-from spectramend.audio.output_format import choose_target
+from spectramend.audio.decoder import PIECE
+from spectramend.audio.file_info import FileInfo
+from spectramend.audio.output_format import choose_output_format
 from spectramend.audio.patch import Patch
 from spectramend.audio.pcm import encode
-from spectramend.audio.reader import FileInfo
-from spectramend.audio.transcode import encode_anew
+from spectramend.audio.transcode import reencode
 from spectramend.core.files import atomic_file, check_input
 from spectramend.errors import AudioError, ParameterError
 
 
 @dataclass(frozen=True)
 class PatchReport:
-    """How a file was written.
+    """How a file was written; container and coding have their names in libsndfile."""
 
-    Parameters
-    ----------
-    clipped : int
-        Samples that lay beyond full scale and were limited to it.
-    container, subtype : str
-        Its form, in libsndfile's words.
-    notes : tuple of str
-        What a user should know, a sentence each.
-    """
-
-    clipped: int
+    clipped: int  # samples of the patches, or of all that was coded again, over full scale
     container: str
-    subtype: str
-    notes: tuple[str, ...]
+    subtype: str  # coding
+    notes: tuple[str, ...]  # what a user should know, a sentence each
 
 
 def write_patched(
@@ -52,62 +42,36 @@ def write_patched(
     allow_lossy: bool = False,
     overwrite: bool = False,
 ) -> PatchReport:
-    """Write a recording again with a few samples replaced.
+    """Write a recording with patches to a file, which may be the recording itself, atomically.
 
-    Parameters
-    ----------
-    info : FileInfo
-        The recording, from `inspect`.
-    target : path-like
-        The file to be written, which may be the recording itself; its ending chooses the container.
-    patches : sequence of Patch
-        What to replace; where they overlap, the last one holds.
-    subtype : str, optional
-        How to code samples, in libsndfile's words; as they are, unless said otherwise.
-    allow_lossy : bool
-        Whether every sample may change because the target's coding is lossy.
-    overwrite : bool
-        Whether an existing file may be replaced.
+    The extension of `target` chooses the container; the coding is `subtype`, by its name in
+    libsndfile, or that of the recording. An uncompressed recording that keeps both is copied, and
+    only the bytes of the patches change. FLAC is coded again with its own metadata blocks but the
+    seek table, everything else with its text tags. What is decoded from a lossy file is written as
+    float, which holds it exactly, or as 24 bits in FLAC, unless `allow_lossy` is set.
 
-    Returns
-    -------
-    PatchReport
-        How it was written.
-
-    Raises
-    ------
-    ParameterError
-        If a patch does not fit the recording or is not finite, or the target cannot hold it.
-    AudioError
-        If the recording cannot be decoded, or the target not be coded.
-    FileError
-        If the recording is gone, or the target exists or cannot be written.
-
-    Notes
-    -----
-    An uncompressed recording that keeps its container and coding is copied and patched in place:
-    every other byte stays, chunks that nobody knows included. FLAC is coded again with its own
-    metadata blocks, but the seek table. Everything else is coded again with its text tags. What is
-    decoded from a lossy file goes to float, which holds it exactly, or to 24 bits in FLAC.
+    Raises ParameterError if a patch does not fit the recording or the target cannot hold it,
+    AudioError if the recording cannot be decoded or coded, FileError if a file cannot be read or
+    written, or `target` exists and not `overwrite`.
     """
     target = Path(target)
     check_input(info.path)
     _check(info, patches)
-    choice = choose_target(info, target, subtype, allow_lossy=allow_lossy)
-    notes = list(choice.notes)
+    chosen = choose_output_format(info, target, subtype, allow_lossy=allow_lossy)
+    notes = list(chosen.notes)
     with atomic_file(target, overwrite=overwrite) as temporary:
-        if choice.in_place:
+        if chosen.in_place:
             assert info.layout is not None
             shutil.copyfile(info.path, temporary)
             with temporary.open("r+b") as stream:
-                clipped = _patch_in_place(stream, info.layout, patches)
+                clipped = sum(_patch_in_place(stream, info.layout, patch) for patch in patches)
                 if info.truncated:
                     _correct_sizes(stream, info.layout)
                     notes.append("The header now says how many samples there are.")
         else:
-            clipped, more = encode_anew(info, temporary, target, patches, choice)
+            clipped, more = reencode(info, temporary, target, patches, chosen)
             notes += more
-    return PatchReport(clipped, choice.container, choice.subtype, tuple(notes))
+    return PatchReport(clipped, chosen.container, chosen.subtype, tuple(notes))
 
 
 def _check(info: FileInfo, patches: Sequence[Patch]) -> None:
@@ -128,28 +92,32 @@ def _check(info: FileInfo, patches: Sequence[Patch]) -> None:
             raise ParameterError("a patch has NaN or infinite samples: not written.")
 
 
-def _patch_in_place(stream: BinaryIO, layout: Layout, patches: Sequence[Patch]) -> int:
-    """Replace samples in an uncompressed file; count those that were limited."""
+def _patch_in_place(stream: BinaryIO, layout: Layout, patch: Patch) -> int:
+    """Replace the bytes of a patch in an uncompressed file; count clipped samples.
+
+    `patch.overlay` does this for decoded samples. Here bytes are replaced, so that those around
+    the patch are never decoded and stay as they are, NaN with a payload and both zeros of µ-law
+    included.
+    """
     clipped = 0
-    for patch in patches:
-        for first in range(0, len(patch.samples), BLOCK):
-            samples = patch.samples[first : first + BLOCK]
-            content, beyond = encode(samples, layout.subtype, layout.big_endian)
-            place = layout.offset + (patch.start + first) * layout.frame
-            stream.seek(place)
-            raw = bytearray(stream.read(len(samples) * layout.frame))
-            if len(raw) != len(samples) * layout.frame:
-                raise AudioError(f"the recording ends before sample {patch.stop}: it was changed.")
-            table = np.frombuffer(raw, np.uint8).reshape(-1, layout.channels, layout.width)
-            table[:, patch.channel] = content
-            stream.seek(place)
-            stream.write(raw)
-            clipped += beyond
+    for first in range(0, len(patch.samples), PIECE):
+        samples = patch.samples[first : first + PIECE]
+        content, beyond = encode(samples, layout.subtype, layout.big_endian)
+        place = layout.offset + (patch.start + first) * layout.frame
+        stream.seek(place)
+        raw = bytearray(stream.read(len(samples) * layout.frame))
+        if len(raw) != len(samples) * layout.frame:
+            raise AudioError(f"the recording ends before sample {patch.stop}: it was changed.")
+        table = np.frombuffer(raw, np.uint8).reshape(-1, layout.channels, layout.width)
+        table[:, patch.channel] = content
+        stream.seek(place)
+        stream.write(raw)
+        clipped += beyond
     return clipped
 
 
 def _correct_sizes(stream: BinaryIO, layout: Layout) -> None:
-    """Make a truncated file end with its last whole sample, and its header say so."""
+    """Let a truncated file end with its last whole sample, and its header declare that size."""
     end = layout.offset + layout.length
     stream.truncate(end)
     stream.seek(end)

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from spectramend.audio.codings import CODINGS, LINEAR
 from spectramend.audio.decoder import reason
+from spectramend.audio.file_info import inspect
 from spectramend.audio.output_format import check_container
-from spectramend.audio.reader import is_truncated
-from spectramend.core.files import Source, atomic_file, check_input
+from spectramend.audio.reader import read_part
+from spectramend.core.files import Source, atomic_file
 from spectramend.errors import AudioError, FileError, ParameterError
 
 
@@ -56,56 +57,25 @@ class Audio:
 
     def _repr_html_(self) -> str:
         """Show a player and a spectrogram in Jupyter."""
-        from spectramend.display import sound_html
+        from spectramend.display.html_audio import sound_html
 
         return sound_html(self.samples, self.sr, title=self.title)
 
 
 def read(path: str | os.PathLike[str]) -> Audio:
-    """Read a whole recording.
+    """Read a whole recording, in any format that libsndfile reads, in float64.
 
-    Parameters
-    ----------
-    path : path-like
-        The file, in any format that libsndfile reads.
-
-    Returns
-    -------
-    Audio
-        Samples in float64, which holds every coding exactly.
-
-    Raises
-    ------
-    AudioError
-        If the file is not audio, truncated, has no samples, or NaN or infinite ones.
-    FileError
-        If there is no such file, or it is a directory, empty or unreadable.
+    Raises AudioError if it is not audio, is truncated, has no samples, or NaN or infinite ones,
+    FileError if the file cannot be read.
     """
-    import soundfile
-
-    source = check_input(path)
-    try:
-        with soundfile.SoundFile(source) as stream:
-            declared, sr, subtype = stream.frames, stream.samplerate, stream.subtype
-            samples = stream.read(dtype="float64", always_2d=True).T
-    except (soundfile.SoundFileError, TypeError) as error:
-        raise AudioError(f"{source}: cannot be read as audio: {reason(error)}.") from None
-    except (ValueError, MemoryError):
-        raise AudioError(
-            f"{source}: its header does not say how long it is, or longer than fits in memory; "
-            f"write it again, to a file and not to a pipe."
-        ) from None
-    if samples.shape[1] < declared or is_truncated(source):
-        raise AudioError(f"{source}: is truncated: its header promises more samples than it holds.")
-    if samples.shape[1] == 0:
-        raise AudioError(f"{source}: has no samples.")
+    info = inspect(path)
+    file, samples = info.path, read_part(info, 0, info.length)
     if not np.isfinite(samples).all():
         bad = int((~np.isfinite(samples)).sum())
-        raise AudioError(f"{source}: has {bad} NaN or infinite samples; repair or remove them.")
-    digest = hashlib.sha256(source.read_bytes()).hexdigest()
-    origin = Source(source.name, digest, samples.shape[1] / sr)
-    mono = samples[0] if samples.shape[0] == 1 else samples
-    return Audio(np.ascontiguousarray(mono), sr, source.stem, origin, subtype)
+        raise AudioError(f"{file}: has {bad} NaN or infinite samples; repair or remove them.")
+    source = Source(file.name, hashlib.sha256(file.read_bytes()).hexdigest(), info.seconds)
+    mono_or_all = samples[0] if info.channels == 1 else samples
+    return Audio(mono_or_all, info.sr, file.stem, source, info.subtype)
 
 
 def write(
@@ -116,30 +86,12 @@ def write(
     subtype: str = "FLOAT",
     overwrite: bool = False,
 ) -> None:
-    """Write a recording, whole or not at all.
+    """Write samples [shape=(n,) or (channels, n)], full scale at ±1, to a file, atomically.
 
-    Parameters
-    ----------
-    path : path-like
-        The file; its extension chooses the container.
-    samples : ndarray [shape=(n,) or (channels, n)]
-        Samples, full scale at ±1.
-    sr : int
-        Sample rate in Hz.
-    subtype : str
-        Their coding, by its name in libsndfile; where the container does not have it, the
-        container's default is taken.
-    overwrite : bool
-        Whether an existing file may be replaced.
-
-    Raises
-    ------
-    ParameterError
-        If there are no samples, they are NaN or infinite, or would not fit an integer coding.
-    AudioError
-        If the extension is no audio format, or the samples cannot be coded.
-    FileError
-        If the file exists or cannot be written.
+    The extension chooses the container; where that does not have the coding `subtype`, its default
+    is taken. Raises ParameterError if there are no samples, they are not finite, or an integer
+    coding would clip them; AudioError if they cannot be coded; FileError if the file exists or
+    cannot be written.
     """
     import soundfile
 
@@ -183,7 +135,7 @@ def recordings_in(folder: str | os.PathLike[str]) -> list[Path]:
     """List the audio files of a folder by their extensions, sorted by name; none that is hidden."""
     import soundfile
 
-    # RAW does not say what it holds; the others are extensions that libsndfile names otherwise.
+    # RAW has no header; the others are extensions of formats that libsndfile names otherwise.
     extensions = ({*soundfile.available_formats()} - {"RAW"}) | {"AIF", "OGA", "OPUS", "SPH"}
     return sorted(
         path

@@ -19,7 +19,7 @@ from spectramend.audio import (
     PatchedSource,
     PatchReport,
     Reader,
-    choose_target,
+    choose_output_format,
     inspect,
     read_part,
     write_patched,
@@ -137,7 +137,7 @@ def repair_file(
     info = source if isinstance(source, FileInfo) else inspect(source)
     # Refuse the target before the repair, which takes long.
     check_output(target, overwrite=output.overwrite)
-    choose_target(info, Path(target), output.subtype, allow_lossy=output.allow_lossy)
+    choose_output_format(info, Path(target), output.subtype, allow_lossy=output.allow_lossy)
     done = work(info, n_excerpts=n_excerpts, rng=rng)
     written = write_patched(
         info,

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from audio_files import libsndfile, make, names
-from spectramend.audio import FileInfo, Patch, inspect, usual_ending, write_patched
+from spectramend.audio import FileInfo, Patch, inspect, usual_extension, write_patched
 from spectramend.audio.codings import EXACT
-from spectramend.audio.output_format import MAX_BYTES, choose_target, predicted_bytes
+from spectramend.audio.output_format import MAX_BYTES, choose_output_format, predicted_bytes
 from spectramend.errors import ParameterError, SpectramendError
 
 
@@ -161,7 +161,7 @@ def test_an_unknown_extension_is_kept_with_the_container(tmp_path: Path) -> None
 def test_a_file_without_a_name_gets_the_extension_of_its_container(
     tmp_path: Path, container: str, subtype: str, extension: str
 ) -> None:
-    assert usual_ending(inspect(make(tmp_path, container, subtype))) == extension
+    assert usual_extension(inspect(make(tmp_path, container, subtype))) == extension
 
 
 # Beyond 4 GiB
@@ -184,13 +184,13 @@ def test_what_no_wav_file_can_hold_becomes_rf64(
 ) -> None:
     fits, exceeds = long(MAX_BYTES // 6 - 20_000), long(MAX_BYTES // 6)
     for name in ("y.wav", "y.w64", "y.caf"):
-        assert choose_target(fits, Path(name), None, allow_lossy=False).container != "RF64"
-    choice = choose_target(exceeds, Path("y.wav"), None, allow_lossy=False)
+        assert choose_output_format(fits, Path(name), None, allow_lossy=False).container != "RF64"
+    choice = choose_output_format(exceeds, Path("y.wav"), None, allow_lossy=False)
     assert choice.container == "RF64"
     assert "The file is an RF64, because a WAV ends at 4 GiB." in choice.notes
     for name in ("y.aiff", "y.au"):
         with pytest.raises(ParameterError, match=r"ends at 4 GiB: write \.wav, \.w64 or \.caf\."):
-            choose_target(exceeds, Path(name), None, allow_lossy=False)
+            choose_output_format(exceeds, Path(name), None, allow_lossy=False)
     # A short one, taken for a long one.
     file = make(tmp_path, "FLAC", "PCM_16")
     monkeypatch.setattr("spectramend.audio.output_format.MAX_BYTES", 10)

@@ -33,7 +33,7 @@ from audio_files import (
 )
 from spectramend.audio import Patch, inspect, read_part, write_patched
 from spectramend.audio.codings import CODINGS
-from spectramend.audio.decoder import BLOCK
+from spectramend.audio.decoder import PIECE
 from spectramend.errors import AudioError, FileError, ParameterError
 
 # Nothing else changes
@@ -163,9 +163,9 @@ def test_samples_are_rounded_and_limited_and_never_wrap(tmp_path: Path, subtype:
 
 @pytest.mark.parametrize("container", ["WAV", "FLAC"])
 def test_a_patch_may_be_longer_than_a_piece(tmp_path: Path, container: str) -> None:
-    file = make(tmp_path, container, "PCM_16", 3 * BLOCK)
-    new = np.random.default_rng(1).integers(-99, 99, 2 * BLOCK + 9) / 2**15
-    new[[5, BLOCK + 5, 2 * BLOCK + 5]] = 2.0
+    file = make(tmp_path, container, "PCM_16", 3 * PIECE)
+    new = np.random.default_rng(1).integers(-99, 99, 2 * PIECE + 9) / 2**15
+    new[[5, PIECE + 5, 2 * PIECE + 5]] = 2.0
     patches = [Patch(1, 77, new), Patch(0, 0, np.array([-2.0]))]
     report = write_patched(inspect(file), file.with_stem("y"), patches)
     assert report.clipped == 4

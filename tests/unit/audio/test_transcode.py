@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from audio_files import SR, N, libsndfile, make, names
 from spectramend.audio import Patch, inspect, write_patched
-from spectramend.audio.decoder import BLOCK
+from spectramend.audio.decoder import PIECE
 from spectramend.errors import AudioError, FileError, ParameterError
 
 CODED = [
@@ -26,26 +26,26 @@ CODED = [
 
 @pytest.mark.parametrize("channels", [1, 2, 3])
 @pytest.mark.parametrize(("container", "subtype"), CODED)
-def test_a_losslessly_packed_file_keeps_every_other_sample(
+def test_a_losslessly_compressed_file_keeps_every_other_sample(
     tmp_path: Path, container: str, subtype: str, channels: int
 ) -> None:
     if container in ("VOC", "AVR"):
         channels = min(channels, 2)
     # Several pieces, and patches over the edge of one.
-    n = 3 * BLOCK + 5
+    n = 3 * PIECE + 5
     file = make(tmp_path, container, subtype, n, channels=channels)
     whole, info, target = libsndfile(file), inspect(file), file.with_stem("y")
     channel = channels - 1
     patches = [
-        Patch(channel, BLOCK - 30, np.full(60, 0.5)),
-        Patch(channel, BLOCK, np.zeros(10)),
+        Patch(channel, PIECE - 30, np.full(60, 0.5)),
+        Patch(channel, PIECE, np.zeros(10)),
         Patch(0, n - 1, np.zeros(1)),
     ]
     report = write_patched(info, target, patches)
     assert (report.container, report.subtype, report.clipped) == (container, subtype, 0)
     expected = whole.copy()
-    expected[channel, BLOCK - 30 : BLOCK + 30] = 0.5
-    expected[channel, BLOCK : BLOCK + 10] = 0
+    expected[channel, PIECE - 30 : PIECE + 30] = 0.5
+    expected[channel, PIECE : PIECE + 10] = 0
     expected[0, n - 1] = 0
     near = 0.02 if subtype == "ULAW" else 0
     after = libsndfile(target)
@@ -100,7 +100,7 @@ def test_what_is_coded_again_is_held_in_pieces(tmp_path: Path, name: str) -> Non
     write_patched(info, tmp_path / name, [])
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < 16 * BLOCK * 8 < 2_000_000 * 8
+    assert peak < 16 * PIECE * 8 < 2_000_000 * 8
 
 
 def test_what_is_not_all_written_is_refused(

@@ -1,0 +1,125 @@
+"""What a recording holds, without reading its samples."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from spectramend.audio.codings import LOSSLESS
+from spectramend.audio.containers import Layout, find_layout
+from spectramend.audio.decoder import PIECE, opened, read_samples, seek_from_start
+from spectramend.core.files import check_input
+from spectramend.errors import AudioError, FileError
+
+UNKNOWN_LENGTH = 1 << 36  # samples; FLAC's number of samples has 36 bits (RFC 9639, section 8.2)
+SHORT_PIECE = 64  # samples; engineering choice: what a decoder may lose at the end of a file
+_SALVAGE = "take what is there (spectramend repair --salvage, inspect(path, salvage=True))"
+
+
+@dataclass(frozen=True)
+class FileInfo:
+    """What a recording holds; container and coding have their names in libsndfile."""
+
+    path: Path
+    sr: int  # Hz
+    channels: int
+    length: int  # samples of each channel that are in the file
+    container: str  # "WAV", "WAVEX", "RF64", "AIFF", "CAF", "FLAC", "OGG", "MP3", ...
+    subtype: str  # coding: "PCM_16", ..., "FLOAT", "VORBIS", ...
+    lossy: bool  # whether coding again changes samples; that of µ-law and A-law does not
+    truncated: bool  # whether the header declares more samples
+    layout: Layout | None = None  # where uncompressed samples are
+
+    @property
+    def seconds(self) -> float:
+        """Duration in seconds."""
+        return self.length / self.sr
+
+
+def inspect(path: str | os.PathLike[str], *, salvage: bool = False) -> FileInfo:
+    """Inspect a recording in any format that libsndfile reads.
+
+    A truncated recording is refused unless `salvage` is set: then its length is that of the samples
+    in the file. A header written to a pipe does not declare a length, and that of an Ogg file never
+    does: such a recording lasts until the end of the file. Raises AudioError if the file is not
+    audio, has no samples or is truncated, FileError if it cannot be read.
+    """
+    source = check_input(path)
+    if not source.is_file():
+        raise FileError(f"{source}: is a device or a pipe; name a file.")
+    layout = find_layout(source)
+    if layout is not None and layout.subtype:
+        info = _from_layout(source, layout)
+    else:
+        info = _from_libsndfile(source, layout is not None and layout.truncated, salvage)
+    if info.truncated and not salvage:
+        raise AudioError(
+            f"{source}: is truncated: its header declares more samples than it holds; copy it "
+            f"again, or {_SALVAGE}."
+        )
+    if info.length == 0:
+        raise AudioError(f"{source}: has no samples.")
+    return info
+
+
+def _from_layout(source: Path, layout: Layout) -> FileInfo:
+    """Describe a file of uncompressed samples."""
+    return FileInfo(
+        source,
+        layout.sr,
+        layout.channels,
+        layout.frames,
+        layout.container,
+        layout.subtype,
+        lossy=False,
+        truncated=layout.truncated,
+        layout=layout,
+    )
+
+
+def _from_libsndfile(source: Path, truncated: bool, salvage: bool) -> FileInfo:
+    """Describe a file that libsndfile decodes."""
+    with opened(source) as stream:
+        declared, subtype = stream.frames, stream.subtype
+        sr, channels, container = stream.samplerate, stream.channels, stream.format
+        is_whole = _has_last_sample(stream, declared)
+    if declared >= UNKNOWN_LENGTH and not salvage:
+        raise AudioError(
+            f"{source}: its header does not say how long it is; write it again, to a file and not "
+            f"to a pipe, or {_SALVAGE}."
+        )
+    length = declared if is_whole else _count_samples(source, declared)
+    truncated = truncated or length < declared
+    lossy = subtype not in LOSSLESS
+    return FileInfo(source, sr, channels, length, container, subtype, lossy, truncated)
+
+
+def _has_last_sample(stream: Any, declared: int) -> bool:
+    """Return whether the last of the declared samples can be decoded."""
+    import soundfile
+
+    if declared == 0:
+        return True
+    try:
+        seek_from_start(stream, declared - 1)
+        return len(read_samples(stream, 1)) == 1
+    except soundfile.SoundFileError:
+        return False
+
+
+def _count_samples(source: Path, declared: int) -> int:
+    """Count the samples that can be decoded; an error loses at most a short piece."""
+    import soundfile
+
+    count = 0
+    for piece in (PIECE, SHORT_PIECE):
+        with opened(source) as stream:
+            seek_from_start(stream, count)
+            try:
+                while n := len(read_samples(stream, min(piece, declared - count))):
+                    count += n
+            except soundfile.SoundFileError:
+                continue
+    return count
