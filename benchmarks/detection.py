@@ -1,15 +1,14 @@
 """Score the detection of damage: ``python benchmarks/detection.py --data DIR``.
 
-DIR holds clean recordings in ``speech`` and ``music``, and in ``events`` sounds that no damage is
-laid on. `simulated_damage` damages each recording in one way at a time, and what is found in it is
-compared with what was done. A true region is found if a detection overlaps it within 1 ms; a
-detection that overlaps none is false, whatever its kind: those of another kind than the damage
-count as false alarms of their own kind in the row of the damage.
+DIR holds clean recordings in ``speech`` and ``music``, and sounds that are never damaged in
+``events``. `simulated_damage` damages each recording in one way at a time, and the regions detected
+are compared with the true ones. A true region is found if a detection overlaps it within 1 ms; a
+detection that overlaps none is false. Detections of another kind than the damage are counted apart.
 
-Prints Markdown tables, or one JSON object; ``--seeds`` sets how many damages of each recording.
-``--harder`` also lays damage on other versions of the recordings, and damage of wider ranges. The
-last line says how many times faster than real time it runs. ``tools/fit_click_classifier.py`` fits
-the classifier of clicks to damage of other seeds.
+Prints Markdown tables, or one JSON object; ``--seeds`` is the number of random damages of each
+recording. ``--harder`` adds other versions of the recordings, and damage of wider ranges. The last
+line is the speed in multiples of real time. ``tools/fit_click_classifier.py`` fits the click
+classifier to damage of other seeds.
 """
 
 from __future__ import annotations
@@ -76,12 +75,12 @@ class Score:
 
 
 def overlapping(span: Span, others: list[Span], reach: int) -> bool:
-    """Tell whether a span overlaps one of others, or comes so near."""
+    """Return whether a span overlaps one of others, or is less than `reach` samples away."""
     return any(span[0] < b + reach and a - reach < span[1] for a, b in others)
 
 
 def score(recordings: list[Recording], kind: str, damage: Damage, seeds: Iterable[int]) -> Score:
-    """Damage the first channel of each recording in one way and compare what is found."""
+    """Damage the first channel of each recording in one way, and score its detection."""
     total = Score()
     for seed in seeds:
         for i, recording in enumerate(recordings):
@@ -92,13 +91,13 @@ def score(recordings: list[Recording], kind: str, damage: Damage, seeds: Iterabl
 
 
 def false_alarms(recordings: list[Recording]) -> dict[str, list[Region]]:
-    """Find damage in recordings that have none."""
+    """Detect damage in undamaged recordings."""
     found = {r.name: detect(r.x, r.sr) for r in recordings}
     return {name: regions for name, regions in found.items() if regions}
 
 
 def speed(recording: Recording, seconds: float, rng: np.random.Generator) -> float:
-    """Time long stereo at 48 kHz, as a multiple of real time."""
+    """Measure the speed on long stereo at 48 kHz, in multiples of real time."""
     x = soxr.resample(recording.x[0], recording.sr, 48000)
     x = np.resize(x, round(seconds * 48000)) * (1 + 0.1 * rng.standard_normal())
     stereo = np.stack([x, np.roll(x, 4800)]) + 1e-4 * rng.standard_normal((2, x.size))
@@ -108,7 +107,7 @@ def speed(recording: Recording, seconds: float, rng: np.random.Generator) -> flo
 
 
 def markdown_table(rows: list[dict[str, Any]]) -> str:
-    """Lay rows out as a Markdown table."""
+    """Format rows as a Markdown table."""
     keys = list(rows[0])
     numbers = [not isinstance(rows[0][key], str) for key in keys]
     lines = ["| " + " | ".join(keys) + " |"]
@@ -118,7 +117,7 @@ def markdown_table(rows: list[dict[str, Any]]) -> str:
 
 
 def score_all(recordings: list[Recording], seeds: range, *, wider: bool) -> dict[str, Any]:
-    """Score everything."""
+    """Score all damages on all versions, false alarms, and speed."""
     versions = {"as it is": recordings} | (dict(variants(recordings)) if wider else {})
     rows, alarms = [], []
     for version, chosen in versions.items():
@@ -144,7 +143,7 @@ def score_all(recordings: list[Recording], seeds: range, *, wider: bool) -> dict
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of the recordings")
-    parser.add_argument("--seeds", type=int, default=1, help="how many damages of each recording")
+    parser.add_argument("--seeds", type=int, default=1, help="random damages of each recording")
     parser.add_argument("--harder", action="store_true", help="other versions, wider ranges")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()

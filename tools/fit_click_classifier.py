@@ -1,10 +1,10 @@
-"""Fit the classifier of clicks, on recordings that are damaged at random, and write its constants.
+"""Fit the click classifier to recordings that are damaged at random, and write its constants.
 
     PYTHONPATH=benchmarks python tools/fit_click_classifier.py --data DIR [--write]
 
 DIR is that of ``benchmarks/detection.py``; the damage has other seeds than there. Fits the logistic
-model of `spectramend.detection.click_classifier` on each half of the recordings, and prints how it
-scores on the other half. ``--write`` then fits it on all, and writes the constants into the module.
+model of `spectramend.detection.click_classifier` to each half of the recordings, and prints its
+scores on the other half. ``--write`` then fits it to all, and writes the constants into the module.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from spectramend.core.intervals import Span
 from spectramend.detection import click_classifier, clicks
 from spectramend.detection.click_classifier import ClickModel
 
-CLEAN_WEIGHT = 5.0  # of candidates in recordings without damage; engineering choice: few are false
+CLEAN_WEIGHT = 5.0  # weight of undamaged recordings' candidates; engineering choice: few are false
 RIDGE = 3.0  # weight of half the sum of squares; engineering choice: 78 weights, few clicks
 BEGIN = "fit_click_classifier.py: begin.\n"
 END = "# end."
@@ -40,7 +40,7 @@ class Examples:
 
 
 def examples(recordings: list[Recording], damages: list[tuple[int, Damage]]) -> Iterator[Examples]:
-    """Find candidates, first in the recordings as they are; events are never damaged."""
+    """Find the candidates of each recording, undamaged and damaged; events are never damaged."""
     for i, recording in enumerate(recordings):
         sr = recording.sr
         versions: list[tuple[Array, list[Span]]] = [(recording.x[0], [])]
@@ -55,7 +55,7 @@ def examples(recordings: list[Recording], damages: list[tuple[int, Damage]]) -> 
 
 
 def all_examples(recordings: list[Recording]) -> Examples:
-    """Lay clicks of all sorts on recordings of all versions."""
+    """Find the candidates of all versions of the recordings with clicks of all kinds."""
     found = list(examples(recordings, [(seed, crackle) for seed in (100, 101, 102)]))
     for name in ("click, 1-100 times", "click, 10 a second"):
         found += examples(recordings, [(200, HARDER[name][1])])
@@ -103,7 +103,7 @@ def source_of(model: ClickModel) -> str:
 
 
 def write(model: ClickModel) -> None:
-    """Put a model into the module of the classifier, between its two marks."""
+    """Write a model into the module of the classifier, between its two marks."""
     file = Path(click_classifier.__file__)
     before, rest = file.read_text("utf-8").split(BEGIN)
     file.write_text(before + BEGIN + source_of(model) + rest[rest.index(END) :], "utf-8")
@@ -126,7 +126,7 @@ def cross_validate(recordings: list[Recording]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of the recordings")
-    parser.add_argument("--write", action="store_true", help="fit on all, and write the constants")
+    parser.add_argument("--write", action="store_true", help="fit to all, and write the constants")
     options = parser.parse_args()
     recordings = load(options.data)
     print(cross_validate(recordings))

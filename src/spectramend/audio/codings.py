@@ -48,21 +48,12 @@ FLOATING = {name for name, coding in CODINGS.items() if coding.kind == "float"}
 
 
 def bits_of(subtype: str) -> int:
-    """Give the bits of the integers that libsndfile decodes a coding to.
-
-    >>> bits_of("ALAC_20"), bits_of("PCM_U8"), bits_of("ULAW"), bits_of("GSM610")
-    (20, 8, 16, 16)
-    """
+    """Give the bits of the integers that libsndfile decodes a coding to."""
     return CODINGS.get(subtype, OTHER).bits
 
 
 def converts_exactly(old: str, new: str) -> bool:
-    """Return whether one of the codings `EXACT` holds all samples of another one without rounding.
-
-    >>> pairs = [("PCM_24", "FLOAT"), ("PCM_32", "FLOAT"), ("VORBIS", "PCM_24")]
-    >>> [converts_exactly(*pair) for pair in pairs]
-    [True, False, False]
-    """
+    """Return whether the coding `new`, one of `EXACT`, holds all samples of `old` unrounded."""
     if new in (old, "DOUBLE"):
         return True
     source, target = CODINGS.get(old, OTHER), CODINGS[new]

@@ -1,4 +1,4 @@
-"""Samples as bytes: exact both ways, rounded to the nearest step, clipped and never wrapped."""
+"""Samples to bytes and back: exact, or rounded to the nearest step and clipped."""
 
 from __future__ import annotations
 
@@ -11,13 +11,9 @@ from spectramend.audio.codings import CODINGS
 
 
 def quantize(x: NDArray[np.float64], bits: int) -> tuple[NDArray[np.int64], int]:
-    """Round samples, full scale at ±1, to integers of so many bits, without dither.
+    """Round samples, full scale at ±1, to integers, clip them, and count those over full scale.
 
-    Returns them, clipped to full scale, and how many lay beyond it; +1, which has no integer of its
-    own, does not count.
-
-    >>> quantize(np.array([0.5, 1.0, -3.0]), 8)
-    (array([  64,  127, -128]), 1)
+    There is no dither. +1, to which no integer corresponds, is not counted.
     """
     full = 1 << (bits - 1)
     steps = np.rint(x * full)
@@ -26,11 +22,7 @@ def quantize(x: NDArray[np.float64], bits: int) -> tuple[NDArray[np.int64], int]
 
 
 def decode(raw: bytes, subtype: str, big_endian: bool) -> NDArray[np.float64]:
-    r"""Turn the bytes of samples into float64, full scale at ±1; NaN and infinity stay.
-
-    >>> decode(b"\x00\x40", "PCM_16", big_endian=False)
-    array([0.5])
-    """
+    """Convert the bytes of samples to float64, full scale at ±1; NaN and infinity are kept."""
     coding, order = CODINGS[subtype], ">" if big_endian else "<"
     if coding.kind == "float":
         with np.errstate(invalid="ignore"):  # a signalling NaN
@@ -49,13 +41,9 @@ def decode(raw: bytes, subtype: str, big_endian: bool) -> NDArray[np.float64]:
 
 
 def encode(x: NDArray[np.float64], subtype: str, big_endian: bool) -> tuple[NDArray[np.uint8], int]:
-    """Turn samples (n,), full scale at ±1, into bytes (n, bytes of a sample).
+    """Convert samples [shape=(n,)], full scale at ±1, to bytes [shape=(n, width)].
 
-    Returns also how many samples were clipped to full scale.
-
-    >>> encode(np.array([0.5, 2.0]), "PCM_16", big_endian=True)
-    (array([[ 64,   0],
-           [127, 255]], dtype=uint8), 1)
+    Returns them, and how many samples were clipped.
     """
     coding, order = CODINGS[subtype], ">" if big_endian else "<"
     if coding.kind == "float":

@@ -1,8 +1,8 @@
-"""Find damage in recordings: dropouts, clicks and clipped runs."""
+"""Detection of damage in recordings: dropouts, clicks and clipped runs."""
 
 from spectramend.detection.api import detect, detect_blocks
 from spectramend.detection.damage_classifier import damage_kind
-from spectramend.detection.dropouts import LOOKBACK
+from spectramend.detection.dropouts import PRECEDING_LENGTHS
 from spectramend.detection.thresholds import KINDS, Thresholds
 
-__all__ = ["KINDS", "LOOKBACK", "Thresholds", "damage_kind", "detect", "detect_blocks"]
+__all__ = ["KINDS", "PRECEDING_LENGTHS", "Thresholds", "damage_kind", "detect", "detect_blocks"]

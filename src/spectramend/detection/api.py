@@ -1,4 +1,4 @@
-"""Find damage in arrays, and in recordings of any length that are read block by block."""
+"""Damage in arrays, and in recordings of any length that are read block by block."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ def detect(
     sr : float
         Sample rate in Hz.
     thresholds : Thresholds
-        What counts as damage.
+        Thresholds of detection.
     kinds : collection of {"dropout", "click", "clipping"}
-        What to look for.
+        Kinds of damage to find.
 
     Returns
     -------
     list of Region
-        In the order of time; each has its kind as its label, and its channel, counted from 1, or
-        None if there is one only or all have the same damage.
+        In the order of time, each with its kind as label; its channel, counted from 1, is None
+        where all channels have the same damage.
 
     Raises
     ------
@@ -47,10 +47,10 @@ def detect(
 
     Notes
     -----
-    Levels are relative to the recording, so scaling changes nothing, and clipping is found after a
-    change of level, too. Click candidates come from autoregressive prediction [1]_; their odds are
-    adapted to how many of them are clicks in the recording [2]_: one alone needs more evidence than
-    one of many. No click is found within 12 ms of the ends, or within 2 ms of other damage.
+    Levels are relative to the recording, so that scaling changes nothing, and clipping is found
+    after a change of level. Click candidates come from linear prediction [1]_; their odds are
+    adapted to the base rate of clicks in the recording [2]_. No click is found within 12 ms of the
+    ends, or within 2 ms of other damage.
 
     References
     ----------
@@ -94,11 +94,11 @@ def detect_blocks(
     kinds: Collection[str] = KINDS,
     progress: Callable[[int], object] | None = None,
 ) -> list[Region]:
-    """Find the damage of a recording that is read block by block, twice: the same as `detect`.
+    """Find the same damage as `detect` in a recording that is read block by block, twice.
 
     ``read(start, stop)`` gives samples [shape=(channels, stop - start), float64]; `length` is that
-    of each channel. `progress` is called after each block with the number of samples done, which
-    reaches ``2 * length``.
+    of each channel. ``progress(done)`` is called after each block; at last, `done` is twice the
+    length.
     """
     if length < 1 or channels < 1:
         raise ParameterError(f"x: has {channels} channels of {length} samples: give at least one.")
@@ -117,7 +117,7 @@ def detect_blocks(
 
 
 def _regions(found: list[dict[str, list[Span]]], kind: str, sr: float) -> list[Region]:
-    """Make regions of the spans of one kind in each channel; of one where all channels agree."""
+    """Make regions of the spans of one kind in each channel, one where all channels agree."""
     channels_of: dict[Span, list[int]] = {}
     for channel, spans in enumerate(found, 1):
         for span in spans[kind]:

@@ -1,13 +1,12 @@
-"""Which candidates are clicks: a logistic model, adapted to how common clicks are in a recording.
+"""Click classifier: a logistic model of click candidates, adapted to the base rate of clicks.
 
 The log-odds of a candidate are quadratic in its `click_features.FEATURES`, with constants that
 ``tools/fit_click_classifier.py`` has fitted to recordings damaged at random. Features are limited
-to the usual range of clicks, so that an extreme one makes up for no other.
+to the usual range of clicks, so that an extreme one compensates for no other.
 
-Odds also depend on the base rate of clicks. A speaker's mouth makes about one click a minute, a bad
-record crackles all along. So the share of clicks among the candidates of a recording is estimated
-by maximum likelihood from their odds (Saerens, Latinne & Decaestecker 2002): in a clean recording a
-candidate needs far more evidence than in one that is full of clicks.
+The base rate of a recording is the share of clicks among its candidates, estimated by maximum
+likelihood from their odds (Saerens, Latinne & Decaestecker 2002): in a clean recording a candidate
+needs much more evidence than in one full of clicks.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MIN_BASE_RATE = 1e-4  # share of clicks among candidates; engineering choice: keeps the shift finite
-MAX_BASE_RATE = 0.5  # the same; engineering choice: most candidates are no clicks
+MAX_BASE_RATE = 0.5  # share of clicks among candidates; engineering choice: most are no clicks
 ITERATIONS = 100  # of EM; engineering choice: the base rate no longer changes
 MAX_LOG_ODDS = 40.0  # engineering choice: beyond, a posterior is 0 or 1 to 17 digits
 
@@ -37,17 +36,17 @@ class ClickModel:
     base_rate: float  # share of clicks among the candidates
 
     def terms(self, features: Array) -> Array:
-        """Make 1, features and their products, (n, 78), of features (n, 11) that are limited."""
+        """Compute 1, limited features (n, 11) and their products, (n, 78)."""
         z = (np.clip(features, self.low, self.high) - self.mean) / self.std
         i, j = np.triu_indices(z.shape[1])
         return np.concatenate([np.ones((len(z), 1)), z, z[:, i] * z[:, j]], axis=1)
 
     def log_odds(self, features: Array) -> Array:
-        """Compute log-odds (n,) of features (n, 11), at the base rate of the model."""
+        """Compute the log-odds (n,) of features (n, 11) at the base rate of the model."""
         return self.terms(features) @ self.weights
 
     def adapt(self, log_odds: Array) -> Array:
-        """Shift log-odds (n,) to the base rate of the recording that they are from, by EM."""
+        """Shift the log-odds (n,) of a recording to its base rate, estimated by EM."""
         fitted = np.log(self.base_rate / (1 - self.base_rate))
         shift = 0.0
         for _ in range(ITERATIONS if log_odds.size else 0):

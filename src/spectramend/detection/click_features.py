@@ -1,11 +1,12 @@
-"""Features of click candidates: most of them of the least disturbance that would explain one.
+"""Features of click candidates, most of them of the disturbance that would explain one.
 
-With the samples of the candidate's span unknown, the energy of the residual e is least after taking
+The disturbance d of a span is what is to be subtracted from its samples so that the energy of the
+residual e is least:
 
     d = R^-1 m,   m[n] = sum_k a[k] e[n + k],   R[i, j] = sum_k a[k] a[k + |i - j|]        (1)
 
-off them, and falls by ``d @ m`` (Godsill & Rayner 1998, chapter 5). A click that was added leaves
-a residual like that around it; a glottal pulse leaves its ringing.
+The energy falls by ``d @ m`` (Godsill & Rayner 1998, chapter 5). Without an additive click the
+residual is like that around it; without the peak of a glottal pulse the ringing remains.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ OFFSET = 1e-6  # added to a share of energy and to a roughness; engineering choi
 
 
 def candidate_features(p: Prediction, span: Span, background: float, sr: float) -> list[float]:
-    """Compute the logarithms of `FEATURES` for a candidate in a cell with this background."""
+    """Compute the logarithms of `FEATURES` of a candidate; `background` is that of its cell."""
     cell, order, floor = p.cell, p.order, p.floor
     start, stop = span
     a = p.coefficients_at((start + stop) // 2)
@@ -71,7 +72,7 @@ def candidate_features(p: Prediction, span: Span, background: float, sr: float) 
 
 
 def _least_disturbance(x: Samples, a: Samples, span: Span) -> tuple[Samples, float, float]:
-    """Solve (1) for a span: d (width,), the energy of the residual, and by how much it falls."""
+    """Solve (1) for a span: d (width,), the energy of the residual, and its fall."""
     from scipy.linalg import solve_toeplitz
 
     order, width = a.size - 1, span[1] - span[0]
@@ -93,15 +94,15 @@ def _third_peak(p: Prediction, start: int, stop: int) -> float:
 
 
 def _peak(x: Samples) -> float:
-    """Find the largest magnitude, 0 of no samples."""
+    """Find the largest magnitude; 0 without samples."""
     return float(np.max(np.abs(x), initial=0.0))
 
 
 def _rms(x: Samples) -> float:
-    """Measure the root of the mean square, 0 of no samples."""
+    """Compute the RMS value; 0 without samples."""
     return float(np.sqrt(np.mean(x**2))) if x.size else 0.0
 
 
 def _roughness(x: Samples, floor: float) -> float:
-    """Compare the energy of the differences with that of the samples."""
+    """Divide the energy of the differences by that of the samples."""
     return float(np.sum(np.diff(x) ** 2) / (np.sum(x**2) + floor**2))

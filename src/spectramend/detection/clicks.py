@@ -1,10 +1,9 @@
-"""Click candidates: short disturbances that linear prediction explains neither way.
+"""Click candidates: short disturbances that linear prediction explains in neither direction.
 
-At an onset the residual e of the forward prediction is large and that of the backward prediction b
-is not, because sound that rings is predicted from its own end. At a click e is large where it
-begins and b where it ends, which gives its span. A second kind of candidate is a peak far above the
-sound on either side. Most candidates are glottal pulses of a voice; `click_features` and
-`click_classifier` decide which are clicks.
+At an onset the residual e of forward prediction is large, but not the residual b of backward
+prediction, since ringing is predicted from its end. At a click, e is large where it begins and b
+where it ends, which gives its span. The second kind of candidate is a peak far above the sound on
+either side. Most candidates are glottal pulses of a voice: `click_classifier` finds the clicks.
 """
 
 from __future__ import annotations
@@ -38,11 +37,11 @@ SPAN_HEIGHT = 1.5  # RMS values of the louder side, in a span; engineering choic
 def find_candidates(
     x: Samples, sr: float, *, level: float, offset: int = 0, inside: Span | None = None
 ) -> tuple[list[Span], Samples]:
-    """Find what may be a click in a part of a recording whose RMS value is `level`.
+    """Find the candidates in a part `x` of a recording that begins at the sample `offset` of it.
 
-    The part `x` begins at the sample `offset` of the recording, and candidates begin inside a span
-    of it; they depend on `CONTEXT_S` around them. Returns their spans in the part, and their
-    features (candidates, len(FEATURES)).
+    `level` is the RMS value of the recording. Candidates begin in the span `inside` of the part,
+    and depend on `CONTEXT_S` around them. Returns their spans in the part, and their features
+    [shape=(candidates, len(FEATURES))].
     """
     cell = max(4, round(CELL_S * sr))
     if level <= 0 or x.size < 4 * SIDE * cell:
@@ -70,7 +69,7 @@ def _order(sr: float) -> int:
 
 
 def _candidates(p: Prediction, allowed: NDArray[np.bool_]) -> Iterator[tuple[int, Span]]:
-    """Find the candidates of both kinds among the allowed cells: cell and span."""
+    """Find the cells and spans of candidates of both kinds among the allowed cells."""
     residual_ratio = np.maximum(p.forward.ratio, p.backward.ratio)
     for j in _maxima(residual_ratio, MIN_RESIDUAL_RATIO, allowed):
         yield j, _span_of_residual(p, j)
@@ -80,13 +79,13 @@ def _candidates(p: Prediction, allowed: NDArray[np.bool_]) -> Iterator[tuple[int
 
 
 def _maxima(score: Samples, least: float, allowed: NDArray[np.bool_]) -> list[int]:
-    """Find allowed cells whose score is high enough, and the highest within the guard."""
+    """Find the allowed cells with a score above `least` that is the highest within the guard."""
     highest = sliding_window_view(np.pad(score, GUARD), 2 * GUARD + 1).max(axis=1)
     return [int(j) for j in np.flatnonzero((score > least) & (score >= highest) & allowed)]
 
 
 def _height_ratio(p: Prediction) -> tuple[Samples, Samples]:
-    """Compare the peak of each cell with the RMS value of its louder side: ratio and value."""
+    """Compute the ratio of the peak of each cell to the RMS value of its louder side, and that."""
     in_cells = cells(p.x, p.cell)
     power = np.pad(np.mean(in_cells**2, axis=1), SIDE + 1)
     means = np.mean(sliding_window_view(power, SIDE - 1), axis=1)
@@ -115,7 +114,7 @@ def _span_of_residual(p: Prediction, j: int) -> Span:
 
 
 def _span_of_height(p: Prediction, j: int, least: float) -> Span:
-    """Find the span of the samples around a cell that are high."""
+    """Find the span of the samples around a cell that are above `least`."""
     first, last = (j - GUARD) * p.cell, (j + GUARD + 1) * p.cell
     height = np.abs(p.x[first:last])
     high = np.flatnonzero(height > min(max(0.15 * height.max(), least), 0.9 * height.max()))

@@ -1,10 +1,9 @@
 """Clipped runs: flat tops at a rail, which is the largest or the smallest value of a recording.
 
-No smooth crest stays at its own maximum for three samples and falls off by more than a few times
-what it varied there: a parabola that keeps within one step for L samples has fallen by
-``(1 + 2/L)**2`` steps at the next. A clipped wave enters its rail with the slope that it had. Where
-several runs show that, the samples at the rail are clipped, single ones too where a run is near:
-elsewhere a single one is as likely a peak that just reached the rail, and lost nothing.
+A smooth crest that stays within one step of its maximum for L samples, a parabola, has fallen by
+``(1 + 2/L)**2`` steps at the next sample. A clipped wave falls by more: it enters its rail with the
+slope that it had. Where several runs do so, the rail is clipped. Single samples at a clipped rail
+count only near a run: elsewhere they are as likely a peak that just reached the rail.
 """
 
 from __future__ import annotations
@@ -28,31 +27,34 @@ PULSE_SHARE = 0.5  # of runs that are long, among pulses; clipped noise has most
 
 @dataclass(frozen=True)
 class RailRuns:
-    """Runs of samples at one rail: spans (n, 2), and how far the samples next to each are below."""
+    """Runs of samples at one rail."""
 
-    spans: NDArray[np.int64]
-    falls: NDArray[np.float64]
-    below: int  # samples that lie a step lower
-
-    def beginning_in(self, start: int, stop: int, offset: int) -> RailRuns:
-        """Keep the runs that begin in a span, moved by an offset."""
-        own = (self.spans[:, 0] >= start) & (self.spans[:, 0] < stop)
-        return RailRuns(self.spans[own] + offset, self.falls[own], self.below)
+    spans: NDArray[np.int64]  # [shape=(n, 2)]
+    falls: NDArray[np.float64]  # [shape=(n,)] mean fall from the rail to the samples next to a run
+    below: int  # samples that are a step lower than the rail
 
 
-def rail_runs(x: NDArray[np.float64], rail: float, step: float) -> RailRuns:
-    """Find the runs at the upper rail of samples whose smallest difference is `step`."""
+def rail_runs(
+    x: NDArray[np.float64], rail: float, step: float, *, own: Span, offset: int = 0
+) -> RailRuns:
+    """Find the runs at the upper rail that begin in the part `own` of the samples.
+
+    `step` is the smallest difference of samples; `offset` is added to the spans.
+    """
     tolerance = TOLERANCE * abs(rail)
-    at_rail = x >= rail - tolerance
-    spans = runs(at_rail)
-    near = np.count_nonzero(x >= rail - tolerance - max(step, tolerance))
+    spans = runs(x >= rail - tolerance)
+    spans = spans[(spans[:, 0] >= own[0]) & (spans[:, 0] < own[1])]
     padded = np.concatenate((x[:1], x, x[-1:]))
     falls = rail - (padded[spans[:, 0]] + padded[spans[:, 1] + 1]) / 2
-    return RailRuns(spans, falls, int(near - np.count_nonzero(at_rail)))
+    # Of the part alone, so that a sample in the margins of several blocks is counted once.
+    part = x[slice(*own)]
+    lower = rail - tolerance - max(step, tolerance)
+    below = np.count_nonzero((part >= lower) & (part < rail - tolerance))
+    return RailRuns(spans + offset, falls, int(below))
 
 
 def concatenate(parts: Sequence[RailRuns]) -> RailRuns:
-    """Put the runs of several blocks together, in order."""
+    """Join the runs of several blocks, sorted."""
     spans = np.concatenate([part.spans for part in parts])
     falls = np.concatenate([part.falls for part in parts])
     order = np.argsort(spans[:, 0], kind="stable")
@@ -78,12 +80,12 @@ def is_clipped(found: RailRuns, rail: float, *, step: float, shortest: int, fewe
 def clipped_spans(found: RailRuns, sr: float) -> list[Span]:
     """Choose the runs at a clipped rail: those of two samples or more, and what is near them."""
     spans = found.spans
-    longer = spans[spans[:, 1] - spans[:, 0] > 1]
+    long = spans[:, 1] - spans[:, 0] > 1
+    longer = spans[long]
     if not longer.size:
         return []
     after = np.searchsorted(longer[:, 0], spans[:, 0])
     to_next = longer[np.minimum(after, len(longer) - 1), 0] - spans[:, 1]
     since_last = spans[:, 0] - longer[np.maximum(after - 1, 0), 1]
     distance = np.minimum(np.abs(to_next), np.abs(since_last))
-    long = spans[:, 1] - spans[:, 0] > 1
     return [(int(a), int(b)) for a, b in spans[long | (distance <= NEAR_S * sr)]]

@@ -1,4 +1,4 @@
-"""Classify the damage of a region: its samples are missing, or something covers them."""
+"""Classify the damage of a region: its samples are missing, or another sound covers them."""
 
 from __future__ import annotations
 
@@ -15,17 +15,11 @@ SHORTEST_RUN = 4  # samples of one value; engineering choice: crests have shorte
 
 
 def damage_kind(x: ArrayLike, start: int, stop: int) -> tuple[Literal["missing", "occluded"], str]:
-    """Return whether the samples ``x[start:stop]`` are missing or covered by something, and why.
+    """Classify the damage of the samples ``x[start:stop]`` of a channel, and give the reason.
 
     They are missing if at least half of them are not finite, in runs of one value, or a copy of
-    those before. `x` [shape=(n,), real] is the recording, or the region with what is before it.
-
-    >>> x = np.sin(np.arange(1000.0))
-    >>> x[400:500] = 0
-    >>> damage_kind(x, 395, 505)
-    ('missing', '91 % digital silence')
-    >>> damage_kind(x, 100, 200)
-    ('occluded', 'there is sound')
+    those before. `x` [shape=(n,), real] may begin at `dropouts.PRECEDING_LENGTHS` lengths of the
+    region before it.
     """
     samples = np.asarray(x)
     if samples.ndim != 1 or samples.dtype.kind not in "fiu":
@@ -45,7 +39,7 @@ def damage_kind(x: ArrayLike, start: int, stop: int) -> tuple[Literal["missing",
         "not finite": np.mean(bad),
         "digital silence": np.mean(flat & (inside == 0)),
         "one value": np.mean(flat & (inside != 0)),
-        "a copy of what is before it": dropouts.copied_share(finite, start, stop),
+        "a copy of what is before it": dropouts.repeated_share(finite, start, stop),
     }
     reason = max(shares, key=lambda name: shares[name])
     share = max(float(np.mean(bad | flat)), float(shares[reason]))

@@ -1,14 +1,13 @@
 """Dropouts: runs of one value amid sound, and packets that repeat the samples before them.
 
 A run of one value is damage where sound stops abruptly. Digital silence from an editor or a noise
-gate is not, and neither are the plateaus of soft sound on few quantisation steps. So a dropout has
-sound right at both borders, whose level is at least a share of the level a little further away; it
-is far longer than the plateaus around it; and if it is longer than plosives and packets are, its
-borders are loud.
+gate is not, nor are the plateaus of soft sound on few quantisation steps. So a dropout has sound
+right at both borders, not much softer than a little further away; it is much longer than the
+plateaus around it; and if it is longer than plosives and packets, its borders are loud.
 
-A lost packet that was concealed by the one before is ``x[n] = x[n - lag]`` for a whole packet. That
-does not happen by chance, but a synthesised tone repeats itself for many periods; a good packet is
-repeated a few times at most.
+Where a decoder concealed a lost packet by the one before, ``x[n] = x[n - lag]`` for all samples of
+it. This does not happen by chance; but a synthesised tone repeats itself for many periods, a packet
+only a few times.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from spectramend.core.intervals import Span, join, runs
 BORDER_S = 0.002  # s of sound right next to a run; engineering choice: short against a fade
 CONTEXT_S = 0.020  # s of sound on either side of a run; engineering choice: ten borders
 LONG_S = 0.120  # s of a run that needs loud borders; engineering choice: above plosives and packets
-LOUD = 0.1  # level of a loud border, over that of the recording; engineering choice: -20 dB
+LOUD = 0.1  # least level of a loud border, over that of the recording; engineering choice: -20 dB
 ABRUPT = 0.1  # least level of a border, over that of its context; engineering choice: -20 dB
 STEP_QUANTILE = 0.05  # of the differences of samples: the quantisation step; see `is_dropout`
 PLATEAUS = 4  # least length over that of other runs nearby; engineering choice: clearly longer
@@ -29,8 +28,9 @@ SHORTEST_PACKET_S = 0.004  # s; engineering choice: below the 5 ms of the shorte
 LONGEST_PACKET_S = 0.1  # s; engineering choice: above the 60 ms of the longest codec packets
 MAX_PACKETS = 6.5  # repeats of one packet; engineering choice: concealment fades out before that
 WINDOW = 8  # samples that are hashed; engineering choice: long enough not to recur by chance
-DISTINCT = 6  # least number of values in a repeated packet; engineering choice: it holds sound
-LOOKBACK = 4  # lengths of a region before it, read by `copied_share`: two lags of two lengths
+DISTINCT = 6  # least count of different values in a packet; engineering choice: it holds sound
+PERIODIC = 0.5  # share of the samples before a region that repeat; engineering choice: most of them
+PRECEDING_LENGTHS = 4  # samples before a region over its length, for `repeated_share`: two lags
 
 
 def flat_runs(x: NDArray[np.float64], shortest: int) -> list[Span]:
@@ -43,10 +43,9 @@ def flat_runs(x: NDArray[np.float64], shortest: int) -> list[Span]:
 def is_dropout(
     x: NDArray[np.float64], span: Span, sr: float, *, level: float, border_steps: float
 ) -> bool:
-    """Return whether sound stops abruptly at a run of one value, and goes on abruptly after it.
+    """Return whether sound stops abruptly at a run of one value and goes on abruptly after it.
 
-    `level` is the RMS value of the recording, `border_steps` the least level of a border in
-    quantisation steps.
+    `level` is the RMS value of the recording, `border_steps` as in `Thresholds`.
     """
     start, stop = span
     border, context = max(4, round(BORDER_S * sr)), max(8, round(CONTEXT_S * sr))
@@ -70,10 +69,10 @@ def is_dropout(
 
 
 def repeated_packets(x: NDArray[np.float64], sr: float) -> list[Span]:
-    """Find stretches that repeat, sample by sample, what is right before them."""
+    """Find the spans that repeat, sample by sample, what is right before them."""
     shortest, longest = round(SHORTEST_PACKET_S * sr), round(LONGEST_PACKET_S * sr)
     found: list[Span] = []
-    done: dict[int, int] = {}  # by lag: the end of the last stretch
+    done: dict[int, int] = {}  # by lag: the end of the last span
     for i, lag in _recurrences(x, longest):
         if lag < shortest or done.get(lag, 0) > i:
             continue
@@ -85,8 +84,11 @@ def repeated_packets(x: NDArray[np.float64], sr: float) -> list[Span]:
     return join(found)
 
 
-def copied_share(x: NDArray[np.float64], start: int, stop: int) -> float:
-    """Measure the share of a region that repeats what is before it; 0 if that is periodic, too."""
+def repeated_share(x: NDArray[np.float64], start: int, stop: int) -> float:
+    """Measure the share of a region that repeats what is before it; 0 if that is periodic itself.
+
+    `PRECEDING_LENGTHS` lengths of the region before it are used.
+    """
     first = max(0, start - 2 * (stop - start))
     lags = [lag for i, lag in _recurrences(x[first:stop], start - first) if first + i >= start]
     if not lags:
@@ -94,16 +96,16 @@ def copied_share(x: NDArray[np.float64], start: int, stop: int) -> float:
     lag = max(set(lags), key=lags.count)
     before = x[max(lag, start - lag) : start]
     periodic = before.size > 0 and np.mean(before == x[max(lag, start - lag) - lag : start - lag])
-    if periodic > 0.5 or lag > start:
+    if periodic > PERIODIC or lag > start:
         return 0.0
     return float(np.mean(x[start:stop] == x[start - lag : stop - lag]))
 
 
 def _recurrences(x: NDArray[np.float64], longest: int) -> list[tuple[int, int]]:
-    """Find where a window of samples occurs again, and after how many samples.
+    """Find windows of samples that occurred at most `longest` samples before: starts and lags.
 
-    Windows are compared by a hash of their bits. Only hashes that are divisible by 8 are kept:
-    copies agree in that, so a packet keeps an eighth of its windows, and sorting is fast.
+    Windows are compared by a hash of their bits. Only hashes that are divisible by 8 are kept, for
+    speed: an eighth of the windows of a packet, the same in its copies.
     """
     if x.size <= WINDOW:
         return []

@@ -1,9 +1,9 @@
-"""Linear prediction of a recording forward and backward, and the background of its residuals.
+"""Forward and backward linear prediction of a recording, and the background of its residuals.
 
 An autoregressive model of order p with coefficients ``a`` predicts each sample from those before it
 (residual e) and from those after it (residual b). Residuals are measured by their peaks in cells of
-about a millisecond. The background of a cell is a rank of the peaks around it without those next to
-it, as in order-statistic CFAR detection [1]_: a few clicks nearby do not raise it.
+about a millisecond. The background of a cell is an order statistic of the peaks around it without
+those next to it, as in CFAR detection [1]_: a few clicks nearby do not raise it.
 
 References
 ----------
@@ -34,23 +34,23 @@ Samples: TypeAlias = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Residual:
-    """Samples of a residual (n,), its peaks in cells and their background (cells,)."""
+    """A residual, and its peaks."""
 
-    samples: Samples
-    peaks: Samples
-    background: Samples
+    samples: Samples  # (n,)
+    peaks: Samples  # (cells,)
+    background: Samples  # (cells,), of the peaks
 
     @property
     def ratio(self) -> Samples:
-        """Ratio of the peaks to their background, (cells,)."""
+        """Ratio of the peaks to their background (cells,)."""
         return self.peaks / self.background
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """Samples (n,) and their residuals in both directions."""
+    """Samples and their residuals in both directions."""
 
-    x: Samples
+    x: Samples  # (n,)
     cell: int  # samples
     floor: float  # amplitude below which there is silence
     coefficients: Samples  # (frames, p + 1)
@@ -59,19 +59,19 @@ class Prediction:
 
     @property
     def order(self) -> int:
-        """How many samples a prediction is made from."""
+        """Order p of the prediction."""
         return self.coefficients.shape[1] - 1
 
     def coefficients_at(self, sample: int) -> Samples:
-        """Give the coefficients (p + 1,) of the frame that holds a sample."""
+        """Give the coefficients (p + 1,) of the frame of a sample."""
         frame = min(sample // (HOP * self.cell), len(self.coefficients) - 1)
         return self.coefficients[frame]
 
 
 def predict_robustly(x: Samples, cell: int, order: int, floor: float) -> Prediction:
-    """Predict with coefficients that are fitted without the peaks of a first prediction.
+    """Predict with coefficients fitted without the peaks of the residuals of a first prediction.
 
-    What is softer than `floor` counts as silence.
+    `cell` is in samples; samples softer than the amplitude `floor` are silence.
     """
     first = _predict(x, np.ones(x.size), cell, order, floor)
     high = (first.forward.peaks > MASKED * first.forward.background) | (
@@ -91,7 +91,7 @@ def cells(x: Samples, cell: int) -> Samples:
 
 
 def _predict(x: Samples, weights: Samples, cell: int, order: int, floor: float) -> Prediction:
-    """Predict each sample, frame by frame, from coefficients fitted to the weighted samples."""
+    """Predict the samples of each frame with coefficients fitted to the weighted samples."""
     from scipy.fft import irfft, next_fast_len, rfft
 
     hop = HOP * cell

@@ -1,7 +1,7 @@
 """Two passes over a recording in blocks: statistics of each channel, then the damage of each block.
 
-The first pass measures what depends on the whole channel: its extreme values, its smallest step and
-its level. The second looks for damage in each block with enough samples around it, so that the
+The first pass measures what depends on the whole channel: its extreme values, its quantisation step
+and its level. The second finds damage in each block with a margin on either side, so that the
 result is that of the whole recording.
 """
 
@@ -44,7 +44,7 @@ def scan_channels(
         for channel, x in zip(statistics, read(start, stop), strict=True):
             channel.add(x, sr)
         report(stop)
-    scans = [_ChannelScan(of, sr, thresholds) for of in statistics]
+    scans = [_ChannelScan(channel, sr, thresholds) for channel in statistics]
     margin = round((MARGIN_S + thresholds.dropout_max_ms / 1000) * sr)
     for start, stop in blocks:
         first, last = max(0, start - margin), min(length, stop + margin)
@@ -56,7 +56,7 @@ def scan_channels(
 
 @dataclass(frozen=True)
 class _Block:
-    """A block of one channel with the samples around it."""
+    """A block of one channel with its margins."""
 
     x: Samples
     start: int  # of the block, in x
@@ -65,23 +65,23 @@ class _Block:
     length: int  # of the recording
 
     def own(self, spans: list[Span]) -> list[Span]:
-        """Keep the spans that begin in the block, as those of the recording."""
+        """Keep the spans that begin in the block, as spans of the recording."""
         own = [(a, b) for a, b in spans if self.start <= a < self.stop]
         return [(a + self.offset, b + self.offset) for a, b in own]
 
     def is_inside(self, span: Span) -> bool:
-        """Return whether a span has samples of the recording on both sides."""
+        """Return whether the recording has samples on both sides of a span."""
         return span[0] + self.offset > 0 and span[1] + self.offset < self.length
 
 
+@dataclass
 class _ChannelStatistics:
     """Statistics of all finite samples of a channel."""
 
-    def __init__(self) -> None:
-        self.maximum = -np.inf
-        self.minimum = np.inf
-        self.step = np.inf  # the smallest difference of two samples in a row
-        self._powers: list[NDArray[Any]] = []
+    maximum: float = -np.inf
+    minimum: float = np.inf
+    step: float = np.inf  # smallest difference of neighbouring samples
+    powers: list[NDArray[Any]] = field(default_factory=list)  # of frames, by block
 
     def add(self, x: Samples, sr: float) -> None:
         """Take the samples of a block into account."""
@@ -94,36 +94,36 @@ class _ChannelStatistics:
         self.step = min(self.step, float(np.min(steps, where=steps > 0, initial=np.inf)))
         frame = min(x.size, max(1, round(LEVEL_FRAME_S * sr)))
         frames = x[: x.size // frame * frame].reshape(-1, frame)
-        self._powers.append(np.mean(frames**2, axis=1))
+        self.powers.append(np.mean(frames**2, axis=1))
 
     @property
     def level(self) -> float:
         """The RMS value of all frames."""
-        return float(np.sqrt(np.mean(np.concatenate(self._powers or [np.zeros(1)]))))
+        return float(np.sqrt(np.mean(np.concatenate(self.powers or [np.zeros(1)]))))
 
     @property
     def rails(self) -> dict[int, float]:
-        """Height of the extreme value of each sign."""
+        """Height of the extreme value by sign."""
         return {1: self.maximum, -1: -self.minimum}
 
 
 @dataclass
 class _ChannelScan:
-    """Damage and candidates found in a channel, block by block."""
+    """Damage and click candidates found in a channel, block by block."""
 
     statistics: _ChannelStatistics
     sr: float
     thresholds: Thresholds
     lost: list[Span] = field(default_factory=list)  # not finite, or a repeated packet
     flat: list[Span] = field(default_factory=list)  # runs of one value
-    candidates: list[Span] = field(default_factory=list)  # of clicks
-    log_odds: list[Samples] = field(default_factory=list)
+    candidates: list[Span] = field(default_factory=list)
+    log_odds: list[Samples] = field(default_factory=list)  # of the candidates, by block
     rail_runs: dict[int, list[clipping.RailRuns]] = field(
         default_factory=lambda: {1: [], -1: []}
-    )  # by sign
+    )  # by sign, by block
 
     def add(self, block: _Block) -> None:
-        """Look at a block."""
+        """Find the damage and the candidates that begin in a block."""
         bad = ~np.isfinite(block.x)
         x = np.where(bad, 0.0, block.x)
         if bad.any():
@@ -132,11 +132,11 @@ class _ChannelScan:
             self.lost += block.own([(int(a), int(b)) for a, b in spans])
         self.lost += block.own(dropouts.repeated_packets(x, self.sr))
         self.flat += block.own(self._flat_dropouts(block, x))
-        for sign, parts in self.rail_runs.items():
-            rail = self.statistics.rails[sign]
-            found = clipping.rail_runs(sign * x, rail, self.statistics.step)
-            parts.append(found.beginning_in(block.start, block.stop, block.offset))
-        self._add_click_candidates(block, x)
+        for sign, found in self.rail_runs.items():
+            rail, step = self.statistics.rails[sign], self.statistics.step
+            own = (block.start, block.stop)
+            found.append(clipping.rail_runs(sign * x, rail, step, own=own, offset=block.offset))
+        self._add_candidates(block, x)
 
     def _flat_dropouts(self, block: _Block, x: Samples) -> list[Span]:
         """Find the runs of one value that begin in a block and interrupt sound."""
@@ -152,8 +152,8 @@ class _ChannelScan:
             and dropouts.is_dropout(x, span, self.sr, level=level, border_steps=border_steps)
         ]
 
-    def _add_click_candidates(self, block: _Block, x: Samples) -> None:
-        """Find what may be a click in a block, and its odds."""
+    def _add_candidates(self, block: _Block, x: Samples) -> None:
+        """Find click candidates that begin in a block, and their log-odds."""
         context = round(clicks.CONTEXT_S * self.sr)
         first = max(0, block.start - context)
         offset = block.offset + first
@@ -174,7 +174,7 @@ class _ChannelScan:
         return {"dropout": lost, "click": self._clicks([*lost, *clipped]), "clipping": clipped}
 
     def _clipped(self) -> list[Span]:
-        """Find the runs at a clipped rail, in order."""
+        """Choose the clipped runs, sorted."""
         step, rails = self.statistics.step, self.statistics.rails
         found = {sign: clipping.concatenate(parts) for sign, parts in self.rail_runs.items()}
         if abs(rails[1] - rails[-1]) <= max(1.5 * step, clipping.TOLERANCE * rails[1]):
@@ -191,7 +191,7 @@ class _ChannelScan:
         )
 
     def _clicks(self, others: list[Span]) -> list[Span]:
-        """Choose the clicks among the candidates: the likeliest of those that overlap."""
+        """Choose the clicks among the candidates, of those that overlap the likeliest."""
         free = set(apart(self.candidates, others, round(CLICK_DISTANCE_S * self.sr)))
         at = [i for i, span in enumerate(self.candidates) if span in free]
         log_odds = click_classifier.MODEL.adapt(np.concatenate(self.log_odds)[at])

@@ -1,4 +1,4 @@
-"""The kinds of damage that are looked for, and what counts as damage."""
+"""Kinds of damage, and thresholds of their detection."""
 
 from __future__ import annotations
 
@@ -13,40 +13,14 @@ KINDS = ("dropout", "click", "clipping")
 
 @dataclass(frozen=True)
 class Thresholds:
-    """What counts as damage.
+    """Thresholds of detection; ParameterError if one is out of range."""
 
-    Parameters
-    ----------
-    dropout_ms : float, > 0
-        Shortest run of one value that is a dropout. Samples that are not finite always are.
-    dropout_max_ms : float, >= dropout_ms
-        Longest run of one value that is a dropout; longer ones are silence.
-    border_steps : float, >= 0
-        Least level of the sound right next to a dropout, in quantisation steps.
-    click_db : float
-        Least odds of a click, as ten times their decimal logarithm. Higher finds fewer.
-    clip_run : int, >= 2
-        Samples in a row at the extreme value of a recording that make a flat top.
-    clip_tops : int, >= 1
-        Flat tops that make a recording a clipped one.
-
-    Raises
-    ------
-    ParameterError
-        If a value is out of range.
-
-    Examples
-    --------
-    >>> Thresholds(dropout_ms=5).dropout_ms
-    5
-    """
-
-    dropout_ms: float = 2.0
-    dropout_max_ms: float = 500.0
-    border_steps: float = 2.0
-    click_db: float = 10.0
-    clip_run: int = 3
-    clip_tops: int = 3
+    dropout_ms: float = 2.0  # > 0, shortest run of one value that is a dropout
+    dropout_max_ms: float = 500.0  # >= dropout_ms, longest run that is one; longer ones are silence
+    border_steps: float = 2.0  # >= 0, least level right next to a dropout, in quantisation steps
+    click_db: float = 10.0  # least odds of a click, in dB; higher finds fewer
+    clip_run: int = 3  # >= 2, samples in a row at the extreme value that make a flat top
+    clip_tops: int = 3  # >= 1, flat tops that make a recording a clipped one
 
     def __post_init__(self) -> None:
         least = {"dropout_ms": 1e-3, "dropout_max_ms": self.dropout_ms, "clip_run": 2}

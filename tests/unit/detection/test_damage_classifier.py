@@ -22,8 +22,9 @@ from spectramend.errors import ParameterError
         (lambda x: x[600:800], "100 % a copy of what is before it"),
         (lambda x: np.tile(x[700:800], 2), "100 % a copy of what is before it"),
     ],
+    ids=["silence", "one value", "nan", "copy", "two copies"],
 )
-def test_what_holds_nothing_is_missing(fill: Callable[[Array], Any], reason: str) -> None:
+def test_samples_without_sound_are_missing(fill: Callable[[Array], Any], reason: str) -> None:
     x = tone(0.2)
     x[800:1000] = fill(x.copy())
     assert damage_kind(x, 800, 1000) == ("missing", reason)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from damaged_signals import SR, Array, damaged
+from damaged_signals import SR, Array, clipped, damaged, tone
 from spectramend.detection import detect, detect_blocks, scan
 
 
@@ -28,3 +29,15 @@ def test_blocks_give_what_the_whole_gives(block: int, monkeypatch: pytest.Monkey
     assert longest <= block + 2 * 1.25 * SR
     assert done == sorted(done)
     assert done[-1] == 2 * x.shape[1]
+
+
+def test_clipping_with_coarse_steps_is_found_in_blocks_of_any_size(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whether it is clipped depends on the count of the samples one step below the rail."""
+    x = np.round(30 * clipped(tone(), 0.5)) / 128
+    whole = detect(x, SR, kinds=("clipping",))
+    assert len(whole) > 10
+    for block in (2000, 7777):
+        monkeypatch.setattr(scan, "BLOCK", block)
+        assert detect(x, SR, kinds=("clipping",)) == whole

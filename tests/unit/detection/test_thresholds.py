@@ -1,4 +1,4 @@
-"""What counts as damage: every threshold has an effect, and a range."""
+"""Thresholds of detection: every one has an effect, and a range."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ THRESHOLDS: list[tuple[dict[str, Any], Callable[[], Array]]] = [
 ]
 
 
-@pytest.mark.parametrize(("change", "make"), THRESHOLDS, ids=lambda c: str(c))
+@pytest.mark.parametrize(
+    ("change", "make"), THRESHOLDS, ids=[name for change, _ in THRESHOLDS for name in change]
+)
 def test_every_threshold_changes_what_is_found(
     change: dict[str, Any], make: Callable[[], Array]
 ) -> None:

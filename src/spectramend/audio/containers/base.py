@@ -1,8 +1,7 @@
-"""The result of reading a header, and the chunks of RIFF and AIFF files.
+"""Layout of the samples in a file, and the chunks of RIFF and AIFF files.
 
-libsndfile reads all of these containers, but says neither where the samples lie nor whether they
-are all there. A file that it changes in place loses the chunks that it does not know (``iXML``,
-``cue``, bytes after the last chunk), and ``bext`` and ``LIST`` are written anew.
+libsndfile reads all of these containers, but gives neither the place of the samples nor whether
+they are complete; and a file that it changes in place loses the chunks that it does not know.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from spectramend.audio.codings import CODINGS
 
 SIGNED = {1: "PCM_S8", 2: "PCM_16", 3: "PCM_24", 4: "PCM_32"}  # by bytes of a sample
 UNSIGNED = {**SIGNED, 1: "PCM_U8"}
-FLOATS = {4: "FLOAT", 8: "DOUBLE"}
+FLOATS = {4: "FLOAT", 8: "DOUBLE"}  # by bytes of a sample
 
 MAX_CHANNELS = 1024  # libsndfile's own limit, SF_MAX_CHANNELS
 MAX_SR = 10**7  # Hz; engineering choice: a header that names more is damaged
@@ -34,7 +33,7 @@ class SizeField(NamedTuple):
 
 @dataclass(frozen=True)
 class Layout:
-    """Where samples lie in a file, and how they are coded; names are those of libsndfile."""
+    """Where the samples are in a file, and how they are coded, by the names in libsndfile."""
 
     container: str
     subtype: str  # empty where samples are compressed or unknown
@@ -42,9 +41,9 @@ class Layout:
     channels: int
     big_endian: bool
     offset: int = 0  # bytes before the samples
-    length: int = 0  # bytes of samples that are there, of whole frames
+    length: int = 0  # bytes of samples in the file, whole frames only
     truncated: bool = False  # whether the header declares more
-    sizes: tuple[SizeField, ...] = ()  # to be corrected then
+    sizes: tuple[SizeField, ...] = ()  # fields of the header to correct then
 
     @property
     def width(self) -> int:
@@ -62,20 +61,19 @@ class Layout:
         return self.length // self.frame
 
     def with_data(self, declared: int | None, size: int) -> Layout | None:
-        """Add how many bytes of data there are; give None if the header makes no sense.
+        """Add the number of bytes of samples; return None if the header is invalid.
 
-        `declared` is their number by the header, None where it does not say; `size` that of the
-        whole file.
+        `declared` is their number in the header, None if it has none, `size` that of the file.
         """
         if not (0 < self.channels <= MAX_CHANNELS and 0 < self.sr <= MAX_SR):
             return None
-        there = size - self.offset
-        if there < 0:
+        available = size - self.offset
+        if available < 0:
             return None
-        length = there if declared is None else min(declared, there)
+        length = available if declared is None else min(declared, available)
         if self.subtype:
             length -= length % self.frame
-        return replace(self, length=length, truncated=declared is not None and declared > there)
+        return replace(self, length=length, truncated=declared is not None and declared > available)
 
 
 def unpack(code: str, stream: BinaryIO) -> tuple[int, ...]:

@@ -6,9 +6,9 @@ import shutil
 from pathlib import Path
 from typing import BinaryIO
 
-STREAM_INFO = 0  # type of a metadata block, after RFC 9639, section 8.1
-SEEK_TABLE = 3  # type of a metadata block, as above
-LAST = 0x80  # flag of the last block, in the byte of its type
+STREAM_INFO = 0  # type of a metadata block, as in RFC 9639, section 8.1
+SEEK_TABLE = 3  # type of a metadata block, as in RFC 9639, section 8.1
+LAST = 0x80  # flag of the last block, in the byte of its type, as in RFC 9639, section 8.1
 COPY_BYTES = 1 << 20  # bytes held at once; engineering choice: little memory
 
 

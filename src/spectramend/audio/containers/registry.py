@@ -1,4 +1,4 @@
-"""Which module reads the header of a file, by its first four bytes."""
+"""Containers by their first four bytes, and the functions that read their headers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ HEADER_READERS: dict[bytes, HeaderReader] = {
 
 
 def find_layout(path: Path) -> Layout | None:
-    """Find where a file keeps its samples; None for other containers and senseless headers."""
+    """Find the layout of the samples of a file; None for other containers and invalid headers."""
     with path.open("rb") as stream:
         size = stream.seek(0, os.SEEK_END)
         stream.seek(0)

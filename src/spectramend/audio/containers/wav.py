@@ -18,10 +18,10 @@ from spectramend.audio.containers.base import (
     unpack,
 )
 
-PCM = 1  # format tags, after the WAVE_FORMAT constants of mmreg.h
-IEEE_FLOAT = 3  # the same
-G711 = {6: "ALAW", 7: "ULAW"}
-EXTENSIBLE = 0xFFFE  # the format tag is the beginning of a GUID, further on
+PCM = 1  # format tag, as in mmreg.h
+IEEE_FLOAT = 3  # format tag, as in mmreg.h
+G711 = {6: "ALAW", 7: "ULAW"}  # by format tag, as in mmreg.h
+EXTENSIBLE = 0xFFFE  # format tag, as in mmreg.h: another one begins the GUID at byte 24
 GUID_TAIL = bytes.fromhex("000000001000800000aa00389b71")  # after the format tag
 
 # Bytes of data that files from a pipe declare: SoX writes the lower end of the first range, FFmpeg
@@ -63,7 +63,7 @@ def parse_format(content: bytes, order: str, container: str) -> Layout:
     if tag == EXTENSIBLE and len(content) >= 40:
         container = "WAVEX" if container == "WAV" else container
         (tag,) = struct.unpack(order + "H", content[24:26])
-        # RIFX reverses the first numbers of a GUID as well; few such files exist.
+        # In RIFX files the first numbers of a GUID are big-endian as well; few such files exist.
         if content[26:40] != GUID_TAIL:
             tag = 0
     width = (bits + 7) // 8
