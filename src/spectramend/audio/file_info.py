@@ -51,7 +51,9 @@ def inspect(path: str | os.PathLike[str], *, salvage: bool = False) -> FileInfo:
         raise FileError(f"{source}: is a device or a pipe; name a file.")
     layout = find_layout(source)
     if layout is not None and layout.subtype:
-        info = _from_layout(source, layout)
+        found = (source, layout.sr, layout.channels, layout.frames)
+        coding = (layout.container, layout.subtype)
+        info = FileInfo(*found, *coding, lossy=False, truncated=layout.truncated, layout=layout)
     else:
         info = _from_libsndfile(source, layout is not None and layout.truncated, salvage)
     if info.truncated and not salvage:
@@ -62,21 +64,6 @@ def inspect(path: str | os.PathLike[str], *, salvage: bool = False) -> FileInfo:
     if info.length == 0:
         raise AudioError(f"{source}: has no samples.")
     return info
-
-
-def _from_layout(source: Path, layout: Layout) -> FileInfo:
-    """Describe a file of uncompressed samples."""
-    return FileInfo(
-        source,
-        layout.sr,
-        layout.channels,
-        layout.frames,
-        layout.container,
-        layout.subtype,
-        lossy=False,
-        truncated=layout.truncated,
-        layout=layout,
-    )
 
 
 def _from_libsndfile(source: Path, truncated: bool, salvage: bool) -> FileInfo:

@@ -184,13 +184,7 @@ def multiplicative_step(
 
 
 def gradient_parts(
-    V: Array,
-    W: Array,
-    H: Array,
-    M: Array | None = None,
-    *,
-    beta: float = 0.0,
-    atoms: slice = ALL,
+    V: Array, W: Array, H: Array, M: Array | None = None, *, beta: float = 0.0, atoms: slice = ALL
 ) -> tuple[Array, Array]:
     """Split the gradient of the divergence with respect to the activations.
 

@@ -9,14 +9,7 @@ import struct
 from dataclasses import replace
 from typing import BinaryIO
 
-from spectramend.audio.containers.base import (
-    FLOATS,
-    SIGNED,
-    Layout,
-    SizeField,
-    iff_chunks,
-    unpack,
-)
+from spectramend.audio.containers.base import FLOATS, SIGNED, Layout, SizeField, chunks, unpack
 
 # Codings by bytes of a sample, and whether they are big-endian, by the compression type of AIFF-C.
 COMPRESSION_TYPES = {
@@ -48,7 +41,7 @@ def read_header(stream: BinaryIO, size: int) -> Layout | None:
         return None
     common: tuple[Layout, int] | None = None  # what it says, and where it begins
     sound: tuple[int, int, int] | None = None  # where it begins, bytes to skip, length
-    for name, start, length in iff_chunks(stream, ">", 12):
+    for name, start, length in chunks(stream, 12, size, ">4sI"):
         if name == b"COMM":
             common = _parse_common(stream.read(min(length, 22)), form), start
         elif name == b"SSND":

@@ -81,14 +81,27 @@ def unpack(code: str, stream: BinaryIO) -> tuple[int, ...]:
     return struct.unpack(code, stream.read(struct.calcsize(code)))
 
 
-def iff_chunks(stream: BinaryIO, order: str, start: int) -> Iterator[tuple[bytes, int, int]]:
-    """Give name, start and declared length of the chunks of a RIFF or AIFF file."""
-    place = start
+def chunks(
+    stream: BinaryIO,
+    start: int,
+    size: int,
+    head: str,
+    *,
+    align: int = 2,
+    counts_head: bool = False,
+) -> Iterator[tuple[bytes, int, int]]:
+    """Give name, start and declared length of the chunks from `start` on, until one is negative.
+
+    `size` is that of the file in bytes, `head` the `struct` format of name and length, which
+    `counts_head` or not. Chunks are padded to a multiple of `align` bytes.
+    """
+    head_bytes, length = struct.calcsize(head), 0
     for _ in range(MAX_CHUNKS):
-        stream.seek(place)
-        head = stream.read(8)
-        if len(head) < 8:
+        if length < 0 or start + head_bytes > size:
             return
-        (length,) = struct.unpack(order + "I", head[4:])
-        yield head[:4], place + 8, length
-        place += 8 + length + length % 2
+        stream.seek(start)
+        name, length = struct.unpack(head, stream.read(head_bytes))
+        start += head_bytes
+        length -= head_bytes if counts_head else 0
+        yield name, start, length
+        start += length + -length % align

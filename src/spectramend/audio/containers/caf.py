@@ -9,14 +9,7 @@ import struct
 from dataclasses import replace
 from typing import BinaryIO
 
-from spectramend.audio.containers.base import (
-    FLOATS,
-    MAX_CHUNKS,
-    SIGNED,
-    Layout,
-    SizeField,
-    unpack,
-)
+from spectramend.audio.containers.base import FLOATS, SIGNED, Layout, SizeField, chunks
 
 IS_FLOAT = 1  # flag of a ``desc`` chunk
 IS_LITTLE_ENDIAN = 2  # flag of a ``desc`` chunk
@@ -24,24 +17,15 @@ IS_LITTLE_ENDIAN = 2  # flag of a ``desc`` chunk
 
 def read_header(stream: BinaryIO, size: int) -> Layout | None:
     """Read the header of a CAF file of `size` bytes."""
-    place, layout = 8, None
-    for _ in range(MAX_CHUNKS):
-        if place >= size:
-            return None
-        stream.seek(place)
-        name = stream.read(4)
-        (length,) = unpack(">q", stream)
-        place += 12
+    layout = None
+    for name, start, length in chunks(stream, 8, size, ">4sq", align=1):
         if name == b"desc":
             layout = _parse_description(stream)
         elif name == b"data" and layout is not None:
             # Four bytes count the edits; -1 is the length of data that goes on until the end.
-            sizes = (SizeField(place - 8, ">q", "data", place),)
-            layout = replace(layout, offset=place + 4, sizes=sizes)
+            sizes = (SizeField(start - 8, ">q", "data", start),)
+            layout = replace(layout, offset=start + 4, sizes=sizes)
             return layout.with_data(None if length < 0 else max(length - 4, 0), size)
-        if length < 0:
-            return None
-        place += length
     return None
 
 

@@ -14,7 +14,7 @@ from spectramend.audio.containers.base import (
     UNSIGNED,
     Layout,
     SizeField,
-    iff_chunks,
+    chunks,
     unpack,
 )
 
@@ -39,7 +39,7 @@ def read_header(stream: BinaryIO, size: int) -> Layout | None:
         return None
     layout: Layout | None = None
     ds64: tuple[int, int] | None = None  # where its lengths begin, and that of the data
-    for name, start, length in iff_chunks(stream, order, 12):
+    for name, start, length in chunks(stream, 12, size, order + "4sI"):
         if name == b"ds64" and is_rf64:
             ds64 = start, unpack("<QQ", stream)[1]
         elif name == b"fmt ":
@@ -98,9 +98,9 @@ def _declared_length(
     start = layout.offset
     if length == 0:
         # A file of no samples, unless something follows that is no chunk.
-        chunks = list(iff_chunks(stream, order, start))
-        names = b"".join(name for name, _, _ in chunks)
-        ends = chunks[-1][1] + chunks[-1][2] if chunks else start
+        following = list(chunks(stream, start, size, order + "4sI"))
+        names = b"".join(name for name, _, _ in following)
+        ends = following[-1][1] + following[-1][2] if following else start
         return 0 if names.decode("latin-1").isprintable() and ends <= size else None
     frame = layout.frame if layout.subtype else 1
     pipe = any(low // frame * frame <= length <= high for low, high in PIPE_LENGTHS)
