@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramend.nmf import Factorization
+from spectramend.nmf import Bounded, Factorization
 
 Matrix = NDArray[Any]
 
@@ -50,6 +50,11 @@ def assert_identical(one: Factorization, other: Factorization) -> None:
     np.testing.assert_array_equal(one.trace, other.trace)
     np.testing.assert_array_equal(one.observed_frames, other.observed_frames)
     assert (one.status, one.n_iter) == (other.status, other.n_iter)
+
+
+def bounded(B: Matrix, beta: float) -> Bounded:
+    """Hidden cells with these bounds."""
+    return Bounded(np.ones(np.shape(B), bool), B, beta)
 
 
 def low_rank(

@@ -16,21 +16,18 @@ from spectramend.nmf.divergence import cell_divergence
 
 Frames: TypeAlias = "slice | Array"  # a range of frames, or their indices
 
-# Values of the ratio u = B/V_hat, dimensionless; engineering choices, from the rounding of double
-# precision. Above this, u/expm1(u) is 0: the bound no longer matters.
-FAR_BOUND = 1e4
-# Below these, series are more exact than differences of large numbers.
-SERIES_BELOW = 1e-2
-LOG_SERIES_BELOW = 1e-3
-# exp(-700) is still a normal number.
-MAX_RATIO = 700
+# Values of the ratio u = B/V_hat; engineering choices, from the rounding of double precision.
+FAR_BOUND = 1e4  # ratio above which u/expm1(u) is 0: the bound no longer matters
+SERIES_BELOW = 1e-2  # ratio below which the series is more exact than the difference
+LOG_SERIES_BELOW = 1e-3  # the same ratio, for the expected logarithm
+MAX_RATIO = 700  # greatest ratio in an exponential: exp(-700) is still a normal number
 
 
 @runtime_checkable
 class Hidden(Protocol):
     """Prior knowledge of hidden cells, in the units of the data.
 
-    Arrays of values have one entry for each cell that `cells` marks, row by row. The objective must
+    Arrays of values have an entry for each cell that `cells` marks, row by row. The objective must
     not depend on the units, as that of ``beta = 0`` does not.
     """
 
@@ -49,14 +46,7 @@ class Hidden(Protocol):
 
 
 def entries(cells: Array, frames: Frames) -> tuple[Array, Array]:
-    """Find cells [shape=(F, N), bool] of some frames [shape=(F, n)], and where their values are.
-
-    The values of all cells follow each other row by row.
-
-    >>> some, numbers = entries(np.array([[True, True], [False, True]]), slice(1, 2))
-    >>> some.tolist(), numbers.tolist()
-    ([[True], [True]], [1, 2])
-    """
+    """Select the cells [shape=(F, N), bool] of some frames, and the numbers of their values."""
     xp = namespace(cells)
     marked = as_numpy(cells)
     index = np.cumsum(marked.ravel()).reshape(marked.shape) - 1
@@ -82,20 +72,54 @@ class Bounded:
     beta: float
 
     def expected(self, V_hat: Array) -> Array:
-        """Expect the data: the mean of a truncated exponential, see `censored_value`."""
-        return censored_value(V_hat, self.B, self.beta)
+        """Expect the data.
+
+        For ``beta = 0`` the data is exponential with mean ``V_hat``, truncated to ``[0, B]``: its
+        mean is ``V_hat - B / expm1(B / V_hat)``. For other beta there is no likelihood, and only a
+        model above the bound costs: ``min(V_hat, B)``.
+        """
+        xp = namespace(V_hat, self.B)
+        if self.beta != 0:
+            return xp.minimum(V_hat, self.B)
+        with np.errstate(over="ignore"):
+            ratio = self.B / V_hat
+            u = xp.where(ratio < FAR_BOUND, ratio, FAR_BOUND)
+            exact = 1 - u / xp.expm1(xp.where(u > 0, u, 1))
+        series = u * (0.5 - u / 12)  # 1/u - 1/expm1(u) = 1/2 - u/12 + u**3/720 - ...
+        return V_hat * xp.where(u < SERIES_BELOW, series, exact)
 
     def geometric_mean(self, V_hat: Array) -> Array:
-        """Expect the logarithm of the data, and exponentiate it."""
-        return censored_geometric_mean(V_hat, self.B, self.beta)
+        """Expect the logarithm of the data, and exponentiate it.
+
+        For ``beta = 0`` and ``u = B/V_hat``, integration by parts gives
+
+            E log(V/V_hat) = (-gamma - E1(u) - exp(-u)*log(u)) / (1 - exp(-u)),
+
+        with Euler's constant gamma and the exponential integral E1; without a bound it is -gamma.
+        """
+        if self.beta != 0:
+            return np.minimum(V_hat, self.B)
+        from scipy.special import exp1  # takes a quarter of a second to load
+
+        with np.errstate(over="ignore"):
+            u = np.clip(self.B / V_hat, np.finfo(np.float64).tiny, MAX_RATIO)
+        exact = -(np.euler_gamma + exp1(u) + np.exp(-u) * np.log(u)) / -np.expm1(-u)
+        return V_hat * np.exp(np.where(u < LOG_SERIES_BELOW, np.log(u) - 1 - u / 4, exact))
 
     def direction(self, V_hat: Array) -> Array:
         """Expect the target's part in phase with the mixture: 0, which a bound leaves open."""
         return namespace(V_hat).zeros_like(V_hat)
 
     def divergence(self, V_hat: Array) -> Array:
-        """Evaluate minus the log-probability of the cell, see `censored_divergence`."""
-        return censored_divergence(V_hat, self.B, self.beta)
+        """Evaluate the objective that the E-step descends.
+
+        For ``beta = 0`` it is minus the log-probability that the cell is at most B.
+        """
+        xp = namespace(V_hat, self.B)
+        if self.beta != 0:
+            return cell_divergence(xp.minimum(V_hat, self.B), V_hat, self.beta)
+        with np.errstate(over="ignore"):
+            return -xp.log(-xp.expm1(-self.B / V_hat))
 
     def of_frames(self, frames: Frames) -> Bounded:
         """Restrict it to some of the frames."""
@@ -144,52 +168,3 @@ class Guided:
         _, numbers = entries(self.cells, frames)
         values = self.pseudo_observation[numbers]
         return Guided(self.hidden.of_frames(frames), values, self.weight)
-
-
-def censored_value(V_hat: Array, B: Array, beta: float) -> Array:
-    """Expect the value of a cell that is at most B [shapes equal].
-
-    For ``beta = 0`` the data is exponential with mean ``V_hat``, truncated to ``[0, B]``: its mean
-    is ``V_hat - B / expm1(B / V_hat)``. For other beta there is no likelihood, and only a model
-    above the bound costs: ``min(V_hat, B)``.
-    """
-    xp = namespace(V_hat, B)
-    if beta != 0:
-        return xp.minimum(V_hat, B)
-    with np.errstate(over="ignore"):
-        ratio = B / V_hat
-        u = xp.where(ratio < FAR_BOUND, ratio, FAR_BOUND)
-        exact = 1 - u / xp.expm1(xp.where(u > 0, u, 1))
-    series = u * (0.5 - u / 12)  # 1/u - 1/expm1(u) = 1/2 - u/12 + u**3/720 - ...
-    return V_hat * xp.where(u < SERIES_BELOW, series, exact)
-
-
-def censored_geometric_mean(V_hat: Array, B: Array, beta: float) -> Array:
-    """Expect the logarithm of the value of a cell that is at most B, and exponentiate it.
-
-    For ``beta = 0`` and ``u = B/V_hat``, integration by parts gives
-
-        E log(V/V_hat) = (-gamma - E1(u) - exp(-u)*log(u)) / (1 - exp(-u)),
-
-    with Euler's constant gamma and the exponential integral E1; without a bound it is -gamma.
-    """
-    if beta != 0:
-        return np.minimum(V_hat, B)
-    from scipy.special import exp1  # takes a quarter of a second to load
-
-    with np.errstate(over="ignore"):
-        u = np.clip(B / V_hat, np.finfo(np.float64).tiny, MAX_RATIO)
-    exact = -(np.euler_gamma + exp1(u) + np.exp(-u) * np.log(u)) / -np.expm1(-u)
-    return V_hat * np.exp(np.where(u < LOG_SERIES_BELOW, np.log(u) - 1 - u / 4, exact))
-
-
-def censored_divergence(V_hat: Array, B: Array, beta: float) -> Array:
-    """Evaluate the objective that the E-step by `censored_value` descends [shapes equal].
-
-    For ``beta = 0`` it is minus the log-probability that the cell is at most B.
-    """
-    xp = namespace(V_hat, B)
-    if beta != 0:
-        return cell_divergence(xp.minimum(V_hat, B), V_hat, beta)
-    with np.errstate(over="ignore"):
-        return -xp.log(-xp.expm1(-B / V_hat))

@@ -32,9 +32,7 @@ except ImportError as error:
         f"MaskedNMF needs scikit-learn 1.6 or newer ({error}): pip install 'spectramend[sklearn]'"
     ) from error
 
-# Number of parts of the cells of a sample, for `MaskedNMF.score`. Engineering choice: as
-# scikit-learn's cross-validation has by default.
-FOLDS = 5
+FOLDS = 5  # parts of the cells of a sample in `MaskedNMF.score`; scikit-learn's default number
 
 
 class MaskedNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -57,8 +55,8 @@ class MaskedNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         Number of components. ``"auto"`` takes it from a custom H, and is the number of features
         otherwise, as is None.
     init : {"sample", "exemplars", "random", "custom"} or None
-        Where to start: from rows of X after a few iterations on part of it, from rows of X, from
-        random factors, or from the W and H given to `fit` or `fit_transform`. None is ``"sample"``.
+        Start: rows of X after a few iterations on part of it, rows of X, random factors, or the W
+        and H given to `fit` or `fit_transform`. None is ``"sample"``.
     beta_loss : float or {"frobenius", "kullback-leibler", "itakura-saito"}
         Which beta-divergence d; the names are those of 2, 1 and 0.
     tol : float, >= 0

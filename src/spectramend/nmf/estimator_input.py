@@ -15,6 +15,7 @@ from spectramend.nmf.penalties import Penalties
 
 Init: TypeAlias = Literal["sample", "exemplars", "random", "custom"] | None
 
+# Values of beta by the names of `sklearn.decomposition.NMF`.
 BETA_LOSSES = {"frobenius": 2.0, "kullback-leibler": 1.0, "itakura-saito": 0.0}
 
 

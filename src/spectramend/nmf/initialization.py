@@ -13,8 +13,7 @@ from spectramend.nmf._engine.problem import DATA_FLOOR
 
 Init: TypeAlias = Literal["sample", "exemplars", "random"]
 
-# Share of the mean frame in an exemplar, of the value 1. Engineering choice: each atom can then
-# model a little of what the others do.
+# Share of the mean frame in an exemplar. Engineering choice: atoms overlap a little.
 MEAN_SHARE = 0.05
 # Least value of an atom of unit mean, and of a frame's level in units of the mean. Engineering
 # choice: products are not below the floor of the data, from where first steps would be too long.
@@ -40,17 +39,11 @@ def random_activations(data: Data, W: Array, rng: np.random.Generator) -> Any:
 
 
 def exemplars(data: Data, K: int, rng: np.random.Generator) -> tuple[Any, Any]:
-    """Take frames of the data as atoms, all active at the level of each frame.
+    """Draw frames as atoms of unit mean [shape=(F, K)], all active at the level of each frame.
 
     Frames are drawn in proportion to their amplitude. In hidden cells an atom is the mean frame, at
-    its level; atoms that have to be drawn repeatedly are multiplied by noise.
-
-    Returns
-    -------
-    W : ndarray [shape=(F, K), >= 0]
-        Atoms of unit mean.
-    H : ndarray [shape=(K, N), >= 0]
-        Activations, in units of the data.
+    its level; atoms that are drawn repeatedly are multiplied by noise. Returns them, and the
+    activations in units of the data [shape=(K, N)].
     """
     mean = _mean_frame(data)
     level, observed = _levels(data, mean)
@@ -91,10 +84,7 @@ def _mean_frame(data: Data) -> Any:
 
 
 def _levels(data: Data, mean: Any) -> tuple[Any, Any]:
-    """Level of each frame relative to the mean frame, and the share of that which is observed.
-
-    Where only some rows are observed, they are compared with the same rows of the mean frame.
-    """
+    """Level of each frame over that of the same rows of the mean frame, and their share of it."""
 
     def sums(block: slice, buffers: Buffers) -> tuple[Any, Any]:
         MV, M = data.load(block, buffers)

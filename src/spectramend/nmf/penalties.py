@@ -91,11 +91,6 @@ def factor_penalties(
 
     s is the scale of the data, which has the mean `level`, and a that of the atoms [shape=(K,)];
     the unit of the objective is ``s**beta``. `native` converts NumPy's arrays.
-
-    >>> units = {"scale": 2.0, "level": 2.0, "atom_scale": np.ones(1), "beta": 0.0}
-    >>> of_W, of_H = factor_penalties(Penalties(l1_H=3.0), **units)
-    >>> of_W.is_zero, of_H.l1.tolist(), of_H.coupling
-    (True, [[6.0]], 0.0)
     """
     a = np.asarray(atom_scale, np.float64)[:, None]
     none = native(np.zeros_like(a))

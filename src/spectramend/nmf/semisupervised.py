@@ -43,13 +43,6 @@ def learn_rest(
     ----------
     .. [1] P. Smaragdis, B. Raj and M. Shashanka, "Supervised and semi-supervised separation of
        sounds from single-channel mixtures", ICA 2007.
-
-    Examples
-    --------
-    >>> V = np.array([[1.0, 1.0], [1.0, 3.0]])
-    >>> known, rest, H = np.ones((2, 1)), np.eye(2)[:, 1:], np.ones((2, 2))
-    >>> learn_rest(V, known, rest, H, beta=1.0, max_iter=50)[1].round(1).tolist()
-    [[1.0, 1.0], [0.0, 2.0]]
     """
     rest = slice(W_known.shape[1], None)
     W = np.hstack([W_known, W_rest])

@@ -35,8 +35,7 @@ __all__ = ["Factorization", "Init", "RngLike", "Status", "encode", "fit"]
 
 RngLike: TypeAlias = int | np.random.Generator | None
 
-# Share of the largest number of the dtype. Engineering choice: activations that are larger share
-# their scale with the atoms.
+# Share of the dtype's largest number. Engineering choice: larger activations are rescaled with W.
 MAX_SHARE = 0.1
 
 
@@ -116,16 +115,15 @@ def fit(
         Weight of ``sum_k ||w_k||_1 ||h_k||_1``, in units of the mean observed value to the power
         ``beta - 1``; or weights of the norms of both factors.
     init : {"sample", "exemplars", "random"}
-        Start where no factor is given: ``"random"`` is noise, ``"exemplars"`` are frames of the
-        data as atoms, all active at the level of each frame. ``"sample"`` is the same, but with
-        forty frames an atom or more, atoms are first learned from a sample of them (warm start).
+        Start where no factor is given: ``"random"`` is noise, ``"exemplars"`` takes frames of the
+        data as atoms, all active at the level of each frame. ``"sample"`` does so, too, and with
+        forty frames an atom or more first learns the atoms from a sample of them (warm start).
     W, H : array_like [shapes=(F, K), (K, N), >= 0], optional
         Factors to start from.
     settle : int
         Iterations at the start in which only H is updated.
     extrapolate : bool
-        Extrapolate steps, and undo those that raise the objective: about half the iterations, see
-        `spectramend.nmf._engine.iteration`.
+        Extrapolate steps, and undo those that raise the objective: about half the iterations.
     max_iter : int
         Iterations at most.
     tol : float
@@ -153,11 +151,9 @@ def fit(
     The penalty is the L1 norm of H when the atoms have unit sum, and does not change when scale
     moves from W to H, so that W needs no normalization. Objective and result scale with the data.
     For ``beta <= 0`` data counts as at least 1e-14 of its mean. Beyond the input and a few copies
-    of the factors, each thread takes a few blocks of two megabytes; bounds take as much memory as
-    the data, and weights in another memory order than the data may be copied.
-
-    Arrays of another library, such as PyTorch's tensors on any device, give results of the same
-    kind, with the package array-api-compat.
+    of the factors, each thread takes a few blocks of two megabytes, and bounds as much memory as
+    the data. Arrays of another library, such as PyTorch's tensors on any device, give results of
+    the same kind, with the package array-api-compat.
 
     References
     ----------
@@ -191,7 +187,7 @@ def fit(
         threads=threads,
     )
     generator = np.random.default_rng(rng)
-    with _stated(V, weights, bound, settings) as data:
+    with _opened(V, weights, bound, settings) as data:
         is_drawn = W is None and H is None and init != "random" and data.problem.level > 0
         if is_drawn:
             W, H = initialization.exemplars(data, n_components or 0, generator)
@@ -259,18 +255,18 @@ def encode(
     [[2.0], [3.0]]
     """
     settings = Settings(learns_W=False, **options)
-    with _stated(V, weights, bound, settings) as data:
+    with _opened(V, weights, bound, settings) as data:
         return _solve(data, _checked_start(data, W, H, np.random.default_rng(rng)), settings)
 
 
 @contextmanager
-def _stated(
+def _opened(
     V: ArrayLike | Array,
     weights: ArrayLike | Array | None,
     bound: ArrayLike | Array | Hidden | None,
     settings: Settings,
 ) -> Iterator[Data]:
-    """State the problem, with threads that last as long as the context."""
+    """Check the input, and give the problem with threads that last as long as the context."""
     given = check_input(V, weights, bound)
     with given.threads(settings.threads) as threads:
         yield Data(survey(given, threads, settings.beta), threads)

@@ -3,9 +3,8 @@
     H <- H * ( W.T @ (M * V * V_hat**(beta-2)) / (W.T @ (M * V_hat**(beta-1)) + penalty) )**g
 
 Numerator and denominator are the negative and the positive part of the gradient. W is updated by
-the same function on transposes: ``W = update(V.T, H.T, W.T, M.T, ...).T``.
-
-Arrays may be NumPy's or, all of them, another library's, see `spectramend.nmf._engine.arrays`.
+the same function on transposes: ``W = update(V.T, H.T, W.T, M.T, ...).T``. Arrays are NumPy's or,
+all of them, another library's, see `spectramend.nmf._engine.arrays`.
 """
 
 from __future__ import annotations
@@ -25,8 +24,7 @@ Step: TypeAlias = Literal["mm", "heuristic"]
 
 ALL = slice(None)
 # Least value of a factor, in units of the mean observed value. Engineering choice: 120 dB below it,
-# from where factors can still grow, so that none locks at zero. Clipping the
-# minimiser of a unimodal majoriser keeps the descent.
+# from where factors can still grow; the clipped minimiser of a unimodal majoriser still descends.
 FACTOR_FLOOR = 1e-12
 
 
@@ -68,13 +66,6 @@ def exponent(beta: float, step: Step = "mm", *, ridge: bool = False) -> float:
     References
     ----------
     .. [1] C. Févotte and J. Idier, Neural Computation 23(9), 2011, eq. 4.9 (``gamma(beta)``).
-
-    Examples
-    --------
-    >>> exponent(0.0), exponent(1.0), exponent(3.0), exponent(0.0, "heuristic")
-    (0.5, 1.0, 0.5, 1.0)
-    >>> exponent(1.0, ridge=True), exponent(2.0, ridge=True)
-    (0.5, 1.0)
     """
     if step not in ("mm", "heuristic"):
         raise ParameterError(f"step={step!r}: give 'mm' or 'heuristic'.")
@@ -161,12 +152,8 @@ def multiplicative_step(
 ) -> Array:
     """Multiply a factor by the power g of the ratio of both parts of the gradient.
 
-    Factor and parts have the shape (K, N), the exponent is a number or has the shape (N,), the
-    weights of its sum (`penalty`) and of half the sum of its squares (`ridge`) are as of `update`.
-
-    >>> one = np.ones((1, 1))
-    >>> multiplicative_step(2 * one, 8 * one, 1 * one, 1.0, penalty=1.0, ridge=1.0).item()
-    4.0
+    Factor and parts have the shape (K, N), g is a number or has the shape (N,), `penalty` and
+    `ridge` are as of `update`.
     """
     xp = namespace(h)
     if _is_given(penalty):
@@ -205,12 +192,6 @@ def gradient_parts(
     References
     ----------
     .. [1] C. Févotte and J. Idier, Neural Computation 23(9), 2011, eq. 3.5.
-
-    Examples
-    --------
-    >>> num, den = gradient_parts(np.full((1, 1), 6.0), np.eye(1), np.full((1, 1), 2.0), beta=2)
-    >>> num.item(), den.item()
-    (6.0, 2.0)
     """
     xp = namespace(V, W, H)
     # Buffers have the memory order of V, for the speed of element-wise operations on transposes.
@@ -225,7 +206,7 @@ def gradient_parts(
 
 
 def model_in(MV: Array, W: Array, H: Array, V_hat: Array, ratio: Array | None) -> None:
-    """Evaluate the model, and, if wanted, the ratio of weighted data to it [shapes=(F, N)]."""
+    """Evaluate the model and, unless it is None, the ratio of weighted data to it, in place."""
     xp = namespace(MV)
     xp.matmul(W, H, out=V_hat)
     if ratio is not None:
@@ -242,15 +223,10 @@ def gradient_parts_in(
     beta: float,
     atoms: slice = ALL,
 ) -> tuple[Array, Array]:
-    """Split the gradient as `gradient_parts` does, from what `model_in` evaluated.
+    """Split the gradient as `gradient_parts` does, from the model and ratio of `model_in`.
 
     `V_hat` and `ratio`, which ``beta = 2`` does not need, are overwritten. The positive part has
     the shape (K, 1) where all its columns are equal.
-
-    >>> MV, one = np.full((1, 1), 6.0), np.eye(1)
-    >>> num, den = gradient_parts_in(MV, one, None, 2 * one, 3 * one, beta=0)
-    >>> num.item(), den.item()
-    (1.5, 0.5)
     """
     xp = namespace(MV)
     W_T = W[:, atoms].T

@@ -1,4 +1,4 @@
-"""Hidden cells of which something is known: expectations, objective, and fits under bounds."""
+"""Hidden cells with prior knowledge: expectations, objective, and fits under bounds."""
 
 from __future__ import annotations
 
@@ -10,21 +10,10 @@ from numpy.typing import NDArray
 from scipy.integrate import quad
 from scipy.optimize import minimize_scalar
 
-from nmf_problems import F, K, N, assert_identical, log_uniform, problem
+from nmf_problems import F, K, N, assert_identical, bounded, log_uniform, problem
 from reference import nmf as reference
 from spectramend.errors import MismatchError
-from spectramend.nmf import (
-    Bounded,
-    Guided,
-    Hidden,
-    encode,
-    fit,
-)
-from spectramend.nmf.censored import (
-    censored_divergence,
-    censored_geometric_mean,
-    censored_value,
-)
+from spectramend.nmf import Bounded, Guided, Hidden, encode, fit
 
 Matrix = NDArray[Any]
 
@@ -43,10 +32,10 @@ def truncated_mean(V_hat: float, B: float) -> float:
 @pytest.mark.parametrize("ratio", np.geomspace(1e-12, 1e12, 73))
 def test_a_bounded_cell_has_the_mean_of_a_truncated_exponential(ratio: float) -> None:
     for V_hat in (1e-9, 1.0, 1e9):
-        found = censored_value(np.array([V_hat]), np.array([ratio * V_hat]), 0.0)
+        found = bounded(np.array([ratio * V_hat]), 0.0).expected(np.array([V_hat]))
         assert found.item() == pytest.approx(truncated_mean(V_hat, ratio * V_hat), rel=1e-8)
-        single = censored_value(
-            np.array([V_hat], np.float32), np.array([ratio * V_hat], np.float32), 0.0
+        single = bounded(np.array([ratio * V_hat], np.float32), 0.0).expected(
+            np.array([V_hat], np.float32)
         )
         assert single.dtype == np.float32
         assert single.item() == pytest.approx(found.item(), rel=1e-4)
@@ -59,16 +48,16 @@ def test_a_bounded_cell_has_the_geometric_mean_of_a_truncated_exponential(ratio:
     logs, _ = quad(lambda s: np.log(s) * np.exp(-ratio * s), 0, upper, epsabs=0, limit=200)
     expected = ratio * np.exp(logs / density)
     for V_hat in (1e-9, 1.0, 1e9):
-        found = censored_geometric_mean(np.array([V_hat]), np.array([ratio * V_hat]), 0.0)
+        found = bounded(np.array([ratio * V_hat]), 0.0).geometric_mean(np.array([V_hat]))
         assert found.item() == pytest.approx(V_hat * expected, rel=1e-7)
 
 
 def test_without_a_bound_the_geometric_mean_is_that_of_the_exponential() -> None:
     for B in (np.inf, 1e308):
-        found = censored_geometric_mean(np.array([1e-30, 5.0]), np.array([B, B]), 0.0)
+        found = bounded(np.array([B, B]), 0.0).geometric_mean(np.array([1e-30, 5.0]))
         np.testing.assert_allclose(found / [1e-30, 5.0], np.exp(-np.euler_gamma), rtol=1e-12)
     np.testing.assert_array_equal(
-        censored_geometric_mean(np.array([1.0, 4.0]), np.array([2.0, 2.0]), 1.0), [1, 2]
+        bounded(np.array([2.0, 2.0]), 1.0).geometric_mean(np.array([1.0, 4.0])), [1, 2]
     )
 
 
@@ -78,22 +67,22 @@ def test_the_ends_of_the_range_of_bounds_are_exact(dtype: Any) -> None:
     V_hat = np.array([1e-30, 1.0, 1.0, 1e30], dtype)
     B = np.array([largest, largest, 1e-30, 1e-5], dtype)
     expected = [1e-30, 1.0, 0.5e-30, 0.5e-5]
-    np.testing.assert_allclose(censored_value(V_hat, B, 0.0), expected, rtol=1e-6)
-    np.testing.assert_allclose(censored_divergence(V_hat[:2], B[:2], 0.0), 0, atol=1e-30)
+    np.testing.assert_allclose(bounded(B, 0.0).expected(V_hat), expected, rtol=1e-6)
+    np.testing.assert_allclose(bounded(B[:2], 0.0).divergence(V_hat[:2]), 0, atol=1e-30)
 
 
 @pytest.mark.parametrize("ratio", [1e-9, 1e-3, 0.1, 1.0, 10.0, 30.0])
 def test_a_bounded_cell_costs_its_probability(ratio: float) -> None:
     inside, _ = quad(lambda v: np.exp(-v), 0, ratio, epsabs=0)
-    found = censored_divergence(np.array([5.0]), np.array([5.0 * ratio]), 0.0)
+    found = bounded(np.array([5.0 * ratio]), 0.0).divergence(np.array([5.0]))
     assert found.item() == pytest.approx(-np.log(inside), rel=1e-9, abs=1e-12)
 
 
 @pytest.mark.parametrize("beta", [-1, 0.5, 1, 2, 3])
 def test_without_a_likelihood_only_a_model_above_its_bound_costs(beta: float) -> None:
     V_hat, B = np.array([1.0, 4.0]), np.array([2.0, 2.0])
-    np.testing.assert_array_equal(censored_value(V_hat, B, beta), [1, 2])
-    cost = censored_divergence(V_hat, B, beta)
+    np.testing.assert_array_equal(bounded(B, beta).expected(V_hat), [1, 2])
+    cost = bounded(B, beta).divergence(V_hat)
     assert cost[0] == pytest.approx(0, abs=1e-15)
     assert cost[1] == pytest.approx(reference.cell(2.0, 4.0, beta), rel=1e-13)
 

@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nmf_problems import F, N, noisy, problem
+from nmf_problems import F, N, bounded, noisy, problem
 from spectramend.nmf import (
     encode,
 )
 from spectramend.nmf._engine.data import Data
 from spectramend.nmf._engine.frame_blocks import BlockThreads, Buffers
 from spectramend.nmf._engine.problem import DATA_FLOOR, check_input, survey
-from spectramend.nmf.censored import censored_divergence, censored_value
 
 Matrix = NDArray[Any]
 
@@ -117,9 +116,9 @@ def test_the_e_step_puts_expected_values_into_hidden_cells() -> None:
 
         ((MV, weights, ratio),) = threads.map(expect, data.blocks)
     scale = data.problem.scale
-    expected = np.where(M, V / scale, censored_value(model, bound / scale, 0.0))
+    expected = np.where(M, V / scale, bounded(bound / scale, 0.0).expected(model))
     np.testing.assert_allclose(MV, expected, rtol=1e-12)
     np.testing.assert_array_equal(weights, 1)
     np.testing.assert_allclose(ratio, expected / model, rtol=1e-12)
-    added = np.where(M, 0, censored_divergence(model, np.where(M, 1, 0.3 / scale), 0.0))
+    added = np.where(M, 0, bounded(np.where(M, 1, 0.3 / scale), 0.0).divergence(model))
     np.testing.assert_allclose(cells.objective(model), added.sum(axis=0), rtol=1e-12)

@@ -72,11 +72,6 @@ def converted(xp: Any, values: Array, dtype: Any) -> Array:
     return xp.asarray(values, dtype=dtype)
 
 
-def boolean(xp: Any) -> Any:
-    """Find the boolean dtype of a library."""
-    return np.bool_ if xp is np else xp.bool
-
-
 def concatenated(xp: Any, parts: list[Array], axis: int = 0) -> Array:
     """Join arrays; NumPy has the standard's name of this since version 2 only."""
     return (np.concatenate if xp is np else xp.concat)(parts, axis=axis)

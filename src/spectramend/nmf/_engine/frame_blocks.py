@@ -45,10 +45,10 @@ class Buffers(NamedTuple):
 
 
 class BlockThreads:
-    """At most so many threads (None is BLAS's number) that apply functions to blocks of frames.
+    """At most `threads` threads, by default as many as BLAS has, for blocks of frames.
 
-    Each thread has buffers of its own. Inside the context BLAS has one thread, after it as many as
-    before. `shape` is F and N, the most frames that there can be.
+    Each thread has buffers of its own. In the context BLAS has one thread. `shape` is F and N, the
+    greatest number of frames.
     """
 
     def __init__(
@@ -142,9 +142,6 @@ def split(n_bins: int, n_frames: int, itemsize: int, *, is_numpy: bool = True) -
     """Split frames into blocks of nearly equal width, in order.
 
     NumPy's blocks are even in number, so that two, four, ... threads have equal shares.
-
-    >>> split(513, 1000, 4)
-    [slice(0, 500, None), slice(500, 1000, None)]
     """
     count = math.ceil(n_frames / max_width(n_bins, itemsize, is_numpy=is_numpy))
     if is_numpy and n_frames >= 2 * MIN_WIDTH:

@@ -41,10 +41,9 @@ from spectramend.nmf._engine.sweep import Factors, Sweep, Sweeper, Swept
 
 Status: TypeAlias = Literal["converged", "max_iter", "nonfinite", "nothing_observed"]
 
-# Iterations at the end without smoothing. Engineering choice: the result follows the data.
-UNSMOOTHED = 3
-# Units in the last place, for each cell, by which rounding may raise the objective. Engineering
-# choice: several operations round the term of a cell.
+UNSMOOTHED = 3  # iterations at the end without smoothing; engineering choice: to follow the data
+# Units in the last place of a cell by which rounding may raise the objective. Engineering choice:
+# several operations round the term of a cell.
 ROUNDING_UNITS = 8
 
 

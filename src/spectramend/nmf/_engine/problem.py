@@ -1,7 +1,7 @@
-"""What is to be factorized: the caller's arrays, checked; then the problem, in suitable units.
+"""The problem of a factorization: the caller's arrays, checked, and what depends on all of them.
 
-`check_input` checks shapes and kinds; `survey` reads the data once, block by block, checks values,
-and states the `Problem`, which does not change. Nothing of the size of the data is stored.
+`check_input` checks shapes and types. `survey` reads the data once, block by block, checks values
+and makes the `Problem`, which does not change. No copy of the data is stored.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from spectramend.errors import MismatchError, ParameterError
 from spectramend.nmf._engine.arrays import (
     Array,
     as_array,
-    boolean,
     concatenated,
     converted,
     copied,
@@ -42,7 +41,7 @@ MAX_POWER = 100
 
 @dataclass(frozen=True, eq=False)
 class Input:
-    """What the caller gave, with shapes and kinds checked, in the memory order of the buffers."""
+    """Input with checked shapes and types, in the memory order of the buffers."""
 
     xp: Any
     V: Array  # [shape=(F, N)]
@@ -59,7 +58,7 @@ class Input:
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """A factorization to be done; the iteration has the unit `scale`."""
+    """A factorization to be computed; the iteration has the unit `scale`."""
 
     xp: Any
     V: Array  # as given, with anything in hidden cells [shape=(F, N)]
@@ -69,7 +68,7 @@ class Problem:
     level: float  # weighted mean of the observed values
     scale: float  # the power of two nearest to it, which keeps every digit
     has_small: bool  # whether observed values lie under `floor`
-    has_large: bool  # whether hidden cells hold what might overflow, and have to be replaced
+    has_large: bool  # whether hidden cells hold values that might overflow
     is_binary: bool  # whether all weights are 0 or 1
     observed_frames: Array  # with observed cells or prior knowledge [shape=(N,), bool]
     sizes: Array  # sum of the terms of the objective, for its rounding [shape=(N,), float64]
@@ -105,7 +104,7 @@ def check_input(
     weights: ArrayLike | Array | None,
     bound: ArrayLike | Array | Hidden | None,
 ) -> Input:
-    """Check shapes and kinds of what the caller gave."""
+    """Check shapes and types of the input of `fit`."""
     xp = namespace(V)
     values = xp.asarray(V)
     if values.ndim != 2 or 0 in values.shape or not is_real(xp, values):
@@ -134,14 +133,14 @@ def _check_matrix(xp: Any, name: str, values: Array, V: Array) -> None:
 
 
 def survey(given: Input, threads: BlockThreads, beta: float) -> Problem:
-    """Read the data once in entered threads, refuse values that cannot work, state the problem."""
+    """Read the data once with entered threads, refuse invalid values, and make the problem."""
 
     def summarize(block: slice, buffers: Buffers) -> _Summary:
         weights = None if given.weights is None else given.weights[:, block]
         return _summarize(given.xp, given.V[:, block], weights, buffers)
 
     parts = list(threads.map(summarize, threads.blocks_of(given.V.shape[1])))
-    problem = _stated(given, parts, beta)
+    problem = _problem(given, parts, beta)
     return problem if given.bound is None else _with_hidden(problem, given.bound)
 
 
@@ -180,8 +179,8 @@ def _summarize(xp: Any, V: Array, M: Array | None, buffers: Buffers) -> _Summary
 
 
 def _check_weights(xp: Any, M: Array) -> tuple[bool, bool]:
-    """Check weights [shape=(F, n)]; say whether all are 1, and whether all are 0 or 1."""
-    if M.dtype == boolean(xp):
+    """Check weights [shape=(F, n)]; return whether all are 1, and whether all are 0 or 1."""
+    if M.dtype == (np.bool_ if xp is np else xp.bool):
         return bool(xp.all(M)), True
     if not bool(xp.all(M >= 0)):
         raise ParameterError("weights has negative or NaN cells: give values of at least 0.")
@@ -214,8 +213,8 @@ def _weighted_sums(
     return _sum(xp, MV), _sum(xp, weights), least
 
 
-def _stated(given: Input, parts: Sequence[_Summary], beta: float) -> Problem:
-    """State the problem from the summaries of all blocks."""
+def _problem(given: Input, parts: Sequence[_Summary], beta: float) -> Problem:
+    """Make the problem from the summaries of all blocks."""
     xp = given.xp
     weight = sum(part.weight for part in parts)
     level = float(sum(part.total / weight for part in parts if weight))
