@@ -1,15 +1,14 @@
-"""Damage in arrays, and in recordings of any length that are read block by block."""
+"""Detection of damage in arrays."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spectramend.core.intervals import Span
 from spectramend.core.regions import Region
-from spectramend.detection.scan import Read, scan_channels
+from spectramend.detection.scan import detect_blocks
 from spectramend.detection.thresholds import DEFAULT_THRESHOLDS, KINDS, Thresholds
 from spectramend.errors import ParameterError
 
@@ -82,48 +81,3 @@ def detect(
     return detect_blocks(
         read, length=length, channels=count, sr=sr, thresholds=thresholds, kinds=kinds
     )
-
-
-def detect_blocks(
-    read: Read,
-    *,
-    length: int,
-    channels: int,
-    sr: float,
-    thresholds: Thresholds = DEFAULT_THRESHOLDS,
-    kinds: Collection[str] = KINDS,
-    progress: Callable[[int], object] | None = None,
-) -> list[Region]:
-    """Find the same damage as `detect` in a recording that is read block by block, twice.
-
-    ``read(start, stop)`` gives samples [shape=(channels, stop - start), float64]; `length` is that
-    of each channel. ``progress(done)`` is called after each block; at last, `done` is twice the
-    length.
-    """
-    if length < 1 or channels < 1:
-        raise ParameterError(f"x: has {channels} channels of {length} samples: give at least one.")
-    if not (np.isfinite(sr) and sr > 0):
-        raise ParameterError(f"sr={sr}: give a positive sample rate in Hz.")
-    for kind in kinds:
-        if kind not in KINDS:
-            raise ParameterError(f"kinds: {kind!r} is unknown: choose from {', '.join(KINDS)}.")
-    found = scan_channels(
-        read, length=length, channels=channels, sr=sr, thresholds=thresholds, progress=progress
-    )
-    regions = [region for kind in dict.fromkeys(kinds) for region in _regions(found, kind, sr)]
-    return sorted(
-        regions, key=lambda r: (r.start_s or 0.0, r.end_s or 0.0, r.label, r.channel or 0)
-    )
-
-
-def _regions(found: list[dict[str, list[Span]]], kind: str, sr: float) -> list[Region]:
-    """Make regions of the spans of one kind in each channel, one where all channels agree."""
-    channels_of: dict[Span, list[int]] = {}
-    for channel, spans in enumerate(found, 1):
-        for span in spans[kind]:
-            channels_of.setdefault(span, []).append(channel)
-    return [
-        Region(start / sr, stop / sr, channel=channel, label=kind)
-        for (start, stop), channels in channels_of.items()
-        for channel in (channels if len(channels) < len(found) else [None])
-    ]

@@ -1,4 +1,4 @@
-"""Two passes over a recording in blocks: statistics of each channel, then the damage of each block.
+"""Detection of damage in recordings of any length, in two passes block by block.
 
 The first pass measures what depends on the whole channel: its extreme values, its quantisation step
 and its level. The second finds damage in each block with a margin on either side, so that the
@@ -7,7 +7,7 @@ result is that of the whole recording.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -15,8 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectramend.core.intervals import Span, SpanSet, apart, join, runs
+from spectramend.core.regions import Region
 from spectramend.detection import click_classifier, clicks, clipping, dropouts
-from spectramend.detection.thresholds import Thresholds
+from spectramend.detection.thresholds import DEFAULT_THRESHOLDS, KINDS, Thresholds
+from spectramend.errors import ParameterError
 
 BLOCK = 1 << 19  # samples of a channel; engineering choice: bounds the memory of long recordings
 MARGIN_S = 0.75  # s around a block, beside the longest dropout; longer than repeated packets
@@ -27,31 +29,60 @@ Read: TypeAlias = Callable[[int, int], NDArray[np.float64]]
 Samples: TypeAlias = NDArray[np.float64]
 
 
-def scan_channels(
+def detect_blocks(
     read: Read,
     *,
     length: int,
     channels: int,
     sr: float,
-    thresholds: Thresholds,
-    progress: Callable[[int], object] | None,
-) -> list[dict[str, list[Span]]]:
-    """Find the spans of every kind of damage in each channel; parameters as of `detect_blocks`."""
-    report = progress or (lambda done: None)
+    thresholds: Thresholds = DEFAULT_THRESHOLDS,
+    kinds: Collection[str] = KINDS,
+    progress: Callable[[int], object] = lambda done: None,
+) -> list[Region]:
+    """Find the same damage as `detect` in a recording that is read block by block, twice.
+
+    ``read(start, stop)`` gives samples [shape=(channels, stop - start), float64]; `length` is that
+    of each channel. ``progress(done)`` is called after each block; at last, `done` is twice the
+    length.
+    """
+    if length < 1 or channels < 1:
+        raise ParameterError(f"x: has {channels} channels of {length} samples: give at least one.")
+    if not (np.isfinite(sr) and sr > 0):
+        raise ParameterError(f"sr={sr}: give a positive sample rate in Hz.")
+    for kind in kinds:
+        if kind not in KINDS:
+            raise ParameterError(f"kinds: {kind!r} is unknown: choose from {', '.join(KINDS)}.")
     blocks = [(start, min(start + BLOCK, length)) for start in range(0, length, BLOCK)]
     statistics = [_ChannelStatistics() for _ in range(channels)]
     for start, stop in blocks:
         for channel, x in zip(statistics, read(start, stop), strict=True):
             channel.add(x, sr)
-        report(stop)
+        progress(stop)
     scans = [_ChannelScan(channel, sr, thresholds) for channel in statistics]
     margin = round((MARGIN_S + thresholds.dropout_max_ms / 1000) * sr)
     for start, stop in blocks:
         first, last = max(0, start - margin), min(length, stop + margin)
         for scan, x in zip(scans, read(first, last), strict=True):
             scan.add(_Block(x, start - first, stop - first, first, length))
-        report(length + stop)
-    return [scan.damage() for scan in scans]
+        progress(length + stop)
+    found = [scan.damage() for scan in scans]
+    regions = [region for kind in dict.fromkeys(kinds) for region in _regions(found, kind, sr)]
+    return sorted(
+        regions, key=lambda r: (r.start_s or 0.0, r.end_s or 0.0, r.label, r.channel or 0)
+    )
+
+
+def _regions(found: list[dict[str, list[Span]]], kind: str, sr: float) -> list[Region]:
+    """Make regions of the spans of one kind in each channel, one where all channels agree."""
+    channels_of: dict[Span, list[int]] = {}
+    for channel, spans in enumerate(found, 1):
+        for span in spans[kind]:
+            channels_of.setdefault(span, []).append(channel)
+    return [
+        Region(start / sr, stop / sr, channel=channel, label=kind)
+        for (start, stop), channels in channels_of.items()
+        for channel in (channels if len(channels) < len(found) else [None])
+    ]
 
 
 @dataclass(frozen=True)

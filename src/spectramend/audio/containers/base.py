@@ -82,13 +82,7 @@ def unpack(code: str, stream: BinaryIO) -> tuple[int, ...]:
 
 
 def chunks(
-    stream: BinaryIO,
-    start: int,
-    size: int,
-    head: str,
-    *,
-    align: int = 2,
-    counts_head: bool = False,
+    stream: BinaryIO, start: int, size: int, head: str, *, align: int = 2, counts_head: bool = False
 ) -> Iterator[tuple[bytes, int, int]]:
     """Give name, start and declared length of the chunks from `start` on, until one is negative.
 

@@ -9,14 +9,7 @@ import struct
 from dataclasses import replace
 from typing import BinaryIO
 
-from spectramend.audio.containers.base import (
-    FLOATS,
-    UNSIGNED,
-    Layout,
-    SizeField,
-    chunks,
-    unpack,
-)
+from spectramend.audio.containers.base import FLOATS, UNSIGNED, Layout, SizeField, chunks, unpack
 
 PCM = 1  # format tag, as in mmreg.h
 IEEE_FLOAT = 3  # format tag, as in mmreg.h
