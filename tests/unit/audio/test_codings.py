@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from spectramend.audio.codings import CODINGS, EXACT, LINEAR, converts_exactly
+from spectramend.audio.codings import CODINGS, EXACT, LINEAR, bits_of, converts_exactly
 
 CONTAINERS = {"PCM_S8": "AIFF", "PCM_U8": "WAV"}  # others are in CAF files
 
@@ -46,3 +46,12 @@ def test_bits_and_bytes_are_those_of_libsndfile(tmp_path: Path, subtype: str) ->
         x = through(tmp_path, subtype, np.random.default_rng(0).uniform(-0.99, 0.99, 5000))
         steps = x * 2.0 ** (coding.bits - 1)
         assert np.array_equal(steps, np.round(steps))
+
+
+def test_other_codings_are_decoded_to_16_bits() -> None:
+    assert [bits_of(name) for name in ("ALAC_20", "PCM_U8", "GSM610", "IMA_ADPCM")] == [
+        20,
+        8,
+        16,
+        16,
+    ]

@@ -20,13 +20,13 @@ def test_a_run_of_one_value_amid_sound_is_a_dropout(value: float, length: int) -
     assert spans(detect(x, SR)) == [(9000, 9000 + length)]
 
 
-def test_silence_at_the_ends_is_none() -> None:
+def test_silence_at_the_ends_is_no_dropout() -> None:
     x = tone()
     x[:800] = x[-900:] = 0.0
     assert detect(x, SR) == []
 
 
-def test_silence_that_sound_fades_into_is_none() -> None:
+def test_silence_that_sound_fades_into_is_no_dropout() -> None:
     x = tone()
     x[8000:8400] *= np.linspace(1, 0, 400) ** 2
     x[8400:10000] = 0.0
@@ -51,14 +51,14 @@ def test_long_silence_between_loud_borders_is_a_dropout_up_to_a_limit() -> None:
     assert detect(x, SR, thresholds=Thresholds(dropout_max_ms=400)) == []
 
 
-def test_plateaus_of_soft_sound_are_none() -> None:
+def test_plateaus_of_soft_sound_are_no_dropouts() -> None:
     x = np.round(2 * tone() + 0.4) / 32768
     assert np.max(np.diff(np.flatnonzero(np.diff(x)))) > 32
     assert detect(x, SR) == []
 
 
 @pytest.mark.parametrize("bits", [8, 16])
-def test_digital_silence_of_coarse_speech_is_none(bits: int) -> None:
+def test_digital_silence_of_coarse_speech_is_no_dropout(bits: int) -> None:
     x = np.round(tone() * np.maximum(0, np.sin(np.arange(2 * SR) / 2000)) ** 4 * 2**bits / 4)
     assert detect(x / 2**bits, SR, kinds=("dropout",)) == []
 
