@@ -30,7 +30,7 @@ UNIT = re.compile(
     r"spectra|parameters?)\b|%|±|\*\*",
     re.IGNORECASE,
 )
-ORIGIN = re.compile(r"`[^`]+`|\b(19|20)\d\d\b|\beq\b", re.IGNORECASE)
+ORIGIN = re.compile(r"`[^`]+`|\b(19|20)\d\d\b|\beq\b|\bRFC \d|\bas in\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
