@@ -37,10 +37,10 @@ PARTS: dict[str, list[tuple[Any, str, Any]]] = {
     "no weights of frames": [(model, "HALF_WEIGHT", 1e-12)],
     "no lowered valleys": [(synthesis, "VALLEY_EXPONENT", 0.0)],
     "no background": [(synthesis, "BACKGROUND_SHARE", 0.0)],
-    "hidden phase as it comes": [(synthesis, "HIDDEN_QUADRATURE_GAIN", 1.0)],
+    "hidden phase uncorrected": [(synthesis, "HIDDEN_QUADRATURE_GAIN", 1.0)],
     "reliable cells half corrected": [(synthesis, "MAX_CORRECTION", 0.25)],
-    "model's magnitude alone": [(synthesis, "MODEL_MAGNITUDE_WEIGHT", 1.0)],
-    "consistent signal's alone": [(synthesis, "MODEL_MAGNITUDE_WEIGHT", 0.0)],
+    "magnitude of the model alone": [(synthesis, "MODEL_MAGNITUDE_WEIGHT", 1.0)],
+    "magnitude of the consistent signal alone": [(synthesis, "MODEL_MAGNITUDE_WEIGHT", 0.0)],
 }
 
 

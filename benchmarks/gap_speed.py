@@ -53,7 +53,7 @@ def main() -> None:
         missing[start:stop] = True
     x[missing] = 0.0
 
-    contenders: dict[str, Callable[[], Any]] = {
+    calls: dict[str, Callable[[], Any]] = {
         "spectramend, the default": lambda: METHODS["spectramend"](x, SR, gaps, 0),
         "janssen, order 1024, 10 iterations": lambda: METHODS["janssen"](x, SR, gaps, 0),
         f"em_tf, {options.iterations} iterations": lambda: interpolate_by_em(
@@ -64,7 +64,7 @@ def main() -> None:
     print("| | seconds | process time (s) |")
     print("|---|---:|---:|")
     with limited_threads(1):
-        for name, work in contenders.items():
+        for name, work in calls.items():
             wall, process = time.perf_counter(), time.process_time()
             work()
             wall, process = time.perf_counter() - wall, time.process_time() - process

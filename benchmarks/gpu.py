@@ -1,9 +1,9 @@
 """Time the update of the activations on a GPU against that GPU's own matrix products.
 
 An iteration of `spectramend.nmf.encode` on PyTorch tensors in float32 is timed as the difference of
-two calls that do not do equally many, so that set-up drops out. Its bound is the time of the three
-products ``W @ H``, ``W.T @ A``, ``W.T @ A`` into tensors that are there already, without TF32. Half
-of the cells are hidden from the rows with a mask. All take turns; the fastest runs count.
+two calls with different numbers of iterations, so that set-up cancels. Its bound is the time of the
+three products ``W @ H``, ``W.T @ A``, ``W.T @ A`` into allocated tensors, without TF32. Half of the
+cells are hidden from the rows with a mask. All run in turns; the fastest runs count.
 
 Prints a Markdown table. Without PyTorch, or without CUDA, a line says so; ``--device cpu`` and
 smaller sizes run anywhere.
@@ -72,18 +72,18 @@ def measure(torch: Any, options: argparse.Namespace) -> str:
             check_every=n,
         )
 
-    def complete(work: Callable[[], None]) -> None:
+    def synchronized(work: Callable[[], None]) -> None:
         work()
         if device.type == "cuda":
             torch.cuda.synchronize(device)
 
     bound = "products alone"
-    calls = {(bound, 1): partial(complete, products)}
+    calls = {(bound, 1): partial(synchronized, products)}
     for mask, extrapolate in ((None, False), (observed, False), (None, True), (observed, True)):
         name = "no mask" if mask is None else "masked"
         name += ", extrapolated" * extrapolate
         for n in (FEW, FEW + options.iterations):
-            calls[name, n] = partial(complete, partial(iterate, mask, extrapolate, n))
+            calls[name, n] = partial(synchronized, partial(iterate, mask, extrapolate, n))
     times = in_turns(calls, runs=options.runs)
 
     def seconds(name: str) -> float:

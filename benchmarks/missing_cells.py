@@ -1,4 +1,4 @@
-"""What consistency brings to missing cells: ``python benchmarks/missing_cells.py DIR``.
+"""Gain by consistency for missing cells: ``python benchmarks/missing_cells.py DIR``.
 
 Columns, boxes and scattered cells of the spectra of recordings are hidden; `inpaint` restores them
 from what it learns of the others, once with phases by Griffin-Lim and once by default. Prints a
@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from spectramend import STFT, Mask, audio, inpaint
 from spectramend.evaluation import snr
 
-SR, SECONDS = 16000, 3
-TRANSFORM = STFT(n_fft=1024, hop_length=256)
+SR = 16000  # Hz
+SECONDS = 3
+TRANSFORM = STFT(n_fft=1024, hop_length=256)  # samples
 
 
 def main() -> None:
@@ -33,7 +34,7 @@ def main() -> None:
     print("| hidden | Griffin-Lim (dB) | default (dB) | determined | time (s) |")
     print("|---|---:|---:|---:|---:|")
     for name in masks(TRANSFORM.forward(signals[0]).shape):
-        found = np.array([measured(x, name) for x in signals]).mean(axis=0)
+        found = np.array([measure(x, name) for x in signals]).mean(axis=0)
         print("| {} | {:.1f} | {:.1f} | {:.0f} % | {:.1f}, {:.1f} |".format(name, *found))
 
 
@@ -67,8 +68,8 @@ def masks(shape: tuple[int, ...]) -> dict[str, NDArray[np.bool_]]:
     return found | {"boxes of 20 bins and 8 columns": boxes}
 
 
-def measured(x: NDArray[Any], name: str) -> tuple[float, float, float, float, float]:
-    """Hide and restore: SNR of both ways, what is determined in percent, and seconds of both."""
+def measure(x: NDArray[Any], name: str) -> tuple[float, float, float, float, float]:
+    """Hide and restore: SNR of both methods, share determined in percent, seconds of both."""
     X = TRANSFORM.forward(x)
     mask = Mask(masks(X.shape)[name])
     ratios, times = [], []

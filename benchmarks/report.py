@@ -3,8 +3,7 @@
 Every number of the report is printed by a program of this folder or by the command line, and the
 tables of the README and of the pages under ``docs`` are taken from it. DIR holds the recordings,
 which do not come with the project: ``thiemann2015`` with those of the 2015 notebook, ``dev/speech``
-with a folder for each of some voices, ``dev/music`` and ``dev/events``. Without it their tables are
-left out.
+with a folder for each voice, ``dev/music`` and ``dev/events``. Without DIR their tables stay out.
 """
 
 from __future__ import annotations
@@ -55,7 +54,7 @@ def experiment(name: str, data: Path, *options: str) -> dict[str, Any]:
 
 
 def gains(rows: list[dict[str, Any]]) -> str:
-    """Say how far each condition of interest lies above the one that it starts from."""
+    """List how much two conditions are better than those on which they build."""
     by_name = {row["condition"]: row for row in rows}
     lines = []
     for name, base in (("spectramend", "ibm_only"), ("estimated_mask_spectramend", "mix")):
@@ -68,7 +67,7 @@ def gains(rows: list[dict[str, Any]]) -> str:
 
 
 def table(rows: list[dict[str, Any]], keys: tuple[str, ...]) -> str:
-    """Lay rows out as a Markdown table."""
+    """Format rows as a Markdown table."""
     texts = [key for key in keys if isinstance(rows[0][key], str)]
     lines = [
         "| " + " | ".join(keys) + " |",
@@ -86,7 +85,7 @@ def update_speed(data: Path | None) -> str:
 
 
 def peers(data: Path | None) -> str:
-    """Race NMF against others."""
+    """Compare NMF with other implementations."""
     figure = FIGURES / "peers.png"
     arguments = [str(HERE / "peers.py"), "--figure", str(figure)]
     content = run(arguments if data is None else [*arguments, "--data", str(data)])
@@ -104,7 +103,7 @@ def scaling(data: Path | None) -> str:
 
 
 def starts(data: Path | None) -> str:
-    """Measure what the start of NMF is worth."""
+    """Compare starts of NMF."""
     arguments = [str(HERE / "starts.py")]
     return run(arguments if data is None else [*arguments, "--data", str(data)])
 
@@ -116,7 +115,7 @@ def gpu(data: Path | None) -> str | None:
 
 
 def startup(data: Path | None) -> str:
-    """Measure what starting costs."""
+    """Time start-up."""
     return run([str(HERE / "startup.py")])
 
 
@@ -136,12 +135,12 @@ def repair_speed(data: Path) -> str:
 
 
 def gap_speed(data: Path) -> str:
-    """Time gaps."""
+    """Time interpolation of gaps."""
     return run([str(HERE / "gap_speed.py")])
 
 
 def show(page: Path, name: str, content: str) -> None:
-    """Put a part of the report into a page, between the marks that it has for it."""
+    """Replace a part of a page between its marks with a part of the report."""
     text = page.read_text("utf-8")
     mark = f"<!-- {name}: benchmarks/report.py -->\n"
     start = text.index(mark) + len(mark)
@@ -149,7 +148,7 @@ def show(page: Path, name: str, content: str) -> None:
 
 
 def stereo_gaps(data: Path) -> str:
-    """Measure what other channels bring."""
+    """Measure the gain by other channels."""
     return run([str(HERE / "stereo_gaps.py"), str(data / "dev" / "music")])
 
 
@@ -191,8 +190,8 @@ def occlusion(data: Path, damage: str) -> str:
 
 
 def detection(data: Path) -> str:
-    """Measure what is found of damage."""
-    return "Recordings of `dev`, damaged by the program itself, which says how.\n\n" + run(
+    """Measure detection."""
+    return "Recordings of `dev` with simulated damage at known positions.\n\n" + run(
         [str(HERE / "detection.py"), "--data", str(data / "dev")]
     )
 
@@ -226,12 +225,12 @@ def missing_time(data: Path, name: str, lengths: str) -> str:
     return content
 
 
-# Sections by their headings, with what makes them, and whether that needs recordings. None is made
-# where a machine cannot measure it; then what is in the report stays.
+# Sections by their headings: the function that makes one, and whether it needs recordings. Where it
+# returns None, as the machine cannot measure it, the section of the last report stays.
 Section = tuple[Callable[[Path], str | None], bool]
 SECTIONS: dict[str, Section] = {
     "One update: `benchmarks/update_speed.py`": (update_speed, False),
-    "Beside peers: `benchmarks/peers.py`": (peers, False),
+    "Other implementations: `benchmarks/peers.py`": (peers, False),
     "Growth of time and memory: `benchmarks/scaling.py`": (scaling, False),
     "Starts on long data: `benchmarks/starts.py`": (starts, False),
     "On a GPU: `benchmarks/gpu.py`": (gpu, False),
@@ -252,7 +251,7 @@ SECTIONS: dict[str, Section] = {
         lambda data: voices(data, "--keep-reliable"),
         True,
     ),
-    "What each part brings: `benchmarks/ablation.py`": (ablation, True),
+    "Ablation: `benchmarks/ablation.py`": (ablation, True),
     "Occlusion: `spectramend experiment occlusion`": (
         partial(occlusion, damage="occluded"),
         True,

@@ -1,14 +1,14 @@
-"""How time and memory of `spectramend.nmf.fit` grow with the sizes of the problem.
+"""Growth of time and memory of `spectramend.nmf.fit` with the sizes of the problem.
 
-One of F, K, N varies at a time. An iteration is timed as the difference of two calls that do not do
-equally many, so that set-up drops out; calls take turns, the fastest runs count. Slopes are those
-of lines through all but the two smallest sizes, in log-log scale: 1 is proportional. Half of the
-cells are hidden from the runs with a mask.
+One of F, K, N varies at a time. An iteration is timed as the difference of two calls with different
+numbers of iterations, so that set-up cancels; calls run in turns, the fastest count. Slopes are
+those of lines through all but the two smallest sizes, in log-log scale: 1 is proportional. Half of
+the cells are hidden from the runs with a mask.
 
 Memory is the peak of what a call allocates, as NumPy reports it, less the factors that it returns;
-data, mask and start are there before. It is measured against N for two values of F, and a line is
-fitted: a method that keeps copies of the data needs F numbers for each further frame, one that
-works in blocks only as much as an activation of K numbers takes a few times over.
+data, mask and start are allocated before. It is measured against N for two values of F, and a line
+is fitted: a method that keeps copies of the data needs F numbers for each further frame, one that
+works in blocks a few times the K numbers of an activation.
 
 Prints Markdown tables; draws the figure with ``--figure FILE``. Data, start and result are float32.
 """
@@ -41,22 +41,24 @@ from workbench import (
     tidy,
 )
 
+# Sizes of the problem; engineering choices: a run takes minutes.
 BASE = {"F": 513, "K": 64, "N": 2000}
 SIZES = {
     "F": (65, 129, 257, 513, 1025, 2049),
     "K": (8, 16, 32, 64, 128, 256),
     "N": (250, 500, 1000, 2000, 4000, 8000, 16000),
 }
-MEMORY_F, MEMORY_K = (257, 1025), 16
+MEMORY_F = (257, 1025)
+MEMORY_K = 16
 MEMORY_N = (1000, 2000, 4000, 8000, 16000)
 FEW = 2  # iterations of the shorter call
-SMALL = 2  # sizes that slopes leave out: what a call costs at least shows there
+SMALL = 2  # sizes that slopes leave out: the fixed cost of a call dominates there
 STYLES: dict[str, dict[str, Any]] = {
     "no mask": {"color": "#0072b2", "marker": "o", "markersize": 4},
     "masked": {"color": "#cc79a7", "marker": "o", "markersize": 8, "markerfacecolor": "none"},
 }
 
-Lines = dict[str, dict[int, float]]  # of each kind, by size
+Lines = dict[str, dict[int, float]]  # values of each kind, by size
 
 
 def call(F: int, K: int, N: int, masked: bool) -> Callable[[int], Any]:
@@ -96,7 +98,7 @@ def slope(line: dict[int, float]) -> tuple[float, float]:
 def memory(F: int, K: int, N: int, masked: bool) -> int:
     """Measure what a call allocates at its peak, less the factors that it returns [bytes]."""
     run = call(F, K, N, masked)
-    run(1)  # whatever is loaded or kept on first use
+    run(1)  # loads and caches what is needed
     gc.collect()
     tracemalloc.start()
     nmf = run(FEW)

@@ -1,4 +1,4 @@
-"""Time what starting costs: ``import spectramend`` and the help of the command line.
+"""Time of starting: ``import spectramend`` and the help of the command line.
 
 Fresh interpreters run in turns; the process time of each is its user and system time. Prints a
 Markdown table of medians, and of their differences to a bare interpreter and to one that imports

@@ -1,4 +1,4 @@
-"""What other channels bring to gaps in one channel: ``python benchmarks/stereo_gaps.py DIR``.
+"""Gain by other channels for gaps in one channel: ``python benchmarks/stereo_gaps.py DIR``.
 
 Gaps are cut into the first channel of every stereo recording of DIR, and of stereo mixes of pairs
 of mono recordings: panned with and without delays, with reverberation, and one in each channel.
@@ -43,7 +43,7 @@ def main() -> None:
     for name, scenes in materials(arguments.data):
         cells = []
         for ms in lengths:
-            results = np.array([measured(x, sr, ms) for x, sr in scenes])
+            results = np.array([measure(x, sr, ms) for x, sr in scenes])
             cells.append("{:.1f}, {:.1f}".format(*results.mean(axis=0)))
         print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
 
@@ -92,7 +92,7 @@ def reverberated(x: NDArray[Any], sr: int, rng: np.random.Generator) -> NDArray[
     return np.asarray(fftconvolve(x, response)[: x.size])
 
 
-def measured(x: NDArray[Any], sr: int, ms: float) -> tuple[float, float]:
+def measure(x: NDArray[Any], sr: int, ms: float) -> tuple[float, float]:
     """Cut gaps into the first channel; give their SNR in dB without and with the other channel."""
     n, h = x.shape[1], round(ms * sr / 1000)
     count = GAPS if ms >= SHORT_MS else SHORT_GAPS

@@ -1,13 +1,13 @@
-"""Time the update of the activations against the matrix products that it cannot do without.
+"""Time the update of the activations against the matrix products that it needs at least.
 
-An iteration of `spectramend.nmf.encode` is timed as the difference of two calls that do not do
-equally many, so that set-up drops out. Its bound is the time of the three products ``W @ H``,
-``W.T @ A``, ``W.T @ A`` into arrays that are there already, in the same dtype, with the same number
-of BLAS threads. Half of the cells are hidden from the rows with a mask. All take turns; the fastest
-of several runs count, as other processes only ever add to a time.
+An iteration of `spectramend.nmf.encode` is timed as the difference of two calls with different
+numbers of iterations, so that set-up cancels. Its bound is the time of the three products
+``W @ H``, ``W.T @ A``, ``W.T @ A`` into allocated arrays, in the same dtype, with the same number
+of BLAS threads. Half of the cells are hidden from the rows with a mask. All run in turns; the
+fastest of several runs count, as other processes only add to a time.
 
-Prints a Markdown table for each shape: milliseconds, the share of the time for which the bound
-accounts, and how many times faster than the formula of the 2015 notebook that is.
+Prints a Markdown table for each shape: milliseconds, the bound's share of them, and how many times
+faster than the formula of the 2015 notebook the update is.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def iterate(
     extrapolate: bool,
     max_iter: int,
 ) -> None:
-    """Do so many iterations of the activations; the objective is evaluated at both ends only."""
+    """Run iterations of the activations; the objective is evaluated at both ends only."""
     encode(
         V,
         W,

@@ -1,4 +1,4 @@
-"""What the programs of this folder share: data, the notebook's formula, clocks and tables."""
+"""Shared by the programs of this folder: data, the notebook's formula, timing, tables, figures."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 Key = TypeVar("Key", bound=Hashable)
 
-SR = 16000
+SR = 16000  # Hz
 VOICES = ("item_01_MA", "item_02_MA", "item_03_MA", "item_04_MA", "item_01_ML")
-NOISE = 1e-4  # of the bundled voices, which are repeated, so that no frame is there twice
-DATA_FLOOR = 1e-10  # of the mean; scikit-learn refuses zeros
-# Mean of data. scikit-learn and torchnmf keep the model above 1.2e-7, whatever the level of the
-# data; of a mean of 1 that is more than the floor, and their divergence rises again after a while.
+NOISE = 1e-4  # RMS level added to the bundled voices, which are repeated: no two frames are alike
+DATA_FLOOR = 1e-10  # relative to the mean; scikit-learn refuses zeros
+# Mean of the data. scikit-learn and torchnmf keep the model above 1.2e-7, whatever the level of the
+# data: at a mean of 1 that is above the floor, and their divergence rises in late iterations.
 LEVEL = 1e4
 INK, FAINT = "#222222", "#d9d9d9"
 
@@ -44,14 +44,14 @@ def notebook_update(
 
 
 def bundled_speech(names: Sequence[str], length: int, rng: np.random.Generator) -> NDArray[Any]:
-    """Cut so many samples of speech from bundled recordings, repeated with noise [16 kHz]."""
+    """Repeat bundled recordings, with noise, up to a length at 16 kHz [shape=(length,)]."""
     folder = files("spectramend") / "voices"
     recordings = [audio.read(str(folder / f"{name}.flac")).samples for name in names]
     return np.resize(np.concatenate(recordings), length) + NOISE * rng.standard_normal(length)
 
 
 def recorded_speech(folder: Path, length: int) -> NDArray[Any]:
-    """Join the first recording of each voice, and the second ones, up to a length [16 kHz]."""
+    """Join the first recordings of the voices, then the second ones [shape=(length,)], 16 kHz."""
     import soxr
 
     voices = [audio.recordings_in(voice) for voice in sorted(folder.iterdir()) if voice.is_dir()]
@@ -90,7 +90,7 @@ def low_rank_power(
 
 
 def floored(V: NDArray[Any]) -> NDArray[np.float64]:
-    """Scale data to the mean `LEVEL`, and lift what is below `DATA_FLOOR`."""
+    """Scale data to the mean `LEVEL`, and raise what is below `DATA_FLOOR`."""
     return LEVEL * np.maximum(V / V.mean(), DATA_FLOOR)
 
 
@@ -119,52 +119,52 @@ def seconds_of(work: Callable[[], object]) -> float:
 
 
 def in_turns(
-    contenders: Mapping[Key, Callable[[], object]], *, runs: int, warm_up: int = 1
+    calls: Mapping[Key, Callable[[], object]], *, runs: int, warm_up: int = 1
 ) -> dict[Key, list[float]]:
-    """Time calls that take turns, so that all meet the same moods of the machine [seconds].
+    """Time calls in turns, so that a change of the machine's speed affects all alike [seconds].
 
-    Their order is drawn anew each time: nobody always finds what the same other left behind.
+    Each turn has another random order: no call always finds the caches of the same other one.
     """
     rng = np.random.default_rng(0)
-    names = list(contenders)
+    names = list(calls)
     times: dict[Key, list[float]] = {name: [] for name in names}
     for run in range(warm_up + runs):
         for i in rng.permutation(len(names)):
-            seconds = seconds_of(contenders[names[i]])
+            seconds = seconds_of(calls[names[i]])
             if run >= warm_up:
                 times[names[i]].append(seconds)
     return times
 
 
 def medians(times: Mapping[Key, Iterable[float]]) -> dict[Key, float]:
-    """Take the median of each contender."""
+    """Take the median of each call."""
     return {name: statistics.median(values) for name, values in times.items()}
 
 
 def per_iteration(few: Sequence[float], more: Sequence[float], n: int) -> float:
     """Divide the difference of calls by the `n` iterations that `more` do beyond `few` [seconds].
 
-    The fastest of either count: other processes only ever add to a time, and to a difference of
-    medians they add noise of either sign.
+    Both are the fastest runs, as other processes only add to a time; the difference of medians
+    would have their noise.
     """
     return (min(more) - min(few)) / n
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Lay rows out as a Markdown table: text first, then numbers."""
+    """Format rows as a Markdown table: text first, then numbers."""
     lines = ["| " + " | ".join(heads) + " |", "|---|" + "---:|" * (len(heads) - 1)]
     return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Begin a figure that is read on a screen, in inches."""
+    """Make a figure for the screen, of a size in inches."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), dpi=110, layout="constrained")
 
 
 def plain_ticks(axis: Any, subs: tuple[float, ...] = (1,)) -> None:
-    """Write the numbers of a logarithmic axis out, at these multiples of powers of ten."""
+    """Label a logarithmic axis with plain numbers, at these multiples of powers of ten."""
     from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
     axis.set_major_locator(LogLocator(subs=subs))
@@ -173,7 +173,7 @@ def plain_ticks(axis: Any, subs: tuple[float, ...] = (1,)) -> None:
 
 
 def tidy(ax: Any) -> None:
-    """Keep the lines of a plot that carry something."""
+    """Remove the frame at the top and on the right, and draw a faint grid."""
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(True, which="major", color=FAINT, linewidth=0.7)
     ax.set_axisbelow(True)
