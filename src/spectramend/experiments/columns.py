@@ -1,9 +1,8 @@
 """Missing columns: spectra of which some frames are lost, and the signal that is recovered.
 
-A few neighbouring columns of the spectrum of five seconds are lost at five places, as in the
-protocol of U-PHAIN-TF (2026); all others are given. Frames overlap, so that the others determine
-most samples: these are recovered first, and only the rest is interpolated. Results are
-signal-to-noise ratios of the whole signal.
+A spectrum of five seconds has five gaps of a few columns, as in the protocol of U-PHAIN-TF (2026);
+all others are given. Frames overlap, so that the others determine most samples: these are recovered
+first, and only the rest is interpolated. Results are signal-to-noise ratios of the whole signal.
 """
 
 from __future__ import annotations
