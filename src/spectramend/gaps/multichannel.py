@@ -41,7 +41,7 @@ from spectramend.nmf.solve import RngLike
 
 Vector: TypeAlias = NDArray[Any]
 
-# Chosen with `benchmarks/stereo_gaps.py`.
+# Engineering choices, measured with `benchmarks/stereo_gaps.py`.
 MIN_CONTEXT = 4096  # samples on either side from which filters are estimated
 MIN_TAPS = 16  # taps of a filter on either side of the present sample, at least
 MAX_TAPS = 128  # the same at most; with m other channels also at most 2 * 128 / (1 + m)
