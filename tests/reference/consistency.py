@@ -1,4 +1,4 @@
-"""Masked analysis as a dense matrix: its pseudo-inverse, its null space, and Gaussian beliefs."""
+"""Masked analysis as a dense matrix: its pseudo-inverse, its null space, and Gaussian priors."""
 
 from __future__ import annotations
 

@@ -153,7 +153,7 @@ class Moments(NamedTuple):
 def hidden_cells(X: NDArray[Any], mask: Mask, dictionary: Dictionary | None) -> HiddenCells:
     """Collect what a mask says of the hidden cells, in the units of the dictionary.
 
-    X [shape=(F, N), complex] is looked at where the damage is *occluded*. A Gaussian model of power
+    X [shape=(F, N), complex] is used where the damage is *occluded*. A Gaussian model of power
     uses ratio and floor exactly, others as an upper bound.
     """
     hidden = ~mask.observed

@@ -88,7 +88,7 @@ def inpaint(
     Parameters
     ----------
     X : array_like [shape=(F, N), complex]
-        Spectrum. Hidden cells are never looked at where the damage is *missing*.
+        Spectrum. Hidden cells are never used where the damage is *missing*.
     mask : Mask
         Which cells are reliable, and what is known of the others.
     stft : STFT

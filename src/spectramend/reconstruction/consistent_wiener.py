@@ -39,7 +39,7 @@ from spectramend.errors import MismatchError, ParameterError
 class Prior:
     """Prior distribution of the hidden cells, and the noise of the reliable ones, for (1)."""
 
-    mean: ArrayLike  # [shape=(F, N), or a number] mu; reliable cells are not looked at
+    mean: ArrayLike  # [shape=(F, N), or a number] mu; reliable cells are not used
     variance: ArrayLike  # [shape=(F, N), or a number, > 0] lambda; inf where nothing is known
     noise: float  # eps, > 0
     # [shape=(length,)] A second start, beside 0: if neither converges, the lower minimum is kept.

@@ -117,7 +117,7 @@ def recover(
 ) -> Recovery:
     """Recover a signal from the reliable cells of a spectrum, and say where they determine it.
 
-    Hidden cells of `X` [shape=(F, N), complex] are never looked at. Samples are known up to
+    Hidden cells of `X` [shape=(F, N), complex] are never used. Samples are known up to
     `max_condition`, see `determined_samples`. Unknown ones minimise (1) of `consistent_wiener` if
     there is a prior; without one they are 0 where only whole columns are missing (unless their
     condition is at most 10), else what conjugate gradients find from a start at 0. These stop after

@@ -110,7 +110,7 @@ def predict_band(
     """Predict cells of the wanted frames from their features, by (2) and (3).
 
     Z [shape=(F, N), complex] holds the band's cells, and only those of known frames [shape=(N,),
-    bool] are looked at. The prediction is 0 where the other bands are silent.
+    bool] are used. The prediction is 0 where the other bands are silent.
     """
     U = np.flatnonzero(known)
     U = U[np.linspace(0, U.size, min(U.size, MAX_FRAMES), endpoint=False).astype(int)]

@@ -72,7 +72,7 @@ def fill_band(
     """Interpolate a band of some samples; outside them the signal may differ a little.
 
     x [shape=(n,), finite]; the gap is x[start:stop], between `low` and `high` Hz, and what it holds
-    there is never looked at. The transform is that of `stft_for_band` if None.
+    there is never used. The transform is that of `stft_for_band` if None.
     """
     stft = stft or stft_for_band(sr, stop - start, high - low)
     Z = stft.forward(np.asarray(x, np.float64))
@@ -125,7 +125,7 @@ def _fill_frames(
 
     Models have this order where there are frames enough; a frame has the weight 1/e after so many
     frames of memory; s of (2) is ``1 - 1/e`` so many frames of reach from the edges. Without any
-    model or prediction the frames are zero. Missing frames are never looked at.
+    model or prediction the frames are zero. Missing frames are never used.
     """
     n = stop - first
     bands, right = _both_sides(Z, first, stop, order, memory)

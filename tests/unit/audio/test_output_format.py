@@ -1,4 +1,4 @@
-"""Container and coding of an output file, and what a user is told of them."""
+"""Container and coding of an output file, and the notes for users."""
 
 from __future__ import annotations
 

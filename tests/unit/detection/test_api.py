@@ -57,7 +57,7 @@ def test_damage_is_in_the_order_of_time() -> None:
 
 @pytest.mark.parametrize("n", [1, 2, 3, 7, 40, 200, 900])
 @pytest.mark.parametrize("sr", [10, 8000, 192000])
-def test_short_recordings_and_odd_rates_are_looked_at(n: int, sr: int) -> None:
+def test_short_recordings_and_odd_rates_are_used(n: int, sr: int) -> None:
     x = np.random.default_rng(0).standard_normal(n)
     assert all(r.label == "click" for r in detect(x, sr))
     assert detect(np.zeros(n), sr) == detect(np.ones(n), sr) == []

@@ -251,7 +251,7 @@ def test_with_all_packages_no_metric_is_missing() -> None:
     assert missing_metrics() == []
 
 
-def test_without_pystoi_the_rest_is_judged(
+def test_without_pystoi_the_rest_is_measured(
     without: Callable[[str], None], speech: NDArray[Any]
 ) -> None:
     without("pystoi")
@@ -263,7 +263,7 @@ def test_without_pystoi_the_rest_is_judged(
     assert missing_metrics() == ["stoi and estoi are empty: pip install pystoi."]
 
 
-def test_without_pesq_the_rest_is_judged(
+def test_without_pesq_the_rest_is_measured(
     without: Callable[[str], None], speech: NDArray[Any]
 ) -> None:
     without("pesq")
@@ -278,7 +278,7 @@ def test_without_pesq_the_rest_is_judged(
     assert line.endswith("pip install pesq.")
 
 
-# What no metric can judge
+# What no metric can measure
 
 METRICS: dict[str, Callable[[Any, Any], object]] = {
     "snr": snr,
@@ -304,7 +304,7 @@ x = np.ones(SR)
     ],
     ids=["length", "channels", "empty", "NaN", "infinite", "silent"],
 )
-def test_what_no_metric_can_judge_is_refused(
+def test_what_no_metric_can_measure_is_refused(
     metric: Callable[[Any, Any], object], reference: Any, estimate: Any, message: str
 ) -> None:
     with pytest.raises(ParameterError, match=message) as caught:
@@ -313,6 +313,6 @@ def test_what_no_metric_can_judge_is_refused(
 
 
 @pytest.mark.parametrize("metric", [metrics.stoi, metrics.pesq_wb])
-def test_speech_is_judged_one_channel_at_a_time(metric: Callable[..., object]) -> None:
+def test_speech_is_measured_one_channel_at_a_time(metric: Callable[..., object]) -> None:
     with pytest.raises(ParameterError, match=r"reference has shape \(2, 9\): give one channel"):
         metric(np.ones((2, 9)), np.ones((2, 9)), sr=SR)

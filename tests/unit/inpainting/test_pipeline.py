@@ -79,14 +79,14 @@ def test_reliable_cells_of_occluded_damage_are_corrected_a_little() -> None:
 
 @pytest.mark.parametrize("dictionary", [VOICE, None], ids=["dictionary", "learned"])
 @pytest.mark.parametrize("junk", [1e9, np.nan, np.inf, 0])
-def test_missing_cells_are_never_looked_at(dictionary: Dictionary | None, junk: float) -> None:
+def test_missing_cells_are_never_used(dictionary: Dictionary | None, junk: float) -> None:
     spoiled = np.where(OBSERVED, X, junk)
     one, other = run(dictionary=dictionary), run(spoiled, dictionary=dictionary)
     np.testing.assert_array_equal(one.samples, other.samples)
     np.testing.assert_array_equal(one.factorization.H, other.factorization.H)
 
 
-def test_occluded_cells_are_looked_at() -> None:
+def test_occluded_cells_are_used() -> None:
     quieter = np.where(OBSERVED, X, 0.1 * X)
     assert not np.array_equal(run(mask=OCCLUDED).samples, run(quieter, OCCLUDED).samples)
 

@@ -334,7 +334,7 @@ def test_silence_stays_silent() -> None:
     assert found.status == "converged"
 
 
-def test_hidden_cells_are_never_looked_at() -> None:
+def test_hidden_cells_are_never_used() -> None:
     _, X, observed = scene()
     prior = Prior(noise(X.shape), 1 + np.abs(X), 1e-3)
     for given_prior in (None, prior):

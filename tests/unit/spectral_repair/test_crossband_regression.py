@@ -82,7 +82,7 @@ def test_bins_share_their_factor_with_neighbours() -> None:
     assert np.linalg.norm(alone.mean[0]) < 0.5 * np.linalg.norm(beside.mean[0])
 
 
-def test_only_known_frames_are_looked_at() -> None:
+def test_only_known_frames_are_used() -> None:
     features = random_features()
     known = np.arange(60) < 50
     Z = cells(features)

@@ -81,7 +81,7 @@ def test_frames_minimise_the_costs(with_bands: bool) -> None:
         np.testing.assert_allclose(y[f], expected, rtol=1e-5, atol=1e-6)
 
 
-def test_known_frames_stay_and_missing_ones_are_never_looked_at() -> None:
+def test_known_frames_stay_and_missing_ones_are_never_used() -> None:
     Z = rotating(2, 60)
     other = Z.copy()
     other[:, 30:35] = 1e9
