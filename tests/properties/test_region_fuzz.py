@@ -12,7 +12,7 @@ import pytest
 from spectramend.core.regions import Region
 from spectramend.errors import FileError
 from spectramend.labels import FORMATS, parse_regions
-from spectramend.labels.registry import MAX_BYTES
+from spectramend.labels.registry import MAX_LABEL_BYTES
 
 INPUTS_A_SEED = 500  # 13,000 in all
 SR = 44100.0
@@ -184,4 +184,4 @@ def test_random_bytes_are_refused_in_one_line() -> None:
     for _ in range(300):
         assert not check(rng.randbytes(rng.randrange(1, 300)))
     assert not check(rng.randbytes(10 * 2**20))
-    assert MAX_BYTES > 10 * 2**20
+    assert MAX_LABEL_BYTES > 10 * 2**20

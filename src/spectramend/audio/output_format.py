@@ -20,8 +20,8 @@ CONTAINERS = {
 }
 # RAW has no header, that of SD2 is a second file, and libsndfile writes the other two with errors.
 UNWRITABLE = {"RAW", "SD2", "PAF", "SDS"}
-UNLIMITED = {"RF64", "W64", "CAF", "FLAC", "OGG", "MP3"}  # hold more than `MAX_BYTES`
-MAX_BYTES = (1 << 32) - 1  # of a file whose lengths are numbers of 32 bits
+UNLIMITED = {"RF64", "W64", "CAF", "FLAC", "OGG", "MP3"}  # hold more than `MAX_BYTES_32_BIT`
+MAX_BYTES_32_BIT = (1 << 32) - 1  # of a file whose lengths are numbers of 32 bits
 HEADER_BYTES = 1 << 16  # engineering choice: more than a header with text tags takes
 
 
@@ -61,7 +61,7 @@ def choose_output_format(
     if info.layout is not None and (container, chosen) == (info.container, info.subtype):
         return OutputFormat(container, chosen, True, ())
     notes = []
-    if predicted_bytes(info, chosen) > MAX_BYTES and container not in UNLIMITED:
+    if predicted_bytes(info, chosen) > MAX_BYTES_32_BIT and container not in UNLIMITED:
         if container not in WAVE:
             raise ParameterError(f"{target}: {container} ends at 4 GiB: write .wav, .w64 or .caf.")
         container = "RF64"

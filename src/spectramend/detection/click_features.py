@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from spectramend.core.intervals import Span
-from spectramend.detection.linear_prediction import FLOOR, RANK, Prediction, Samples
+from spectramend.detection.linear_prediction import BACKGROUND_RANK, FLOOR, Prediction, Samples
 
 FEATURES = (
     "share of the residual's energy that a disturbance of the span explains",
@@ -90,7 +90,7 @@ def _third_peak(p: Prediction, start: int, stop: int) -> float:
     peaks, first, last = p.forward.peaks, start // p.cell, stop // p.cell
     sides = (peaks[max(0, first - SIDE_PEAKS) : first], peaks[last + 1 : last + 1 + SIDE_PEAKS])
     near = np.concatenate(sides)
-    return float(np.sort(near)[-RANK]) if near.size >= RANK else 0.0
+    return float(np.sort(near)[-BACKGROUND_RANK]) if near.size >= BACKGROUND_RANK else 0.0
 
 
 def _peak(x: Samples) -> float:

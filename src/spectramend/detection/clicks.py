@@ -26,7 +26,7 @@ from spectramend.detection.linear_prediction import (
     predict_robustly,
 )
 
-CONTEXT_S = 0.25  # s on either side of a candidate; engineering choice: several frames
+CLICK_CONTEXT_S = 0.25  # s on either side of a candidate; engineering choice: several frames
 CELL_S = 0.001  # s, at least 4 samples; engineering choice: the width of most clicks
 EDGE = SIDE + 3  # cells at the ends of a recording that have no candidates: a side and the guard
 MIN_RESIDUAL_RATIO = 1.0  # peak over background; engineering choice: low, the classifier decides
@@ -40,7 +40,7 @@ def find_candidates(
     """Find the candidates in a part `x` of a recording that begins at the sample `offset` of it.
 
     `level` is the RMS value of the recording. Candidates begin in the span `inside` of the part,
-    and depend on `CONTEXT_S` around them. Returns their spans in the part, and their features
+    and depend on `CLICK_CONTEXT_S` around them. Returns their spans in the part, and their features
     [shape=(candidates, len(FEATURES))].
     """
     cell = max(4, round(CELL_S * sr))

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from spectramend.core.intervals import Span, join, runs
 
 BORDER_S = 0.002  # s of sound right next to a run; engineering choice: short against a fade
-CONTEXT_S = 0.020  # s of sound on either side of a run; engineering choice: ten borders
+DROPOUT_CONTEXT_S = 0.020  # s of sound on either side of a run; engineering choice: ten borders
 LONG_S = 0.120  # s of a run that needs loud borders; engineering choice: above plosives and packets
 LOUD = 0.1  # least level of a loud border, over that of the recording; engineering choice: -20 dB
 ABRUPT = 0.1  # least level of a border, over that of its context; engineering choice: -20 dB
@@ -48,7 +48,7 @@ def is_dropout(
     `level` is the RMS value of the recording, `border_steps` as in `Thresholds`.
     """
     start, stop = span
-    border, context = max(4, round(BORDER_S * sr)), max(8, round(CONTEXT_S * sr))
+    border, context = max(4, round(BORDER_S * sr)), max(8, round(DROPOUT_CONTEXT_S * sr))
     sides = (x[max(0, start - context) : start][::-1], x[stop : stop + context])
     if min(side.size for side in sides) < 2:
         return False

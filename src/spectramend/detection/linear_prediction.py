@@ -25,7 +25,9 @@ from spectramend.core.levinson import levinson_durbin
 HOP = 16  # cells from frame to frame, a third of a frame; engineering choice: frames of 48 ms
 REACH = 40  # cells on either side in the background; engineering choice: several pitch periods
 GUARD = 3  # cells on either side not in the background; engineering choice: clicks are shorter
-RANK = 3  # of the background among the peaks; engineering choice: two more clicks may be near
+BACKGROUND_RANK = (
+    3  # of the background among the peaks; engineering choice: two more clicks may be near
+)
 MASKED = 1.5  # peaks over background that the second fit leaves out; engineering choice: few others
 FLOOR = 1e-4  # of the level of a recording: softer is silence; engineering choice: -80 dB
 
@@ -124,7 +126,7 @@ def _residual(samples: Samples, cell: int, floor: float) -> Residual:
 
 
 def _background(peaks: Samples) -> Samples:
-    """Find the peak of rank `RANK` around each cell: (cells,) -> (cells,)."""
+    """Find the peak of rank `BACKGROUND_RANK` around each cell: (cells,) -> (cells,)."""
     around = sliding_window_view(np.pad(peaks, REACH), 2 * REACH + 1).copy()
     around[:, REACH - GUARD : REACH + GUARD + 1] = 0.0
-    return np.partition(around, -RANK, axis=1)[:, -RANK]
+    return np.partition(around, -BACKGROUND_RANK, axis=1)[:, -BACKGROUND_RANK]

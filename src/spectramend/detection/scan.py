@@ -20,8 +20,10 @@ from spectramend.detection import click_classifier, clicks, clipping, dropouts
 from spectramend.detection.thresholds import DEFAULT_THRESHOLDS, KINDS, Thresholds
 from spectramend.errors import ParameterError
 
-BLOCK = 1 << 19  # samples of a channel; engineering choice: bounds the memory of long recordings
-MARGIN_S = 0.75  # s around a block, beside the longest dropout; longer than repeated packets
+SCAN_BLOCK = (
+    1 << 19
+)  # samples of a channel; engineering choice: bounds the memory of long recordings
+SCAN_MARGIN_S = 0.75  # s around a block, beside the longest dropout; longer than repeated packets
 CLICK_DISTANCE_S = 0.002  # s from a click to other damage; engineering choice: two cells
 LEVEL_FRAME_S = 0.02  # s, of frames whose powers are averaged; engineering choice: of no influence
 
@@ -52,14 +54,14 @@ def detect_blocks(
     for kind in kinds:
         if kind not in KINDS:
             raise ParameterError(f"kinds: {kind!r} is unknown: choose from {', '.join(KINDS)}.")
-    blocks = [(start, min(start + BLOCK, length)) for start in range(0, length, BLOCK)]
+    blocks = [(start, min(start + SCAN_BLOCK, length)) for start in range(0, length, SCAN_BLOCK)]
     statistics = [_ChannelStatistics() for _ in range(channels)]
     for start, stop in blocks:
         for channel, x in zip(statistics, read(start, stop), strict=True):
             channel.add(x, sr)
         progress(stop)
     scans = [_ChannelScan(channel, sr, thresholds) for channel in statistics]
-    margin = round((MARGIN_S + thresholds.dropout_max_ms / 1000) * sr)
+    margin = round((SCAN_MARGIN_S + thresholds.dropout_max_ms / 1000) * sr)
     for start, stop in blocks:
         first, last = max(0, start - margin), min(length, stop + margin)
         for scan, x in zip(scans, read(first, last), strict=True):
@@ -185,7 +187,7 @@ class _ChannelScan:
 
     def _add_candidates(self, block: _Block, x: Samples) -> None:
         """Find click candidates that begin in a block, and their log-odds."""
-        context = round(clicks.CONTEXT_S * self.sr)
+        context = round(clicks.CLICK_CONTEXT_S * self.sr)
         first = max(0, block.start - context)
         offset = block.offset + first
         spans, features = clicks.find_candidates(

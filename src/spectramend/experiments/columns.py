@@ -43,9 +43,9 @@ SR = 16000  # Hz
 SIGNAL_S = 5  # seconds
 PROTOCOL_STFT = STFT(n_fft=2048, hop_length=512, window="hann")  # samples
 N_GAPS = 5  # gaps of a signal
-SLOT_MARGIN = 6  # frames from a gap to the ends of its slot; engineering choice: 4 overlap
+SLOT_MARGIN_FRAMES = 6  # frames from a gap to the ends of its slot; engineering choice: 4 overlap
 # The baseline. Engineering choices: that of `gaps`, at a lower sample rate.
-CONTEXT = 4096  # samples on either side of a gap to which a model is fitted
+JANSSEN_CONTEXT = 4096  # samples on either side of a gap to which a model is fitted
 JANSSEN_ORDER = 512  # order of the model
 JANSSEN_ITERATIONS = 10  # iterations of Janssen's method
 PUBLISHED = "columns.csv"  # measured from the sounds that the authors of the protocol published
@@ -148,10 +148,10 @@ def _excerpt(recording: Recording) -> NDArray[Any]:
 def _gap_starts(n_frames: int, k: int, rng: np.random.Generator) -> list[int]:
     """Draw the first column of a gap of k columns in each of equal slots."""
     slot = n_frames // N_GAPS
-    free = slot - 2 * SLOT_MARGIN - k
+    free = slot - 2 * SLOT_MARGIN_FRAMES - k
     if k < 1 or free < 0:
-        raise ParameterError(f"columns={k}: give 1 to {max(1, slot - 2 * SLOT_MARGIN)}.")
-    return [i * slot + SLOT_MARGIN + int(rng.integers(free + 1)) for i in range(N_GAPS)]
+        raise ParameterError(f"columns={k}: give 1 to {max(1, slot - 2 * SLOT_MARGIN_FRAMES)}.")
+    return [i * slot + SLOT_MARGIN_FRAMES + int(rng.integers(free + 1)) for i in range(N_GAPS)]
 
 
 def _zero(X: NDArray[Any], observed: NDArray[np.bool_], length: int) -> NDArray[Any]:
@@ -165,7 +165,7 @@ def _consistency_janssen(X: NDArray[Any], observed: NDArray[np.bool_], length: i
     y = recovered.samples.copy()
     missing = ~recovered.known
     for start, stop in runs(missing):
-        part = slice(max(0, start - CONTEXT), stop + CONTEXT)
+        part = slice(max(0, start - JANSSEN_CONTEXT), stop + JANSSEN_CONTEXT)
         y[part] = janssen(y[part], missing[part], order=JANSSEN_ORDER, n_iter=JANSSEN_ITERATIONS)
     return y
 

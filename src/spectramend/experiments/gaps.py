@@ -37,12 +37,12 @@ load = load_recordings
 # The protocol of Mokrý et al. (2023).
 GAP_MS = (20, 30, 40, 50, 60, 70, 80)  # milliseconds of a gap
 N_GAPS = 10  # gaps of a recording
-MARGIN_S = 0.25  # seconds without gaps at both ends
+END_MARGIN_S = 0.25  # seconds without gaps at both ends
 MIN_SLOT_S = 0.5  # seconds of a slot at least; a short recording has fewer gaps
 SLOT_MARGIN = 2048  # samples from a gap to the ends of its slot
 # The baseline. Engineering choices: one stronger than the published results of Janssen's method,
 # which are of order 512.
-CONTEXT = 2 * SLOT_MARGIN  # samples on either side of a gap to which a model is fitted
+JANSSEN_CONTEXT = 2 * SLOT_MARGIN  # samples on either side of a gap to which a model is fitted
 JANSSEN_ORDER = 1024  # order of the model
 JANSSEN_ITERATIONS = 10  # iterations of Janssen's method
 PUBLISHED = "time_gaps.csv"  # results that the authors stored, final iterations
@@ -91,8 +91,8 @@ def gap_positions(recording: Recording, ms: int, rng: np.random.Generator) -> li
     ParameterError if a gap does not fit.
     """
     n, sr = recording.samples.size, recording.sr
-    margin, length = round(MARGIN_S * sr), round(ms * sr / 1000)
-    count = min(N_GAPS, int((n / sr - 2 * MARGIN_S) / MIN_SLOT_S))
+    margin, length = round(END_MARGIN_S * sr), round(ms * sr / 1000)
+    count = min(N_GAPS, int((n / sr - 2 * END_MARGIN_S) / MIN_SLOT_S))
     slot = (n - 2 * margin) / max(count, 1)
     free = int(slot) - 2 * SLOT_MARGIN - length
     if length < 1 or free < 0:
@@ -140,7 +140,7 @@ def _janssen(x: NDArray[Any], sr: int, gaps: Sequence[Span], seed: int) -> NDArr
     """Interpolate gap by gap with one autoregressive model of high order."""
     y = x.copy()
     for start, stop in gaps:
-        part = slice(max(0, start - CONTEXT), stop + CONTEXT)
+        part = slice(max(0, start - JANSSEN_CONTEXT), stop + JANSSEN_CONTEXT)
         missing = _gap_mask(x.size, [(start, stop)])[part]
         y[part] = janssen(x[part], missing, order=JANSSEN_ORDER, n_iter=JANSSEN_ITERATIONS)
     return y

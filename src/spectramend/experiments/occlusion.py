@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from spectramend import audio
 from spectramend.errors import FileError, ParameterError
 from spectramend.evaluation import log_spectral_distance, pesq_wb
+from spectramend.evaluation.metrics import PESQ_SR
 from spectramend.experiments._common.conditions import Method, timed
 from spectramend.experiments._common.events import Damage, Scene, place_event
 from spectramend.experiments._common.recordings import (
@@ -39,7 +40,6 @@ from spectramend.reports.results_table import Column
 from spectramend.restoration.recording import repair
 
 WIENER_CONTEXT_S = 2.0  # seconds on either side; engineering choice: longer than an event
-PESQ_SR = 16000  # Hz, of wideband PESQ (ITU-T P.862.2)
 
 CONDITIONS = {
     "untouched": "No processing.",

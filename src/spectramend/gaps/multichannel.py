@@ -53,7 +53,7 @@ MIN_EQUATIONS = 4  # equations for each tap
 # Engineering choices: the first two are far below what recordings hold, the last bounds memory.
 FILTER_RIDGE = 1e-10  # added to the normal equations, relative to the energy of a channel
 MIN_ERROR = 1e-15  # added to that of a validation gap, relative to the power of the channel
-BLOCK = 4096  # equations summed at once
+EQUATIONS_AT_ONCE = 4096  # equations summed at once
 
 
 def multichannel_context(missing: int) -> int:
@@ -205,8 +205,8 @@ class _ChannelRegression:
         size = 2 * self.taps + 1
         G, b = np.zeros((len(self.u) * size,) * 2), np.zeros(len(self.u) * size)
         windows = [sliding_window_view(c, size) for c in channels[1:]]
-        for i in range(0, rows.size, BLOCK):
-            at = rows[i : i + BLOCK]
+        for i in range(0, rows.size, EQUATIONS_AT_ONCE):
+            at = rows[i : i + EQUATIONS_AT_ONCE]
             A = np.hstack([w[at - self.taps, ::-1] for w in windows])
             G += A.T @ A
             b += A.T @ channels[0][at]

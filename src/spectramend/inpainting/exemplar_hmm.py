@@ -30,7 +30,7 @@ from spectramend.inpainting.occlusion_posterior import RHO_DB, Occluded, moment_
 # 24 bits about its mean that is audible.
 LEVELS_DB = np.arange(-70, 71)
 LEVEL_FLOOR = 1e-7  # power about the mean of the frame: the lowest of LEVELS_DB
-RANK = 8  # of log Z over LEVELS_DB; the tests bound its error by 0.05 in each hidden cell
+LOG_Z_RANK = 8  # of log Z over LEVELS_DB; the tests bound its error by 0.05 in each hidden cell
 # What follows was chosen on the development voices with `spectramend experiment voices`.
 GAINS_DB = np.arange(-9, 10, 3)  # dB about the level of the reference
 # Exponent of the likelihood, which tempers it: neighbouring frames and bins are correlated, and (1)
@@ -129,8 +129,10 @@ def _relative_levels_db(power: NDArray[Any], level: NDArray[Any]) -> NDArray[Any
 
 @lru_cache(maxsize=8)
 def _low_rank(ratio: float) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Factorize ``log Z`` over levels of mix and model [shapes=(levels, RANK)]."""
+    """Factorize ``log Z`` over levels of mix and model [shapes=(levels, LOG_Z_RANK)]."""
     difference = LEVELS_DB[None, :] - LEVELS_DB[:, None]
     log_Z = np.interp(difference, RHO_DB, moment_table(ratio).log_evidence[0])
     U, s, V = np.linalg.svd(log_Z)
-    return (U[:, :RANK] * s[:RANK]).astype(np.float32), V[:RANK].T.astype(np.float32)
+    return (U[:, :LOG_Z_RANK] * s[:LOG_Z_RANK]).astype(np.float32), V[:LOG_Z_RANK].T.astype(
+        np.float32
+    )

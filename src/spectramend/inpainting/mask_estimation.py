@@ -31,7 +31,7 @@ from spectramend.nmf.solve import RngLike
 KULLBACK_LEIBLER = 1.0  # beta of the divergence
 # Magnitudes over their mean are at least this. Engineering choice: 140 dB under the mean, so that
 # no cell is zero.
-MAGNITUDE_FLOOR = 1e-7
+SPECTRUM_FLOOR = 1e-7
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def _magnitudes(X: NDArray[Any]) -> NDArray[Any]:
     A = np.abs(X)
     # Division by a power of two is exact, so that scaling the mix changes nothing.
     A = A / 2.0 ** np.round(np.log2(A.mean()))
-    return np.maximum(A, MAGNITUDE_FLOOR).astype(np.float32)
+    return np.maximum(A, SPECTRUM_FLOOR).astype(np.float32)
 
 
 def _atoms(

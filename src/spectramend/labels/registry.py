@@ -42,7 +42,7 @@ FORMATS: dict[str, Format] = {
     "audacity": audacity.LABELS,
 }
 # Bytes of a file at most. Engineering choice: MAX_REGIONS of more than 60 bytes each.
-MAX_BYTES = 32 * 2**20
+MAX_LABEL_BYTES = 32 * 2**20
 
 _CHANNEL_IN_LABEL = re.compile(r"(?P<label>.*?)\s*\[channel (?P<channel>[1-9]\d{0,3})\]", re.DOTALL)
 _KNOWN = "Audacity labels, a Raven selection table, Sonic Visualiser boxes or a TextGrid"
@@ -77,12 +77,13 @@ def read_regions(path: str | os.PathLike[str], *, sr: float | None = None) -> li
     try:
         with source.open("rb") as stream:
             # Not all of it: it may be a recording of many gigabytes.
-            data = stream.read(MAX_BYTES + 1)
+            data = stream.read(MAX_LABEL_BYTES + 1)
     except OSError as error:
         raise FileError(f"{source}: cannot be read: {error.strerror or error}.") from error
-    if len(data) > MAX_BYTES:
+    if len(data) > MAX_LABEL_BYTES:
         raise FileError(
-            f"{source}: is larger than {MAX_BYTES >> 20} MiB: give a label file, not a recording."
+            f"{source}: is larger than {MAX_LABEL_BYTES >> 20} MiB: "
+            f"give a label file, not a recording."
         )
     return parse_regions(data, name=str(source), sr=sr)
 

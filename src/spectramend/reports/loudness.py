@@ -13,9 +13,9 @@ from spectramend.display.html_audio import checked_sound
 from spectramend.errors import ParameterError
 
 MAX_ATTENUATION_DB = 20.0  # dB; engineering choice: one faint sound must not make all faint
-BLOCK_S = 0.4  # s, block of BS.1770
+LOUDNESS_BLOCK_S = 0.4  # s, block of BS.1770
 MIN_SR = 8000  # Hz; below, resample: the weighting filter has a corner at 1.5 kHz, fails at Nyquist
-MAX_CHANNELS = 5  # channels that BS.1770 weights
+MAX_WEIGHTED_CHANNELS = 5  # channels that BS.1770 weights
 
 
 def loudness_db(samples: ArrayLike, sr: float) -> float:
@@ -33,7 +33,7 @@ def loudness_db(samples: ArrayLike, sr: float) -> float:
     peak = float(np.abs(channels).max())
     if peak == 0:
         return -math.inf
-    if len(channels) > MAX_CHANNELS:
+    if len(channels) > MAX_WEIGHTED_CHANNELS:
         powers = [10 ** (loudness_db(channel, sr) / 10) for channel in channels]
         return 10 * math.log10(sum(powers)) if sum(powers) > 0 else -math.inf
     loudness = _gated_loudness(channels, sr)
@@ -74,7 +74,7 @@ def _gated_loudness(channels: NDArray[np.float64], sr: float) -> float:
 
             channels, sr = soxr.resample(channels.T, sr, 2 * MIN_SR).T, 2 * MIN_SR
             n = channels.shape[-1]
-        block_s = BLOCK_S
+        block_s = LOUDNESS_BLOCK_S
         if n < block_s * sr:
             block_s = (n + 0.5) / sr  # half a sample more: truncating it gives n
             channels = np.pad(channels, ((0, 0), (0, 1)))

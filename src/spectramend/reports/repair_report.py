@@ -27,7 +27,7 @@ from spectramend.restoration.recording_files import Excerpt, FileRepair
 
 # Engineering choices:
 MAX_EXCERPTS = 12  # excerpts that are drawn and played
-CONTEXT_S = 1.0  # s, context of an excerpt on either side
+EXCERPT_CONTEXT_S = 1.0  # s, context of an excerpt on either side
 PAUSE_S = 0.5  # s, silence between two excerpts
 FIGURE_FRAME_S = 0.032  # s, frame of the spectrograms
 LIBRARIES = ("numpy", "scipy", "soundfile")
@@ -163,7 +163,7 @@ def _rounded(region: Region) -> str:
 
 def _cut(excerpt: Excerpt, sr: int) -> tuple[int, NDArray[Any], NDArray[Any]]:
     """Shorten the context to a second: first sample in the recording, before, after."""
-    context = round(CONTEXT_S * sr)
+    context = round(EXCERPT_CONTEXT_S * sr)
     first = max(0, excerpt.job.start - context - excerpt.start)
     last = min(excerpt.before.size, excerpt.job.stop + context - excerpt.start)
     return excerpt.start + first, excerpt.before[first:last], excerpt.after[first:last]

@@ -24,7 +24,7 @@ MISSING_LABELS = ("dropout", "click", "clipping")  # labels of `detect`: such sa
 EMPTY_BAND = 1e-5  # power relative to that of the context; engineering choice: 50 dB below it
 FRAME_S = 0.064  # s, frame of the transform; engineering choice: resolves harmonics of speech
 MIN_FRAME = 32  # samples of a frame; engineering choice
-MIN_BINS = 8  # bins in a band; engineering choice
+MIN_BAND_BINS = 8  # bins in a band; engineering choice
 
 
 def classify_damage(
@@ -87,7 +87,7 @@ def suitable_stft(sr: int, span: Span, low: float, high: float) -> STFT:
     samples = span[1] - span[0]
     while n_fft > 2 * samples and n_fft > MIN_FRAME:
         n_fft //= 2
-    while (high - low) * n_fft / sr < MIN_BINS and 8 * n_fft <= samples and n_fft < sr:
+    while (high - low) * n_fft / sr < MIN_BAND_BINS and 8 * n_fft <= samples and n_fft < sr:
         n_fft *= 2
     return STFT(n_fft, n_fft // 4)
 

@@ -46,7 +46,7 @@ SHARED_BINS = 2  # bins to either side with which a bin shares its factor
 MARGIN_HZ = 20.0  # Hz beside the band that are no features, for a band has no sharp edges
 WHITENING_FLOOR = 1e-5  # of the spectrum that whitens, over its maximum: quieter is inaudible
 MAX_FRAMES = 1200  # known frames at most: the time is cubic in them
-BLOCK_S = 0.25  # s, length of the blocks of (3), longer than sounds are correlated
+CORRELATION_BLOCK_S = 0.25  # s, length of the blocks of (3), longer than sounds are correlated
 TINY = np.finfo(np.float64).tiny  # keeps quotients of silence finite
 
 
@@ -122,7 +122,7 @@ def predict_band(
     Y = np.ascontiguousarray(Z[:, U].T, np.complex128)
     G = _inverse(_covariance(features.take(U), features.take(U)) + noise * np.eye(U.size))
     weights = (G @ Y.view(np.float64)).view(np.complex128)
-    block = max(1, round(BLOCK_S * frames_per_s * U.size / np.count_nonzero(known)))
+    block = max(1, round(CORRELATION_BLOCK_S * frames_per_s * U.size / np.count_nonzero(known)))
     scale, explained = _calibration(Y, Y - _left_out_errors(G, weights, block))
     starts = range(wanted.start, wanted.stop, MAX_FRAMES)
     parts = [features.take(slice(i, min(i + MAX_FRAMES, wanted.stop))) for i in starts]

@@ -45,7 +45,7 @@ MEMORY_S = 0.1  # s, age at which a frame has the weight 1/e in the estimation o
 RHO = 3.0  # weight of (2); above 1, as models are less accurate than their residual powers
 REACH_S = 0.05  # s from the edges, where s of (2) has risen to 1 - 1/e
 # Engineering choices:
-MIN_BINS = 2  # bins in a band, as the neighbours of fewer bins would be changed with them
+MIN_SUBBAND_BINS = 2  # bins in a band, as the neighbours of fewer bins would be changed with them
 # Added to the diagonal of the covariance, over its mean, so that it has an inverse.
 PREDICTOR_RIDGE = 1e-2
 MAX_EXPLAINED = 0.99  # part g of the power in (2), at most, so that (2) is finite
@@ -106,7 +106,7 @@ def stft_for_band(sr: int, samples: int, width_hz: float) -> STFT:
     narrower than two bins and the gap of so many samples is long.
     """
     n_fft = frame_length(BIN_FRAME_S, sr)
-    while width_hz * n_fft / sr < MIN_BINS and 8 * n_fft <= samples:
+    while width_hz * n_fft / sr < MIN_SUBBAND_BINS and 8 * n_fft <= samples:
         n_fft *= 2
     return STFT(n_fft, n_fft // 4)
 

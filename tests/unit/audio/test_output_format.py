@@ -11,7 +11,7 @@ import pytest
 from audio_files import libsndfile, make, names
 from spectramend.audio import FileInfo, Patch, inspect, usual_extension, write_patched
 from spectramend.audio.codings import EXACT
-from spectramend.audio.output_format import MAX_BYTES, choose_output_format, predicted_bytes
+from spectramend.audio.output_format import MAX_BYTES_32_BIT, choose_output_format, predicted_bytes
 from spectramend.errors import ParameterError, SpectramendError
 
 
@@ -182,7 +182,7 @@ def test_a_predicted_size_is_little_more_than_the_size(tmp_path: Path, subtype: 
 def test_what_no_wav_file_can_hold_becomes_rf64(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fits, exceeds = long(MAX_BYTES // 6 - 20_000), long(MAX_BYTES // 6)
+    fits, exceeds = long(MAX_BYTES_32_BIT // 6 - 20_000), long(MAX_BYTES_32_BIT // 6)
     for name in ("y.wav", "y.w64", "y.caf"):
         assert choose_output_format(fits, Path(name), None, allow_lossy=False).container != "RF64"
     choice = choose_output_format(exceeds, Path("y.wav"), None, allow_lossy=False)
@@ -193,7 +193,7 @@ def test_what_no_wav_file_can_hold_becomes_rf64(
             choose_output_format(exceeds, Path(name), None, allow_lossy=False)
     # A short one, taken for a long one.
     file = make(tmp_path, "FLAC", "PCM_16")
-    monkeypatch.setattr("spectramend.audio.output_format.MAX_BYTES", 10)
+    monkeypatch.setattr("spectramend.audio.output_format.MAX_BYTES_32_BIT", 10)
     report = write_patched(inspect(file), tmp_path / "y.wav", [])
     assert inspect(tmp_path / "y.wav").container == report.container == "RF64"
     np.testing.assert_array_equal(libsndfile(tmp_path / "y.wav"), libsndfile(file))

@@ -7,7 +7,7 @@ import pytest
 
 from damaged_signals import SR, spans, tone
 from spectramend.detection import detect
-from spectramend.detection.clicks import CONTEXT_S, find_candidates
+from spectramend.detection.clicks import CLICK_CONTEXT_S, find_candidates
 
 
 @pytest.mark.parametrize("sign", [1, -1])
@@ -45,7 +45,7 @@ def test_candidates_of_parts_are_those_of_the_whole() -> None:
     x[[20000, 20001, 30000]] += 2.0
     level = float(np.sqrt(np.mean(x**2)))
     whole, features = find_candidates(x, SR, level=level)
-    context = round(CONTEXT_S * SR)
+    context = round(CLICK_CONTEXT_S * SR)
     first = 16000 - context
     part, some = find_candidates(
         x[first : 32000 + context],

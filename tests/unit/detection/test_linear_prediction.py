@@ -7,7 +7,7 @@ import numpy as np
 from damaged_signals import SR, tone
 from reference import detection as reference
 from spectramend.detection import linear_prediction
-from spectramend.detection.linear_prediction import GUARD, RANK, REACH, predict_robustly
+from spectramend.detection.linear_prediction import BACKGROUND_RANK, GUARD, REACH, predict_robustly
 
 
 def test_prediction_is_exact_for_what_follows_its_model() -> None:
@@ -20,7 +20,7 @@ def test_prediction_is_exact_for_what_follows_its_model() -> None:
 
 def test_background_peaks_are_those_of_the_slow_search() -> None:
     peaks = np.random.default_rng(0).random(150)
-    slow = reference.background(peaks, REACH, GUARD, RANK)
+    slow = reference.background(peaks, REACH, GUARD, BACKGROUND_RANK)
     np.testing.assert_array_equal(linear_prediction._background(peaks), slow)
 
 

@@ -15,7 +15,7 @@ def test_blocks_give_what_the_whole_gives(block: int, monkeypatch: pytest.Monkey
     whole = detect(x, SR)
     assert {r.label for r in whole} == {"dropout", "click", "clipping"}
     assert {r.channel for r in whole} == {None, 1, 2}
-    monkeypatch.setattr(scan, "BLOCK", block)
+    monkeypatch.setattr(scan, "SCAN_BLOCK", block)
     longest = 0
     done: list[int] = []
 
@@ -39,5 +39,5 @@ def test_clipping_with_coarse_steps_is_found_in_blocks_of_any_size(
     whole = detect(x, SR, kinds=("clipping",))
     assert len(whole) > 10
     for block in (2000, 7777):
-        monkeypatch.setattr(scan, "BLOCK", block)
+        monkeypatch.setattr(scan, "SCAN_BLOCK", block)
         assert detect(x, SR, kinds=("clipping",)) == whole

@@ -52,7 +52,7 @@ def test_five_seconds_are_taken_at_the_rate_of_the_protocol() -> None:
     for item in result.items:
         assert len(item["positions"]) == 5
         assert max(item["positions"]) + 2 <= n_frames
-        assert min(np.diff(item["positions"])) >= 2 * columns.SLOT_MARGIN
+        assert min(np.diff(item["positions"])) >= 2 * columns.SLOT_MARGIN_FRAMES
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ def test_the_first_step_is_that_of_dense_matrices() -> None:
     N = stft.n_frames(n)
     rng = np.random.default_rng(5)
     W, H = (0.25 + 0.75 * np.abs(rng.standard_normal(s)) for s in ((L // 2 + 1, K), (K, N)))
-    V = np.mean(x[~lost] ** 2) * (W @ H / K + iterations.MIN_VARIANCE)
+    V = np.mean(x[~lost] ** 2) * (W @ H / K + iterations.NMF_OFFSET)
     frames = cut_frames(np.where(lost, 0, x), np.arange(N), stft) * stft.window_samples
     inferred = [
         reference.infer_frame(frame, mask, v)

@@ -89,10 +89,10 @@ def test_large_files_are_refused_before_they_are_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with (tmp_path / "recording.wav").open("wb") as stream:
-        stream.truncate(registry.MAX_BYTES + 1)  # sparse: no disk is used
+        stream.truncate(registry.MAX_LABEL_BYTES + 1)  # sparse: no disk is used
     with pytest.raises(FileError, match=r"recording\.wav: is larger than 32 MiB: give a label"):
         read_regions(tmp_path / "recording.wav")
-    monkeypatch.setattr(registry, "MAX_BYTES", 2**20)
+    monkeypatch.setattr(registry, "MAX_LABEL_BYTES", 2**20)
     with pytest.raises(FileError, match="/dev/zero: is larger than 1 MiB"):
         read_regions("/dev/zero")
 

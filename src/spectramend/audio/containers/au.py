@@ -6,9 +6,9 @@ from typing import BinaryIO
 
 from spectramend.audio.containers.base import Layout, SizeField, unpack
 
-LINEAR = ("PCM_S8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")
+AU_LINEAR = ("PCM_S8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")
 # Codings by their numbers in the header, as in Sun's description of the format.
-ENCODINGS = {1: "ULAW", **dict(enumerate(LINEAR, 2)), 27: "ALAW"}
+ENCODINGS = {1: "ULAW", **dict(enumerate(AU_LINEAR, 2)), 27: "ALAW"}
 
 
 def read_header(stream: BinaryIO, size: int) -> Layout | None:

@@ -15,7 +15,7 @@ PCM = 1  # format tag, as in mmreg.h
 IEEE_FLOAT = 3  # format tag, as in mmreg.h
 G711 = {6: "ALAW", 7: "ULAW"}  # by format tag, as in mmreg.h
 EXTENSIBLE = 0xFFFE  # format tag, as in mmreg.h: another one begins the GUID at byte 24
-GUID_TAIL = bytes.fromhex("000000001000800000aa00389b71")  # after the format tag
+SUBFORMAT_GUID_TAIL = bytes.fromhex("000000001000800000aa00389b71")  # after the format tag
 
 # Bytes of data that files from a pipe declare: SoX writes the lower end of the first range, FFmpeg
 # the upper end of the second; others take the header off, or round down to whole frames.
@@ -57,7 +57,7 @@ def parse_format(content: bytes, order: str, container: str) -> Layout:
         container = "WAVEX" if container == "WAV" else container
         (tag,) = struct.unpack(order + "H", content[24:26])
         # In RIFX files the first numbers of a GUID are big-endian as well; few such files exist.
-        if content[26:40] != GUID_TAIL:
+        if content[26:40] != SUBFORMAT_GUID_TAIL:
             tag = 0
     width = (bits + 7) // 8
     subtype = _coding(tag, width) if align == width * channels > 0 else ""

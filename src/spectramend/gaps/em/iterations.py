@@ -44,10 +44,10 @@ Status: TypeAlias = Literal["converged", "max_iter", "silence"]
 
 N_FFT = 4096  # samples of a frame, as published by Mokrý et al.
 # e in (1), relative to the mean power of known samples. Engineering choice: -60 dB.
-MIN_VARIANCE = 1e-6
+NMF_OFFSET = 1e-6
 # Added to components that are frames, relative to their mean, and to their activations, relative to
 # the largest. Engineering choice: multiplicative updates cannot leave zero.
-EXEMPLAR_FLOOR = 1e-3
+EXEMPLAR_MIXING = 1e-3
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ def _random_start(
     W, H = (0.25 + 0.75 * np.abs(rng.standard_normal(size)) for size in ((F, K), (K, N)))
     return (
         np.hstack([W, np.ones((F, 1))]),
-        power * np.vstack([H / K, np.full((1, N), MIN_VARIANCE)]),
+        power * np.vstack([H / K, np.full((1, N), NMF_OFFSET)]),
     )
 
 
@@ -163,9 +163,9 @@ def _exemplar_start(
     """Start from K evenly spaced frames of P [shape=(F, N)], each active around its own place."""
     F, N = P.shape
     frames = np.linspace(0, N - 1, K).round().astype(int)
-    floor = MIN_VARIANCE * power
-    W = P[:, frames] + EXEMPLAR_FLOOR * P[:, frames].mean(axis=0) + floor
-    nearness = np.exp(-np.abs(frames[:, None] - np.arange(N))) + EXEMPLAR_FLOOR
+    floor = NMF_OFFSET * power
+    W = P[:, frames] + EXEMPLAR_MIXING * P[:, frames].mean(axis=0) + floor
+    nearness = np.exp(-np.abs(frames[:, None] - np.arange(N))) + EXEMPLAR_MIXING
     H = (P.mean(axis=0) + floor) * nearness / nearness.sum(axis=0)
     return (
         np.hstack([W / W.mean(axis=0), np.ones((F, 1))]),
