@@ -11,9 +11,7 @@ from numpy.typing import NDArray
 
 from audio_files import ReadLog, log_reads
 from spectramend import OutputOptions, Region, repair, repair_file
-from spectramend.audio import (
-    Reader,
-)
+from spectramend.audio import Reader
 from spectramend.audio.reader import CACHE_BLOCK
 from spectramend.restoration.recording_files import detect_file
 
@@ -74,9 +72,8 @@ def test_far_gaps_read_their_context_once(
         source = with_gaps(tmp_path, channels, seconds=100)
         repair_file(source, tmp_path / f"y{channels}.wav", gaps(100), context_s=2.0, rng=0)
         read[channels] = log.samples / SR
-    blocks = (
-        3 * CACHE_BLOCK / SR
-    )  # more is read at both ends, and of the region when its damage is classified
+    # More is read at both ends, and of the region when its damage is classified.
+    blocks = 3 * CACHE_BLOCK / SR
     assert read[1] <= 10 * (4.02 + blocks)
     assert read[2] <= 2 * read[1]
 
