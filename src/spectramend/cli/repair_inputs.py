@@ -96,7 +96,7 @@ def _labelled(path: Path, info: FileInfo) -> list[Region]:
     found = read_regions(path, sr=info.sr)
     regions = [region for region in found if not region.is_point]
     if len(regions) < len(found):
-        say(f"{path}: {len(found) - len(regions)} points have no length and are left out.")
+        say(f"{path}: points have no length and are left out: {len(found) - len(regions)}.")
     if not regions:
         raise FileError(f"{path}: holds points only: give regions a length.")
     try:

@@ -113,7 +113,7 @@ def job_text(job: Job) -> str:
     first = "all of it" if str(job.regions[0]) == "-" else str(job.regions[0])
     more = f" and {len(job.regions) - 1} more" if len(job.regions) > 1 else ""
     size = f"n_fft {job.n_fft}" if job.order is None else f"order {job.order}"
-    end = "" if job.status == "done" else f": {job.status}"
+    end = "" if job.status == "done" else f": {job.status.removesuffix('.')}"
     return (
         f"channel {job.channel_number}, {first}{more}: {job.damage} ({job.reason}), {job.method}, "
         f"{size}{end}."
