@@ -12,7 +12,10 @@ import pytest
 from numpydoc.docscrape import FunctionDoc
 
 import spectramend
+import spectramend.audio
 import spectramend.nmf
+from spectramend.restoration.jobs import Job
+from spectramend.restoration.recording_files import Excerpt, FileRepair
 
 
 def public_objects() -> Iterator[tuple[str, Any]]:
@@ -38,11 +41,26 @@ def public_objects() -> Iterator[tuple[str, Any]]:
 
 
 OBJECTS = dict(public_objects())
+# Of `spectramend.audio`, and of what public functions return, this is for users, too.
+AUDIO = [
+    "FileInfo",
+    "Patch",
+    "PatchReport",
+    "inspect",
+    "read",
+    "read_part",
+    "write",
+    "write_patched",
+]
 EXPORTED = [
-    getattr(module, name)
-    for module in (spectramend, spectramend.nmf)
-    for name in module.__all__
-    if name not in ("__version__", "Hidden") and callable(getattr(module, name))
+    *(
+        getattr(module, name)
+        for module in (spectramend, spectramend.nmf)
+        for name in module.__all__
+        if name not in ("__version__", "Hidden") and callable(getattr(module, name))
+    ),
+    *(getattr(spectramend.audio, name) for name in AUDIO),
+    *(Job, Excerpt, FileRepair),
 ]
 
 

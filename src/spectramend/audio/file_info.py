@@ -20,17 +20,36 @@ _SALVAGE = "take what is there (spectramend repair --salvage, inspect(path, salv
 
 @dataclass(frozen=True)
 class FileInfo:
-    """What a recording holds; container and coding have their names in libsndfile."""
+    """What a recording holds.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    sr, channels : int
+        Sample rate in Hz, and number of channels.
+    length : int
+        Samples of each channel that are in the file.
+    container, subtype : str
+        Container and coding, as libsndfile names them: "WAV", "RF64", "AIFF", "FLAC", "MP3", ...;
+        "PCM_16", ..., "FLOAT", "VORBIS", ...
+    lossy : bool
+        Whether coding again changes samples; that of µ-law and A-law does not.
+    truncated : bool
+        Whether the header declares more samples than the file holds.
+    layout : Layout, optional
+        Where uncompressed samples are.
+    """
 
     path: Path
-    sr: int  # Hz
+    sr: int
     channels: int
-    length: int  # samples of each channel that are in the file
-    container: str  # "WAV", "WAVEX", "RF64", "AIFF", "CAF", "FLAC", "OGG", "MP3", ...
-    subtype: str  # coding: "PCM_16", ..., "FLOAT", "VORBIS", ...
-    lossy: bool  # whether coding again changes samples; that of µ-law and A-law does not
-    truncated: bool  # whether the header declares more samples
-    layout: Layout | None = None  # where uncompressed samples are
+    length: int
+    container: str
+    subtype: str
+    lossy: bool
+    truncated: bool
+    layout: Layout | None = None
 
     @property
     def seconds(self) -> float:
@@ -39,12 +58,31 @@ class FileInfo:
 
 
 def inspect(path: str | os.PathLike[str], *, salvage: bool = False) -> FileInfo:
-    """Inspect a recording in any format that libsndfile reads.
+    """Inspect a recording, without reading its samples.
 
-    A truncated recording is refused unless `salvage` is set: then its length is that of the samples
-    in the file. A header written to a pipe does not declare a length, and that of an Ogg file never
-    does: such a recording lasts until the end of the file. Raises AudioError if the file is not
-    audio, has no samples or is truncated, FileError if it cannot be read.
+    Parameters
+    ----------
+    path : path-like
+        The file, in any format that libsndfile reads.
+    salvage : bool
+        Whether to accept a truncated recording; its length is that of the samples in the file.
+
+    Returns
+    -------
+    FileInfo
+        What the recording holds.
+
+    Raises
+    ------
+    AudioError
+        If the file is not audio, has no samples, or is truncated and not to be salvaged.
+    FileError
+        If there is no such file, or it is a directory, a device, empty or unreadable.
+
+    Notes
+    -----
+    A header written to a pipe does not declare a length, and that of an Ogg file never does: such a
+    recording lasts until the end of the file.
     """
     source = check_input(path)
     if not source.is_file():

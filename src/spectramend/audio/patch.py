@@ -15,11 +15,21 @@ Read: TypeAlias = Callable[[int, int], NDArray[Any]]  # read(start, stop), (chan
 
 @dataclass(frozen=True, eq=False)
 class Patch:
-    """New samples for a part of one channel."""
+    """New samples for a part of one channel.
 
-    channel: int  # from 0
-    start: int  # first sample that is replaced
-    samples: NDArray[np.float64]  # [shape=(n,)] full scale at ±1
+    Parameters
+    ----------
+    channel : int
+        The channel, from 0.
+    start : int
+        First sample that is replaced.
+    samples : ndarray [shape=(n,), float64]
+        The samples that replace it and those after it, full scale at ±1.
+    """
+
+    channel: int
+    start: int
+    samples: NDArray[np.float64]
 
     @property
     def stop(self) -> int:

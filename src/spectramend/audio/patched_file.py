@@ -25,12 +25,22 @@ from spectramend.errors import AudioError, ParameterError
 
 @dataclass(frozen=True)
 class PatchReport:
-    """How a file was written; container and coding have their names in libsndfile."""
+    """How a file was written.
 
-    clipped: int  # samples of the patches, or of all that was coded again, over full scale
+    Parameters
+    ----------
+    clipped : int
+        Samples of the patches, or of all that was coded again, that were limited to full scale.
+    container, subtype : str
+        Container and coding, as libsndfile names them.
+    notes : tuple of str
+        What a user should know, a sentence each.
+    """
+
+    clipped: int
     container: str
-    subtype: str  # coding
-    notes: tuple[str, ...]  # what a user should know, a sentence each
+    subtype: str
+    notes: tuple[str, ...]
 
 
 def write_patched(
@@ -42,17 +52,44 @@ def write_patched(
     allow_lossy: bool = False,
     overwrite: bool = False,
 ) -> PatchReport:
-    """Write a recording with patches to a file, which may be the recording itself, atomically.
+    """Write a recording with patches, atomically.
 
-    The extension of `target` chooses the container; the coding is `subtype`, by its name in
-    libsndfile, or that of the recording. An uncompressed recording that keeps both is copied, and
-    only the bytes of the patches change. FLAC is coded again with its own metadata blocks but the
-    seek table, everything else with its text tags. What is decoded from a lossy file is written as
-    float, which holds it exactly, or as 24 bits in FLAC, unless `allow_lossy` is set.
+    Parameters
+    ----------
+    info : FileInfo
+        The recording, from `inspect`.
+    target : path-like
+        The file to be written, which may be the recording itself; its extension selects the
+        container.
+    patches : sequence of Patch
+        What to replace; where patches overlap, the last one holds.
+    subtype : str, optional
+        Coding of the samples, as libsndfile names it; that of the recording if None.
+    allow_lossy : bool
+        Whether every sample may change because the coding of the target is lossy.
+    overwrite : bool
+        Whether an existing file may be replaced.
 
-    Raises ParameterError if a patch does not fit the recording or the target cannot hold it,
-    AudioError if the recording cannot be decoded or coded, FileError if a file cannot be read or
-    written, or `target` exists and not `overwrite`.
+    Returns
+    -------
+    PatchReport
+        How it was written.
+
+    Raises
+    ------
+    ParameterError
+        If a patch does not fit the recording or is not finite, or the target cannot hold it.
+    AudioError
+        If the recording cannot be decoded, or the target not be coded.
+    FileError
+        If the recording does not exist any more, or the target exists or cannot be written.
+
+    Notes
+    -----
+    An uncompressed recording that keeps its container and coding is copied, and only the bytes of
+    the patches change. FLAC is coded again with its own metadata blocks but the seek table,
+    everything else with its text tags. What is decoded from a lossy file is written as float, which
+    holds it exactly, or as 24 bits in FLAC.
     """
     target = Path(target)
     check_input(info.path)

@@ -144,6 +144,28 @@ class Reader:
 
 
 def read_part(info: FileInfo, start: int, stop: int) -> NDArray[np.float64]:
-    """Read one part of a recording, as `Reader.read` does."""
+    """Read one part of a recording.
+
+    Parameters
+    ----------
+    info : FileInfo
+        The recording, from `inspect`.
+    start, stop : int
+        First sample of the part, and the one after its last.
+
+    Returns
+    -------
+    ndarray [shape=(channels, stop - start), float64]
+        Samples, full scale at ±1; NaN and infinite ones of a float file are kept.
+
+    Raises
+    ------
+    ParameterError
+        If the part is not in the recording.
+    AudioError
+        If it cannot be decoded, or the file has become shorter.
+    FileError
+        If the file does not exist any more.
+    """
     with Reader(info, cache_size=0) as reader:
         return reader.read(start, stop)

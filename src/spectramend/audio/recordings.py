@@ -63,10 +63,24 @@ class Audio:
 
 
 def read(path: str | os.PathLike[str]) -> Audio:
-    """Read a whole recording, in any format that libsndfile reads, in float64.
+    """Read a whole recording.
 
-    Raises AudioError if it is not audio, is truncated, has no samples, or NaN or infinite ones,
-    FileError if the file cannot be read.
+    Parameters
+    ----------
+    path : path-like
+        The file, in any format that libsndfile reads.
+
+    Returns
+    -------
+    Audio
+        Samples in float64, which holds every coding exactly.
+
+    Raises
+    ------
+    AudioError
+        If the file is not audio, is truncated, has no samples, or NaN or infinite ones.
+    FileError
+        If there is no such file, or it is a directory, empty or unreadable.
     """
     info = inspect(path)
     file, samples = info.path, read_part(info, 0, info.length)
@@ -86,12 +100,30 @@ def write(
     subtype: str = "FLOAT",
     overwrite: bool = False,
 ) -> None:
-    """Write samples [shape=(n,) or (channels, n)], full scale at ±1, to a file, atomically.
+    """Write a recording, atomically.
 
-    The extension chooses the container; where that does not have the coding `subtype`, its default
-    is taken. Raises ParameterError if there are no samples, they are not finite, or an integer
-    coding would clip them; AudioError if they cannot be coded; FileError if the file exists or
-    cannot be written.
+    Parameters
+    ----------
+    path : path-like
+        The file; its extension selects the container.
+    samples : ndarray [shape=(n,) or (channels, n)]
+        Samples, full scale at ±1.
+    sr : int
+        Sample rate in Hz.
+    subtype : str
+        Their coding, as libsndfile names it; where the container does not have it, the container's
+        default is taken.
+    overwrite : bool
+        Whether an existing file may be replaced.
+
+    Raises
+    ------
+    ParameterError
+        If there are no samples, they are NaN or infinite, or an integer coding would clip them.
+    AudioError
+        If the extension is not that of an audio format, or the samples cannot be coded.
+    FileError
+        If the file exists or cannot be written.
     """
     import soundfile
 

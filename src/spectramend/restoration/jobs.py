@@ -88,19 +88,44 @@ class DamagedChannel:
 
 @dataclass(frozen=True)
 class Job:
-    """What was done to regions that touch each other, or to the hidden cells of a channel."""
+    """What was done to regions that touch each other, or to the hidden cells of a channel.
 
-    channel: int  # from 0: a row of the samples
-    start: int  # first sample that may have changed
-    stop: int  # the one after the last
+    Parameters
+    ----------
+    channel : int
+        The channel, from 0: a row of the samples.
+    start, stop : int
+        First sample that may have changed, and the one after the last.
+    regions : tuple of Region
+        The regions.
+    damage : {"missing", "occluded"}
+        Their damage.
+    reason : str
+        Why the damage was classified so.
+    method : str
+        What was done, in words.
+    model : str
+        The model: a method of `spectramend.gaps.fill_gaps`, ``"subband"``,
+        ``"semisupervised_nmf"`` or ``"masked_nmf"``.
+    n_fft : int, optional
+        Samples of a frame; None for autoregressive models.
+    order : int, optional
+        Coefficients of autoregressive models; None for models with frames.
+    status : str
+        ``"done"``, or how it ended.
+    """
+
+    channel: int
+    start: int
+    stop: int
     regions: tuple[Region, ...]
     damage: Damage
-    reason: str  # why the damage was classified so
-    method: str  # in words
-    model: str  # a method of `fill_gaps`, "subband", "semisupervised_nmf" or "masked_nmf"
-    n_fft: int | None = None  # samples of a frame, of models with frames
-    order: int | None = None  # coefficients of autoregressive models
-    status: str = "done"  # or why nothing was done
+    reason: str
+    method: str
+    model: str
+    n_fft: int | None = None
+    order: int | None = None
+    status: str = "done"
 
     @property
     def channel_number(self) -> int:

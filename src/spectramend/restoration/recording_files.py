@@ -51,23 +51,47 @@ BEGINNING_S = 30.0  # s, excerpt of a recording with hidden cells; engineering c
 
 @dataclass(frozen=True, eq=False)
 class Excerpt:
-    """A repaired part of a channel with its context, before and after."""
+    """A repaired part of a channel with its context, before and after.
 
-    start: int  # its first sample in the recording
-    before: NDArray[np.float64]  # [shape=(n,)]
-    after: NDArray[np.float64]  # [shape=(n,)]
+    Parameters
+    ----------
+    start : int
+        Its first sample in the recording.
+    before, after : ndarray [shape=(n,)]
+        Samples of the channel before and after the repair.
+    job : Job
+        What was done.
+    """
+
+    start: int
+    before: NDArray[np.float64]
+    after: NDArray[np.float64]
     job: Job
 
 
 @dataclass(frozen=True, eq=False)
 class FileRepair:
-    """What was done to a file."""
+    """What was done to a file.
 
-    info: FileInfo  # of the recording before
-    jobs: tuple[Job, ...]  # channel by channel, in the order in which they were done
+    Parameters
+    ----------
+    info : FileInfo
+        The recording before the repair.
+    jobs : tuple of Job
+        What was done, channel by channel, in the order in which it was done.
+    written : PatchReport
+        How the file was written.
+    excerpts : tuple of Excerpt
+        The first jobs with their context.
+    seconds : float
+        Duration of the repair.
+    """
+
+    info: FileInfo
+    jobs: tuple[Job, ...]
     written: PatchReport
-    excerpts: tuple[Excerpt, ...]  # of the first jobs
-    seconds: float  # that it took
+    excerpts: tuple[Excerpt, ...]
+    seconds: float
 
 
 def repair_file(
