@@ -50,7 +50,7 @@ def train(
     """Train a dictionary on clean recordings of one voice or instrument."""
     from spectramend import audio
     from spectramend.core.files import check_output
-    from spectramend.inpainting import Dictionary
+    from spectramend.inpainting.dictionary import Dictionary
 
     check_output(output, overwrite=overwrite)
     recordings = audio.read_same_rate(list(clean))
@@ -180,7 +180,8 @@ def mask_estimate(
     """
     from spectramend import audio
     from spectramend.core.files import check_output
-    from spectramend.inpainting import Dictionary, estimate_mask
+    from spectramend.inpainting.dictionary import Dictionary
+    from spectramend.inpainting.mask_estimation import estimate_mask
 
     check_output(output, overwrite=overwrite)
     recording = audio.read(mix)

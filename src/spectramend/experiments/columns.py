@@ -29,7 +29,7 @@ from spectramend.experiments._common.published import read_published
 from spectramend.experiments._common.recordings import Recording, load_recordings, resampled
 from spectramend.experiments._common.results import Progress, Result, Row, gap_result
 from spectramend.gaps import janssen
-from spectramend.inpainting import inpaint
+from spectramend.inpainting.pipeline import inpaint
 from spectramend.reconstruction import recover
 
 # From the spectrum, its reliable cells and the length of the signal to samples [shape=(n,)].

@@ -43,7 +43,8 @@ from spectramend.experiments._common.notebook import (
     fit_everything,
 )
 from spectramend.experiments._common.results import Drawing, Layout, Page, Progress, Result
-from spectramend.inpainting import Dictionary, complete
+from spectramend.inpainting.dictionary import Dictionary
+from spectramend.inpainting.resynthesis import complete
 from spectramend.nmf import encode
 from spectramend.reconstruction import griffin_lim, unit_phase
 from spectramend.reports.listening_page import Sound

@@ -43,7 +43,8 @@ from spectramend.experiments._common.results import (
     Row,
     mean_rows,
 )
-from spectramend.inpainting import Dictionary, estimate_mask
+from spectramend.inpainting.dictionary import Dictionary
+from spectramend.inpainting.mask_estimation import estimate_mask
 from spectramend.reconstruction import griffin_lim, unit_phase
 from spectramend.restoration.recording import repair
 

@@ -17,7 +17,7 @@ from spectramend.core.masks import Mask
 from spectramend.core.stft import STFT
 from spectramend.errors import OptionError, ParameterError
 from spectramend.gaps import METHODS, Method
-from spectramend.inpainting import Dictionary, as_dictionaries
+from spectramend.inpainting.dictionary import Dictionary, as_dictionaries
 
 DamageOption: TypeAlias = Literal["auto", "missing", "occluded"]
 

@@ -14,7 +14,8 @@ from spectramend.core.masks import Mask
 from spectramend.core.regions import Region
 from spectramend.core.stft import STFT
 from spectramend.errors import ParameterError
-from spectramend.inpainting import Inpainting, Phase, inpaint
+from spectramend.inpainting.pipeline import Inpainting, inpaint
+from spectramend.inpainting.resynthesis import Phase
 from spectramend.nmf.solve import RngLike
 from spectramend.restoration.jobs import Job, job_text
 from spectramend.restoration.options import (

@@ -12,6 +12,7 @@ import pytest
 from matplotlib.image import imsave
 from PIL import Image
 
+from hostile_files import Bomb, message_of
 from spectramend.core.masks import Mask
 from spectramend.core.stft import STFT
 from spectramend.errors import FileError, MismatchError, ParameterError
@@ -184,22 +185,7 @@ def test_an_array_that_does_not_fit_the_transform_is_refused(tmp_path: Path) -> 
 
 def refusal(file: Path) -> str:
     """Load a file that is not a mask, and give the one line that says so."""
-    with pytest.raises(FileError) as caught:
-        Mask.load(file, damage="missing")
-    message = str(caught.value)
-    assert message.startswith(f"{file}: ")
-    assert len(message.splitlines()) == 1
-    return message
-
-
-class Bomb:
-    """An object that touches a file when it is unpickled."""
-
-    def __init__(self, file: Path) -> None:
-        self.file = file
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Path.touch, (self.file,)
+    return message_of(file, lambda: Mask.load(file, damage="missing"))
 
 
 @pytest.mark.parametrize("form", ["object array", "pickle"])

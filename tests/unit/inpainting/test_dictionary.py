@@ -15,6 +15,7 @@ import pytest
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
+from hostile_files import Bomb, message_of
 from spectramend.core.files import Source
 from spectramend.core.stft import STFT
 from spectramend.errors import FileError, MismatchError, ParameterError
@@ -151,22 +152,7 @@ METADATA = {
 
 def refusal(file: Path) -> str:
     """Load a file that is not a dictionary, and give the one line that says so."""
-    with pytest.raises(FileError) as caught:
-        Dictionary.load(file)
-    message = str(caught.value)
-    assert message.startswith(f"{file}: ")
-    assert len(message.splitlines()) == 1
-    return message
-
-
-class Bomb:
-    """An object that touches a file when it is unpickled."""
-
-    def __init__(self, file: Path) -> None:
-        self.file = file
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Path.touch, (self.file,)
+    return message_of(file, lambda: Dictionary.load(file))
 
 
 def test_a_pickle_is_never_opened(tmp_path: Path) -> None:
