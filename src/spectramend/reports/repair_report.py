@@ -128,6 +128,7 @@ def job_json(job: Job) -> dict[str, Any]:
         "n_fft": job.n_fft,
         "order": job.order,
         "status": job.status,
+        "expected_snr_db": job.expected_snr_db,
     }
 
 

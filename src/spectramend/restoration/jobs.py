@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from spectramend.audio import PatchedSource
 from spectramend.core.intervals import Span, hull
-from spectramend.core.masks import Damage
 from spectramend.core.regions import Region
-from spectramend.restoration.options import RegionOptions
+from spectramend.restoration.options import RegionDamage, RegionOptions
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class DamagedRegion:
 
     region: Region
     span: Span  # samples
-    damage: Damage
+    damage: RegionDamage
     reason: str  # of the classification
     full_band: bool
 
@@ -113,19 +112,23 @@ class Job:
         Coefficients of autoregressive models; None for models with frames.
     status : str
         ``"done"``, or how it ended.
+    expected_snr_db : float, optional
+        Estimated SNR of the repaired samples or cells in dB: the power of the recording over that
+        of what remains wrong; None where it was not estimated.
     """
 
     channel: int
     start: int
     stop: int
     regions: tuple[Region, ...]
-    damage: Damage
+    damage: RegionDamage
     reason: str
     method: str
     model: str
     n_fft: int | None = None
     order: int | None = None
     status: str = "done"
+    expected_snr_db: float | None = None
 
     @property
     def channel_number(self) -> int:
@@ -138,10 +141,11 @@ def job_text(job: Job) -> str:
     first = "all of it" if str(job.regions[0]) == "-" else str(job.regions[0])
     more = f" and {len(job.regions) - 1} more" if len(job.regions) > 1 else ""
     size = f"n_fft {job.n_fft}" if job.order is None else f"order {job.order}"
+    snr = "" if job.expected_snr_db is None else f", expected SNR {job.expected_snr_db:.0f} dB"
     end = "" if job.status == "done" else f": {job.status.removesuffix('.')}"
     return (
         f"channel {job.channel_number}, {first}{more}: {job.damage} ({job.reason}), {job.method}, "
-        f"{size}{end}."
+        f"{size}{snr}{end}."
     )
 
 
@@ -159,6 +163,7 @@ def finished_job(
     n_fft: int | None = None,
     order: int | None = None,
     status: str = "done",
+    expected_snr_db: float | None = None,
 ) -> Job:
     """Record what was done to the regions of a group, which have one kind of damage."""
     start, stop = span_of(group)
@@ -174,4 +179,5 @@ def finished_job(
         n_fft=n_fft,
         order=order,
         status=status,
+        expected_snr_db=expected_snr_db,
     )

@@ -19,7 +19,8 @@ from spectramend.errors import OptionError, ParameterError
 from spectramend.gaps import METHODS, Method
 from spectramend.inpainting.dictionary import Dictionary, as_dictionaries
 
-DamageOption: TypeAlias = Literal["auto", "missing", "occluded"]
+RegionDamage: TypeAlias = Literal["missing", "occluded"]
+DamageOption: TypeAlias = Literal["auto"] | RegionDamage
 
 MAX_CONTEXT_S = 60.0  # seconds; engineering choice: bounds the samples that are held at once
 
