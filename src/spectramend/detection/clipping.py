@@ -72,9 +72,15 @@ def is_clipped(found: RailRuns, rail: float, *, step: float, shortest: int, fewe
     falls = found.falls[long]
     if np.median(falls / crest) < (COARSE_CREST if piled else CREST):
         return False
-    # Pulses of one height stand alone, and few are short; of clipped noise most runs are.
-    pulses = np.median(falls) > PULSE_FALL * abs(rail) and np.mean(long) > PULSE_SHARE
-    return not pulses
+    return not are_pulses(found.falls / abs(rail), long)
+
+
+def are_pulses(falls: NDArray[np.float64], long: NDArray[np.bool_]) -> bool:
+    """Whether runs are pulses of one height, from their falls in parts of it, and which are long.
+
+    Pulses stand alone, and few are short; of clipped noise most runs are.
+    """
+    return bool(np.median(falls[long]) > PULSE_FALL and np.mean(long) > PULSE_SHARE)
 
 
 def clipped_spans(found: RailRuns, sr: float) -> list[Span]:

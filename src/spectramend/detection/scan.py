@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from spectramend.core.intervals import Span, SpanSet, apart, join, runs
 from spectramend.core.regions import Region
-from spectramend.detection import click_classifier, clicks, clipping, dropouts
+from spectramend.detection import click_classifier, clicks, clipping, clipping_level, dropouts
 from spectramend.detection.thresholds import DEFAULT_THRESHOLDS, KINDS, Thresholds
 from spectramend.errors import ParameterError
 
@@ -115,6 +116,9 @@ class _ChannelStatistics:
     minimum: float = np.inf
     step: float = np.inf  # smallest difference of neighbouring samples
     powers: list[NDArray[Any]] = field(default_factory=list)  # of frames, by block
+    amplitudes: dict[int, clipping_level.AmplitudeHistogram] = field(
+        default_factory=lambda: {sign: clipping_level.AmplitudeHistogram() for sign in (1, -1)}
+    )  # by sign
 
     def add(self, x: Samples, sr: float) -> None:
         """Take the samples of a block into account."""
@@ -128,11 +132,18 @@ class _ChannelStatistics:
         frame = min(x.size, max(1, round(LEVEL_FRAME_S * sr)))
         frames = x[: x.size // frame * frame].reshape(-1, frame)
         self.powers.append(np.mean(frames**2, axis=1))
+        for sign, histogram in self.amplitudes.items():
+            histogram.add(sign * x)
 
     @property
     def level(self) -> float:
         """The RMS value of all frames."""
         return float(np.sqrt(np.mean(np.concatenate(self.powers or [np.zeros(1)]))))
+
+    @cached_property
+    def edges(self) -> dict[int, clipping_level.Edge | None]:
+        """Levels at which samples pile up, by sign."""
+        return {sign: histogram.edge(self.step) for sign, histogram in self.amplitudes.items()}
 
     @property
     def rails(self) -> dict[int, float]:
@@ -154,6 +165,9 @@ class _ChannelScan:
     rail_runs: dict[int, list[clipping.RailRuns]] = field(
         default_factory=lambda: {1: [], -1: []}
     )  # by sign, by block
+    edge_runs: dict[int, list[clipping_level.EdgeRuns]] = field(
+        default_factory=lambda: {1: [], -1: []}
+    )  # by sign, by block
 
     def add(self, block: _Block) -> None:
         """Find the damage and the candidates that begin in a block."""
@@ -169,6 +183,9 @@ class _ChannelScan:
             rail, step = self.statistics.rails[sign], self.statistics.step
             own = (block.start, block.stop)
             found.append(clipping.rail_runs(sign * x, rail, step, own=own, offset=block.offset))
+            if edge := self.statistics.edges[sign]:
+                at_edge = clipping_level.edge_runs(sign * x, edge, own=own, offset=block.offset)
+                self.edge_runs[sign].append(at_edge)
         self._add_candidates(block, x)
 
     def _flat_dropouts(self, block: _Block, x: Samples) -> list[Span]:
@@ -214,13 +231,18 @@ class _ChannelScan:
             # Rails of one height are those of one converter: the runs of both are counted together.
             rails, found = {1: rails[1]}, {1: clipping.concatenate(list(found.values()))}
         shortest, fewest = self.thresholds.clip_run, self.thresholds.clip_tops
-        return sorted(
+        flat = sorted(
             span
             for sign, at_rail in found.items()
             if clipping.is_clipped(
                 at_rail, rails[sign], step=step, shortest=shortest, fewest=fewest
             )
             for span in clipping.clipped_spans(at_rail, self.sr)
+        )
+        return flat or sorted(
+            span
+            for at_edge in self.edge_runs.values()
+            for span in clipping_level.clipped_at_edge(at_edge, shortest=shortest, fewest=fewest)
         )
 
     def _clicks(self, others: list[Span]) -> list[Span]:

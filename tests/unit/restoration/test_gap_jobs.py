@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from damaged_scenes import SR, N, gaps_at, scene
 from spectramend import Region, repair
+from spectramend.core.intervals import runs
 from spectramend.gaps import EM_ALGORITHMS, METHODS, Method, SearchBuffer, context_length, fill_gaps
 from spectramend.restoration import gap_jobs
 
@@ -144,3 +145,16 @@ def test_gaps_are_grouped_by_the_reach_of_their_models() -> None:
     assert groups((0, 700), (800, 1200)) == [1, 1]
     assert groups((0, 700), (700, 1200)) == [2]
     assert groups((0, 300), (400, 700), (800, 1100), (1200, 1500), (1530, 1540)) == [3, 2]
+
+
+def test_clipped_samples_are_never_repaired_to_less_than_they_were() -> None:
+    t = np.arange(SR) / SR
+    x = np.sin(2 * np.pi * 150 * t) + 0.6 * np.sin(2 * np.pi * 730 * t + 1)
+    damaged = np.clip(x, -1.1, 1.1)
+    spans = runs(np.abs(damaged) >= 1.1)
+    regions = [Region(a / SR, b / SR, label="clipping") for a, b in spans]
+    y = repair(damaged, SR, regions).samples
+    at_level = np.abs(damaged) >= 1.1
+    assert np.all(np.sign(damaged[at_level]) * y[at_level] >= 1.1)
+    np.testing.assert_array_equal(y[~at_level], damaged[~at_level])
+    assert np.mean((y - x)[at_level] ** 2) < np.mean((damaged - x)[at_level] ** 2)
