@@ -405,6 +405,8 @@ BAD_INPUT: list[tuple[list[str], str]] = [
     (["detect", "IN/mono.wav", "-o", "OUT/a.txt", "--dropout-ms", "-1"], "dropout_ms"),
     (["detect", "IN/text.txt", "-o", "OUT/a.txt"], "cannot be read as audio"),
     (["experiment", "occlusion", "--data", "OUT"], "no such folder: give one with speech"),
+    (["experiment", "everyday", "--data", "OUT"], "no such folder: give one with speech and music"),
+    (["experiment", "everyday", "--data", "OUT", "--kinds", "gsm,fog"], "'fog' is unknown: choose"),
 ]
 
 

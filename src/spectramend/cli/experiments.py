@@ -117,6 +117,33 @@ def experiment_occlusion(
     _finish(result, output, overwrite, as_json)
 
 
+@command(experiment_group, "everyday")
+@click.option("--data", type=PATH, required=True, help="Folder with speech and music.")
+@click.option("--kinds", help="Which kinds of damage, such as hum_steady,gsm. [default: all]")
+@click.option("-o", "--output", type=PATH, help="Folder for the tables.")
+@seed_option
+@overwrite_option
+@json_option
+def experiment_everyday(
+    data: Path, kinds: str | None, output: Path | None, seed: int, overwrite: bool, as_json: bool
+) -> None:
+    """Lay everyday damage of twelve kinds over every recording, and repair it.
+
+    The table compares our repair with leaving the damage, muting it, interpolation, and the usual
+    filter; --json has all of them.
+    """
+    from spectramend.core.files import check_folder
+    from spectramend.experiments import everyday
+
+    if output is not None:
+        check_folder(output, overwrite=overwrite)
+    chosen = everyday.checked_kinds(None if kinds is None else kinds.split(","))
+    recordings = everyday.load(data)
+    with progress() as show:
+        result = everyday.run(recordings, kinds=chosen, seed=seed, progress=show)
+    _finish(result, output, overwrite, as_json)
+
+
 def _numbers(context: click.Context, option: click.Parameter, text: str | None) -> list[int] | None:
     """Read whole numbers with commas between them."""
     try:

@@ -17,9 +17,12 @@ from spectramend.reports.results_table import Column, Table
 
 
 def tables(result: Result) -> list[Table]:
-    """Make the printed tables: one with a column for each length, or one for each group."""
+    """Make the printed tables: one of a layout with lengths or conditions, or one a group."""
     if result.layout.unit is not None:
         return [_by_length(result.rows, result.layout)]
+    if result.layout.conditions:
+        shown = [row for row in result.rows if row["condition"] in result.layout.conditions]
+        return [Table(None, result.layout.columns, shown)]
     groups = dict.fromkeys(row["group"] for row in result.rows)
     return [
         Table(

@@ -28,10 +28,14 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Layout:
-    """Layout of the printed table: one for each group, or with a unit a column for each length."""
+    """Layout of the printed table: one for each group, or with a unit a column for each length.
+
+    With `conditions` it is one table of their rows in all groups.
+    """
 
     columns: tuple[Column, ...]
     unit: str | None = None  # of the lengths of gaps that are groups
+    conditions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
