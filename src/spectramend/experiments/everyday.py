@@ -41,7 +41,7 @@ CONDITIONS = {
 }
 MEASURES = ("snr_db", "outside_db", "pesq_wb", "seconds")
 MIN_PIECE_S = 1.9  # seconds, music of up to this is left out; engineering choice: a loud event fits
-EXCERPT_S = 6.0  # seconds, longest excerpt; engineering choice: a run stays below half an hour
+EXCERPT_S = 4.0  # seconds, longest excerpt; engineering choice: a run stays below half an hour
 TOLERANCE_DB = 0.1  # dB below another condition that count as worse; the issue's target
 # Labels of the regions that count as found.
 FOUND = ("dropout", "click")
@@ -68,7 +68,7 @@ LAYOUT = Layout(
 def load(folder: Path) -> list[Recording]:
     """Read excerpts of the first recording of 3 s in each folder of ``speech``, and of ``music``.
 
-    Music of up to 1.9 s is left out; an excerpt is the loudest 6 s. Raises FileError if a folder is
+    Music of up to 1.9 s is left out; an excerpt is the loudest 4 s. Raises FileError if a folder is
     absent or nothing is in them, AudioError if a recording cannot be used.
     """
     for name in ("speech", "music"):

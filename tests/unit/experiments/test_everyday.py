@@ -18,6 +18,7 @@ SR = 8000
 PIECE = Recording("piece", inharmonic(3, SR), SR, "music")
 
 
+@pytest.mark.slow
 def test_a_run_has_all_conditions_and_counts() -> None:
     seen: list[tuple[str, int, int]] = []
     result = everyday.run(
@@ -36,9 +37,11 @@ def test_a_run_has_all_conditions_and_counts() -> None:
     rows = {(row["group"], row["condition"]): row for row in result.rows}
     detected = rows["dropout_exact 20 ms", "spectramend_detected"]
     assert detected["f1"] == 1
-    assert detected["best_other"] in ("interpolated", "simple")
+    others = set(everyday.CONDITIONS) - set(everyday.LAYOUT.conditions)
+    best = max(by_name[name]["snr_db"] for name in others)
+    assert by_name[detected["best_other"]]["snr_db"] == best
     assert rows["dropout_exact 20 ms", "spectramend"]["margin_db"] == pytest.approx(
-        by_name["spectramend"]["snr_db"] - by_name["simple"]["snr_db"]
+        by_name["spectramend"]["snr_db"] - best
     )
     assert rows["undamaged -", "spectramend_detected"]["found"] == 0
     assert rows["undamaged -", "spectramend_detected"]["snr_db"] is None
@@ -88,7 +91,7 @@ def test_excerpts_are_of_the_first_recording_of_each_voice(tmp_path: Path) -> No
         soundfile.write(file, x, SR, "PCM_16")
     found = everyday.load(tmp_path)
     assert [(r.name, r.kind, r.samples.size) for r in found] == [
-        ("one", "speech", 6 * SR), ("long", "music", 20000),
+        ("one", "speech", 4 * SR), ("long", "music", 20000),
     ]  # fmt: skip
     for file in [*tmp_path.glob("speech/*/*"), *tmp_path.glob("music/*")]:
         file.unlink()

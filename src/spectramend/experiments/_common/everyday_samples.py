@@ -20,6 +20,7 @@ TAIL_MS = 1.5  # ms, tail of every other click
 TAIL_SHARE = 0.3  # share of a click's peak at which its tail begins
 CRACKLE_MS = (0.1, 0.5)  # ms, shortest and longest click of crackle
 CRACKLE_PEAK = (2.0, 6.0)  # times the local deviation, lowest and highest peak of crackle
+CRACKLE_S = 1.0  # seconds of crackle in the middle of a recording; for the time of a run
 DECAY = 4.6  # exponent over a click: its end is 40 dB below its peak
 LOCAL_S = 0.02  # seconds on either side of a click whose deviation is the local one
 QUIETEST_CLICK = 0.05  # times the deviation of the recording, least local deviation
@@ -43,21 +44,20 @@ def clicks(recording: Recording, peak: float, rng: np.random.Generator) -> Every
             rest = TAIL_SHARE * _oscillation(tail, (300, 1000), sr, rng)
             click = np.concatenate([click, rest])
         parts.append(peak * click)
-    return _clicked(recording, parts, rng)
+    return _clicked(recording, parts, rng, recording.samples.size)
 
 
 def crackle(recording: Recording, rate: float, rng: np.random.Generator) -> EverydayScene:
-    """Add `rate` small clicks a second, each of 0.1 to 0.5 ms."""
+    """Add `rate` small clicks, each of 0.1 to 0.5 ms, to the second in the middle."""
     sr = recording.sr
     lengths = [
-        max(2, round(rng.uniform(*CRACKLE_MS) / 1000 * sr))
-        for _ in range(round(rate * recording.samples.size / sr))
+        max(2, round(rng.uniform(*CRACKLE_MS) / 1000 * sr)) for _ in range(round(rate * CRACKLE_S))
     ]
     parts = [
         rng.uniform(*CRACKLE_PEAK) * _oscillation(length, (2000, 8000), sr, rng)
         for length in lengths
     ]
-    return _clicked(recording, parts, rng)
+    return _clicked(recording, parts, rng, round(CRACKLE_S * sr))
 
 
 def _oscillation(
@@ -71,12 +71,14 @@ def _oscillation(
 
 
 def _clicked(
-    recording: Recording, parts: list[NDArray[Any]], rng: np.random.Generator
+    recording: Recording, parts: list[NDArray[Any]], rng: np.random.Generator, length: int
 ) -> EverydayScene:
-    """Add clicks [each shape=(n,)] at places that are drawn, scaled by the local deviation."""
+    """Add clicks [each shape=(n,)] to the middle of a recording, scaled by the local deviation."""
     T, sr = recording.samples, recording.sr
     near, least = round(LOCAL_S * sr), QUIETEST_CLICK * float(np.std(T))
-    mix, spans = T.copy(), places(T.size, [part.size for part in parts], rng)
+    begin, mix = (T.size - length) // 2, T.copy()
+    found = places(length, [part.size for part in parts], rng)
+    spans = tuple((begin + first, begin + stop) for first, stop in found)
     for (first, stop), part in zip(spans, parts, strict=True):
         mix[first:stop] += max(least, float(np.std(T[max(0, first - near) : stop + near]))) * part
     regions = tuple(Region(first / sr, stop / sr, label="click") for first, stop in spans)
