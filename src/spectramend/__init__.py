@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from spectramend import audio as audio
     from spectramend import nmf as nmf
     from spectramend.audio import Audio as Audio
+    from spectramend.audio import read as read
+    from spectramend.audio import write as write
     from spectramend.core.masks import Mask as Mask
     from spectramend.core.regions import Region as Region
     from spectramend.core.stft import STFT as STFT
@@ -33,11 +35,11 @@ if TYPE_CHECKING:
     from spectramend.restoration.options import CellOptions as CellOptions
     from spectramend.restoration.options import OutputOptions as OutputOptions
     from spectramend.restoration.options import RegionOptions as RegionOptions
-    from spectramend.restoration.recording import Repair as Repair
     from spectramend.restoration.recording import repair as repair
     from spectramend.restoration.recording import repair_cells as repair_cells
     from spectramend.restoration.recording import repair_regions as repair_regions
     from spectramend.restoration.recording_files import repair_file as repair_file
+    from spectramend.restoration.repair_result import Repair as Repair
 
 _HOMES = {
     "Audio": "audio",
@@ -50,18 +52,20 @@ _HOMES = {
     "OutputOptions": "restoration.options",
     "Region": "core.regions",
     "RegionOptions": "restoration.options",
-    "Repair": "restoration.recording",
+    "Repair": "restoration.repair_result",
     "STFT": "core.stft",
     "SpectramendError": "errors",
     "detect": "detection",
     "evaluate": "evaluation.metrics",
     "griffin_lim": "reconstruction.fast_griffin_lim",
     "inpaint": "inpainting.pipeline",
+    "read": "audio",
     "read_regions": "labels",
     "repair": "restoration.recording",
     "repair_cells": "restoration.recording",
     "repair_file": "restoration.recording_files",
     "repair_regions": "restoration.recording",
+    "write": "audio",
     "write_regions": "labels",
 }
 

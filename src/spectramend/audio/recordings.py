@@ -17,6 +17,7 @@ from spectramend.audio.file_info import inspect
 from spectramend.audio.output_format import check_container
 from spectramend.audio.reader import read_part
 from spectramend.core.files import Source, atomic_file
+from spectramend.core.given_arrays import on_unit_scale
 from spectramend.errors import AudioError, FileError, ParameterError
 
 
@@ -107,7 +108,7 @@ def write(
     path : path-like
         The file; its extension selects the container.
     samples : ndarray [shape=(n,) or (channels, n)]
-        Samples, full scale at ±1.
+        Samples, full scale at ±1, or integers of the full scale of their type.
     sr : int
         Sample rate in Hz.
     subtype : str
@@ -127,6 +128,7 @@ def write(
     """
     import soundfile
 
+    samples = on_unit_scale("samples", samples)
     if samples.size == 0:
         raise ParameterError(f"{path}: there are no samples to write.")
     if not np.isfinite(samples).all():

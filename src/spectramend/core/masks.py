@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spectramend.core.files import check_input
+from spectramend.core.given_arrays import plain
 from spectramend.core.mask_files import read_cells, read_npz, transform_fields, write_npz
 from spectramend.core.stft import STFT
 from spectramend.errors import FileError, MismatchError, ParameterError
@@ -73,7 +74,7 @@ class Mask:
     sr: int | None = None
 
     def __post_init__(self) -> None:
-        observed = np.asarray(self.observed)
+        observed = plain("observed", self.observed)
         if observed.ndim != 2 or observed.size == 0:
             raise ParameterError(f"observed has shape {observed.shape}: give a matrix (F, N).")
         if observed.dtype != bool:
@@ -103,7 +104,7 @@ class Mask:
         """Check the bound and make it an array [shape=(F, N)]."""
         if self.ratio is not None or self.floor:
             raise ParameterError("bound stands in place of ratio and floor: give one of them.")
-        bound = np.asarray(values, np.float64)
+        bound = plain("bound", values).astype(np.float64, copy=False)
         if bound.ndim and bound.shape != self.observed.shape:
             raise MismatchError(
                 f"bound has shape {bound.shape}, observed {self.observed.shape}: make them equal."
@@ -174,7 +175,7 @@ class Mask:
         >>> Mask.ideal([[1.0, 4.0]], [[2.0, 2.0]]).observed.tolist()
         [[False, True]]
         """
-        T, N = np.abs(np.asarray(target)), np.abs(np.asarray(interferer))
+        T, N = np.abs(plain("target", target)), np.abs(plain("interferer", interferer))
         if T.shape != N.shape:
             raise MismatchError(
                 f"target has shape {T.shape}, interferer {N.shape}: make them equal."

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spectramend.core.given_arrays import plain
 from spectramend.core.windows import (
     Framing,
     Window,
@@ -189,7 +190,7 @@ class STFT:
         >>> stft.inverse(stft.forward([1.0, 2.0, 3.0]), length=3).round(12).tolist()
         [1.0, 2.0, 3.0]
         """
-        spectrum = np.asarray(X)
+        spectrum = plain("X", X)
         self.check_shape(spectrum, length)
         summed = self._windowed_sum(spectrum, length)
         coverage = _coverage(self, spectrum.shape[-1])[self._pad : self._pad + length]
@@ -224,7 +225,7 @@ class STFT:
         >>> bool(np.isclose(np.sum((Y.conj() * X).real), stft.adjoint(Y, length=20) @ x))
         True
         """
-        spectrum = np.asarray(Y)
+        spectrum = plain("Y", Y)
         self.check_shape(spectrum, length)
         # irfft counts the frequencies that stand for a conjugate pair twice, and divides by n_fft.
         once = (self.n_fft / bin_counts(self.n_fft)[:, None]).astype(spectrum.real.dtype)
@@ -278,7 +279,7 @@ def bin_counts(n_fft: int) -> NDArray[np.float64]:
 
 def _as_signal(x: ArrayLike) -> NDArray[Any]:
     """Take samples as they come in float32, all others as float64."""
-    signal = np.asarray(x)
+    signal = plain("x", x)
     if signal.dtype.kind not in "fiub" or signal.ndim == 0 or signal.shape[-1] == 0:
         raise ParameterError(
             f"x has shape {signal.shape} and dtype {signal.dtype}: give real samples (..., n)."

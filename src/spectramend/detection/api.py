@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from spectramend.core.given_arrays import given_samples
 from spectramend.core.regions import Region
 from spectramend.detection.scan import detect_blocks
 from spectramend.detection.thresholds import DEFAULT_THRESHOLDS, KINDS, Thresholds
-from spectramend.errors import ParameterError
 
 
 def detect(
@@ -25,7 +24,8 @@ def detect(
     Parameters
     ----------
     x : array_like [shape=(n,) or (channels, n), real]
-        The recording; samples that are not finite are dropouts.
+        The recording, floats within ±1 or integers of the full scale of their type; samples that
+        are not finite, or masked in a masked array, are dropouts.
     sr : float
         Sample rate in Hz.
     thresholds : Thresholds
@@ -66,18 +66,8 @@ def detect(
     ...     print(region.label, region)
     dropout 0.25-0.26
     """
-    samples = np.asarray(x)
-    if samples.dtype.kind not in "fiu" or samples.ndim not in (1, 2):
-        raise ParameterError(
-            f"x: has shape {samples.shape} and type {samples.dtype}: give real samples, (n,) or "
-            f"(channels, n)."
-        )
-    channels = np.atleast_2d(samples)
-
-    def read(start: int, stop: int) -> NDArray[np.float64]:
-        return channels[:, start:stop].astype(np.float64)
-
-    count, length = channels.shape
+    given = given_samples(x)
+    count, length = given.channels.shape
     return detect_blocks(
-        read, length=length, channels=count, sr=sr, thresholds=thresholds, kinds=kinds
+        given.read, length=length, channels=count, sr=sr, thresholds=thresholds, kinds=kinds
     )

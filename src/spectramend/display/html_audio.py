@@ -1,8 +1,8 @@
 """Sounds as HTML without other files, for Jupyter and reports.
 
-A sound is an array [shape=(n,) or (channels, n), float] with full scale at ±1; `checked_sound`
-refuses others. It is never rescaled, so that players compare, and samples beyond full scale are
-clipped, with a note.
+A sound is an array [shape=(n,) or (channels, n)] of floats with full scale at ±1, or integers of
+the full scale of their type; `checked_sound` refuses others. It is never rescaled, so that players
+compare, and samples beyond full scale are clipped, with a note.
 """
 
 from __future__ import annotations
@@ -18,7 +18,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spectramend.display.spectrograms import cell_extent, figure_png, level_bar, spectrogram_panel
+from spectramend.core.given_arrays import on_unit_scale, plain, refuse_columns
+from spectramend.display.spectrograms import (
+    Extent,
+    cell_extent,
+    draw_boxes,
+    figure_png,
+    level_bar,
+    spectrogram_panel,
+)
 from spectramend.display.tables import number_text
 from spectramend.errors import ParameterError
 
@@ -81,13 +89,16 @@ def spectrogram_image(
     title: str = "",
     vmin_db: float | None = None,
     vmax_db: float | None = None,
+    start_s: float = 0.0,
+    boxes: Sequence[Extent] = (),
 ) -> str:
     """Show the spectrogram of a sound at `sr` Hz as an ``<img>`` that holds its PNG.
 
     The title is also the alternative text. The picture shows the mean power of the channels, each
     column one frame of about 40 ms; of a long recording, evenly spaced frames. The ends of the
     colour scale are in dB, 0 being a sine at full scale: by default the level of the loudest cell
-    and 70 dB below; give both to compare pictures.
+    and 70 dB below; give both to compare pictures. The first sample is at `start_s` seconds; boxes
+    have first and last second, lowest and highest Hz.
     """
     from matplotlib.figure import Figure
 
@@ -95,9 +106,10 @@ def spectrogram_image(
     power, hop_s, bin_hz = _overview(channels, sr)
     figure = Figure(figsize=(7.0, 2.4), dpi=150, layout="constrained")
     ax = figure.add_subplot()
-    extent = cell_extent(power.shape, hop_s=hop_s, bin_hz=bin_hz)
+    extent = cell_extent(power.shape, hop_s=hop_s, bin_hz=bin_hz, start_s=start_s)
     image = spectrogram_panel(ax, power, extent=extent, vmin_db=vmin_db, vmax_db=vmax_db)
-    ax.set_xlim(0, channels.shape[-1] / sr)
+    draw_boxes(ax, boxes)
+    ax.set_xlim(start_s, start_s + channels.shape[-1] / sr)
     ax.set_ylim(0, sr / 2)
     level_bar(ax, image, label="dBFS")
     if title:
@@ -108,6 +120,12 @@ def spectrogram_image(
         f'<img src="data:image/png;base64,{png}" alt="{alt}" width="700" '
         'style="max-width:100%;height:auto">'
     )
+
+
+def loudest_db(channels: NDArray[np.float64], sr: float) -> float:
+    """Give the level of the loudest cell of a picture [shape=(channels, n)]; 0 for silence."""
+    peak = float(_overview(channels, sr)[0].max())
+    return 10 * math.log10(peak) if peak > 0 else 0.0
 
 
 def duration_text(seconds: float) -> str:
@@ -130,22 +148,23 @@ def peak_text(samples: NDArray[Any]) -> str:
 
 def checked_sound(samples: ArrayLike, sr: float) -> NDArray[np.float64]:
     """Check a sound and its rate in Hz; give one channel a row [shape=(channels, n), float64]."""
-    x = np.asarray(samples)
+    x = plain("samples", samples)
     if not (math.isfinite(sr) and sr >= 1):
         raise ParameterError(f"sr={sr}: give a positive sample rate in Hz.")
-    if x.dtype.kind != "f":
+    if x.dtype.kind not in "fiu" or x.dtype == np.int64 or x.dtype == np.uint64:
         raise ParameterError(
-            f"samples of type {x.dtype}: give floats on the ±1 scale (int16 divided by 32768)."
+            f"samples of type {x.dtype}: give floats within ±1, or integers of up to 32 bits."
         )
     if x.ndim not in (1, 2) or x.size == 0:
         raise ParameterError(f"samples of shape {x.shape}: give (n,) or (channels, n), n >= 1.")
+    refuse_columns("samples", x.shape)
     if x.ndim == 2 and x.shape[0] > x.shape[1]:
         raise ParameterError(
             f"samples of shape {x.shape}: more channels than samples; give (channels, n)."
         )
     if not np.isfinite(x).all():
         raise ParameterError("samples hold NaN or infinity: replace them first.")
-    return np.atleast_2d(x).astype(np.float64, copy=False)
+    return np.atleast_2d(on_unit_scale("samples", x))
 
 
 def peak_dbfs(samples: NDArray[Any]) -> float:

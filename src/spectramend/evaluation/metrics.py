@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spectramend.core.given_arrays import on_unit_scale, plain
 from spectramend.errors import MismatchError, MissingExtraError, ParameterError
 
 PESQ_SR = 16000  # Hz, of wideband PESQ (ITU-T P.862.2)
@@ -96,7 +97,8 @@ def log_spectral_distance(
     >>> log_spectral_distance([[1.0, 1.0]], [[1.0, 0.1]], [[False, True]])
     20.0
     """
-    T, Y = _checked_pair(np.abs(np.asarray(reference)), np.abs(np.asarray(estimate)))
+    T, Y = (np.abs(plain(n, z)) for n, z in (("reference", reference), ("estimate", estimate)))
+    T, Y = _checked_pair(T, Y)
     counts = np.ones(T.shape, bool) if cells is None else np.asarray(cells, bool)
     if counts.shape != T.shape:
         raise MismatchError(f"cells have shape {counts.shape}, the spectra {T.shape}: make equal.")
@@ -197,7 +199,7 @@ def evaluate(reference: ArrayLike, estimate: ArrayLike, *, sr: int) -> dict[str,
     Parameters
     ----------
     reference, estimate : array_like [shape=(n,) or (channels, n)]
-        The signal and its estimate.
+        The signal and its estimate; integers are divided by the full scale of their type.
     sr : int
         Sample rate in Hz.
 
@@ -213,7 +215,9 @@ def evaluate(reference: ArrayLike, estimate: ArrayLike, *, sr: int) -> dict[str,
     >>> round(evaluate(noise, 0.9 * noise, sr=16000)["snr_db"], 6)
     20.0
     """
-    s, s_hat = _checked_pair(reference, estimate)
+    s, s_hat = _checked_pair(
+        on_unit_scale("reference", reference), on_unit_scale("estimate", estimate)
+    )
     scores: dict[str, float | None] = {"snr_db": snr(s, s_hat), "si_sdr_db": si_sdr(s, s_hat)}
     pairs = list(zip(s.reshape(-1, s.shape[-1]), s_hat.reshape(-1, s.shape[-1]), strict=True))
     speech_metrics: tuple[tuple[str, str, Callable[..., float | None]], ...] = (
@@ -253,7 +257,8 @@ def _require(package: str) -> None:
 
 def _checked_pair(reference: ArrayLike, estimate: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
     """Convert two signals or spectra to float64; refuse those for which no metric is defined."""
-    s, s_hat = np.asarray(reference, np.float64), np.asarray(estimate, np.float64)
+    s, s_hat = plain("reference", reference), plain("estimate", estimate)
+    s, s_hat = s.astype(np.float64, copy=False), s_hat.astype(np.float64, copy=False)
     if s.shape != s_hat.shape or s.size == 0:
         raise MismatchError(
             f"reference has shape {s.shape}, estimate {s_hat.shape}: give equal, non-empty ones."

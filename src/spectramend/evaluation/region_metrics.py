@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spectramend.core.given_arrays import on_unit_scale
 from spectramend.core.regions import Region, of_channel
 from spectramend.core.stft import STFT, frame_length
 from spectramend.errors import MismatchError
@@ -41,7 +42,10 @@ def evaluate_regions(
     samples, another one its cells; channels count from 1. Raises MismatchError if the shapes
     differ, ParameterError if a region does not fit the recording.
     """
-    T, Y = (np.atleast_2d(np.asarray(z, np.float64)) for z in (reference, estimate))
+    T, Y = (
+        np.atleast_2d(on_unit_scale(name, z))
+        for name, z in (("reference", reference), ("estimate", estimate))
+    )
     if T.shape != Y.shape:
         raise MismatchError(f"reference has shape {T.shape}, estimate {Y.shape}: make them equal.")
     return [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spectramend.core.given_arrays import plain
 from spectramend.errors import ParameterError
 
 
@@ -15,7 +16,8 @@ def known_samples(
 
     Raises ParameterError if the shapes differ, or no sample is known.
     """
-    given, lost = np.asarray(x, np.float64), np.asarray(missing, bool)
+    given = plain("x", x).astype(np.float64, copy=False)
+    lost = plain("missing", missing).astype(bool, copy=False)
     if given.ndim != 1 or lost.shape != given.shape:
         raise ParameterError(
             f"x has shape {given.shape}, missing {lost.shape}: give two equal vectors."

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spectramend.core.given_arrays import plain
 from spectramend.core.stft import STFT
 from spectramend.errors import ParameterError
 from spectramend.nmf import fit
@@ -66,7 +67,7 @@ def learn_spectra(
     channels = [
         channel
         for number, x in enumerate(signals, 1)
-        for channel in _magnitudes(np.asarray(x), stft, number)
+        for channel in _magnitudes(plain("signal", x), stft, number)
     ]
     gaussian = training.quantity == "power" and training.beta == 0
     exemplars, follows = _exemplars(channels) if gaussian else (None, None)

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spectramend.core.given_arrays import plain
 from spectramend.core.masks import Mask
 from spectramend.core.stft import STFT
 from spectramend.errors import MismatchError, ParameterError
@@ -66,7 +67,7 @@ def estimate_mask(
     louder by `threshold_db`: lower values keep more of both. Raises ParameterError for a spectrum
     that is silent or not finite, MismatchError if spectrum and dictionaries do not fit together.
     """
-    spectrum = np.asarray(X)
+    spectrum = plain("X", X)
     _check(spectrum, stft, threshold_db)
     generator = np.random.default_rng(rng)
     A = _magnitudes(spectrum)

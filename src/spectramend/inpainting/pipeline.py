@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spectramend.core.given_arrays import hidden_by_mask, plain
 from spectramend.core.masks import Mask
 from spectramend.core.stft import STFT
 from spectramend.errors import ParameterError
@@ -88,7 +89,8 @@ def inpaint(
     Parameters
     ----------
     X : array_like [shape=(F, N), complex]
-        Spectrum. Hidden cells are never used where the damage is *missing*.
+        Spectrum. Hidden cells are never used where the damage is *missing*, and may then be masked
+        in a masked array.
     mask : Mask
         Which cells are reliable, and what is known of the others.
     stft : STFT
@@ -142,7 +144,7 @@ def inpaint(
     >>> out.samples.shape, bool((out.spectrum[observed] == X[observed]).all())
     ((1000,), True)
     """
-    spectrum = np.asarray(X)
+    spectrum = _without_masked(X, mask)
     dictionaries, settings = as_dictionaries(dictionary), InpaintOptions(**options)
     _check(spectrum, mask, stft, sr, length)
     for one in dictionaries:
@@ -182,6 +184,22 @@ def inpaint(
         )
     notes = _notes(mask, factorization) + notes
     return Inpainting(samples, completed, factorization, factorization.status, tuple(notes), sr)
+
+
+def _without_masked(X: ArrayLike, mask: Mask) -> NDArray[Any]:
+    """Make an array of a spectrum (F, N); a masked array may hide cells that are missing."""
+    masked = hidden_by_mask(X)
+    if masked is None:
+        return plain("X", X)
+    if mask.damage != "missing" or masked.shape != mask.observed.shape:
+        return plain("X", X)  # refuses it
+    used = int(np.count_nonzero(masked & mask.observed))
+    if used:
+        raise ParameterError(
+            f"X is a masked array that hides {used} cells which the mask calls reliable: hide them "
+            "in the mask, too."
+        )
+    return np.where(masked, 0, np.ma.getdata(X))
 
 
 def _check(X: NDArray[Any], mask: Mask, stft: STFT, sr: int, length: int) -> None:

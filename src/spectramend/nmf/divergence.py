@@ -8,7 +8,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from spectramend.errors import ParameterError
-from spectramend.nmf._engine.arrays import Array, converted, is_floating, namespace
+from spectramend.nmf._engine.arrays import (
+    Array,
+    as_array,
+    converted,
+    is_floating,
+    namespace,
+    unmasked,
+)
 
 
 def beta_divergence(
@@ -45,13 +52,14 @@ def beta_divergence(
     >>> beta_divergence([[1.0, 4.0]], [[2.0, 4.0]], beta=2)
     0.5
     """
+    V, weights = unmasked(V, weights)
     xp = namespace(V, V_hat)
-    x, y = _as_floats(xp, V), _as_floats(xp, V_hat)
+    x, y = _as_floats(xp, "V", V), _as_floats(xp, "V_hat", V_hat)
     if x.shape != y.shape:
         raise ParameterError(f"V has shape {x.shape} and V_hat {y.shape}: give equal shapes.")
     if weights is None:
         return float(xp.sum(cell_divergence(x, y, beta), dtype=xp.float64))
-    M = xp.asarray(weights)
+    M = as_array(xp, weights, x, name="weights")
     if M.shape != x.shape:
         raise ParameterError(f"weights have shape {M.shape} and V {x.shape}: give equal shapes.")
     observed = M > 0
@@ -59,9 +67,9 @@ def beta_divergence(
     return float(xp.sum(cells, dtype=xp.float64))
 
 
-def _as_floats(xp: Any, values: ArrayLike | Array) -> Array:
+def _as_floats(xp: Any, name: str, values: ArrayLike | Array) -> Array:
     """Convert integers, which wrap around in differences and powers, to double precision."""
-    array = xp.asarray(values)
+    array = as_array(xp, values, name=name)
     return array if is_floating(xp, array) else converted(xp, array, xp.float64)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from spectramend import nmf
+from spectramend.core.given_arrays import plain
 from spectramend.errors import MismatchError, MissingExtraError, ParameterError
 from spectramend.nmf import estimator_input
 from spectramend.nmf._engine.arrays import Array, as_array, as_numpy, is_foreign, namespace
@@ -39,8 +40,9 @@ class MaskedNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     """Nonnegative matrix factorization of data with missing cells.
 
     Finds nonnegative ``W (n_samples, n_components)`` and ``H (n_components, n_features)`` whose
-    product is near X where X is observed. Cells that are NaN, or whose weight is 0, are missing: no
-    value in them has any influence, and ``inverse_transform`` predicts them.
+    product is near X where X is observed. Cells that are NaN, masked in a masked array, or of
+    weight 0 are missing: no value in them has any influence, and ``inverse_transform`` predicts
+    them.
 
     Names and meanings are those of `sklearn.decomposition.NMF`, and so is the objective, over the
     observed cells::
@@ -63,7 +65,9 @@ class MaskedNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         Stop when the objective falls, between two checks, by less than this part of its first
         value. 0 does `max_iter` iterations.
     max_iter : int, >= 0
-        Iterations at most, with a ``ConvergenceWarning`` if they do not reach `tol`.
+        Iterations at most, with a ``ConvergenceWarning`` if they do not reach `tol`. The default
+        is above what digits, counts, spectrograms, and random matrices took with any number of
+        components (up to 1420).
     random_state : int, RandomState or None
         Source of the start. An int makes results repeatable; it seeds a NumPy ``Generator``.
     alpha_W : float, >= 0
@@ -125,7 +129,7 @@ class MaskedNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         init: Init = None,
         beta_loss: float | str = "frobenius",
         tol: float = 1e-4,
-        max_iter: int = 200,
+        max_iter: int = 2000,
         random_state: int | np.random.RandomState | None = None,
         alpha_W: float = 0.0,
         alpha_H: float | Literal["same"] = "same",
@@ -222,6 +226,8 @@ class MaskedNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
             ``X @ components_``.
         """
         check_is_fitted(self)
+        if np.ma.is_masked(X):
+            X = plain("X", X)  # refuses it
         activations = check_array(X, dtype=_dtypes(X))
         estimator_input.check_same_kind(activations, self.components_)
         if activations.shape[1] != self.n_components_:
@@ -308,6 +314,7 @@ class MaskedNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         self, X: ArrayLike, weights: ArrayLike | None, *, reset: bool
     ) -> tuple[Array, Array | None]:
         """Give data and weights, None if all are 1 [shapes=(n_features, n_samples)]."""
+        X = estimator_input.nan_where_masked(X)
         values = validate_data(self, X, dtype=_dtypes(X), ensure_all_finite=False, reset=reset)
         if not reset:
             estimator_input.check_same_kind(values, self.components_)

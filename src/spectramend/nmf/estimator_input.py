@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
+from spectramend.core.given_arrays import hidden_by_mask
 from spectramend.errors import MismatchError, ParameterError
 from spectramend.nmf import initialization
 from spectramend.nmf._engine.arrays import Array, as_array, is_real, namespace
@@ -37,7 +38,7 @@ def data_and_weights(X: Array, weights: ArrayLike | None) -> tuple[Array, Array 
     M = None
     missing = xp.isnan(X)
     if weights is not None:
-        given = as_array(xp, weights, like=X)
+        given = as_array(xp, weights, like=X, name="weights")
         if given.shape != X.shape:
             raise MismatchError(
                 f"weights has shape {tuple(given.shape)}, X {tuple(X.shape)}: make them equal."
@@ -59,6 +60,17 @@ def data_and_weights(X: Array, weights: ArrayLike | None) -> tuple[Array, Array 
     return X.T, None if M is None else M.T
 
 
+def nan_where_masked(X: ArrayLike) -> ArrayLike:
+    """Replace what a masked array hides by NaN, which is missing; give others as they are."""
+    hidden = hidden_by_mask(X)
+    if hidden is None:
+        return X
+    values = np.ma.getdata(X)
+    return np.where(hidden, np.nan, values).astype(
+        values.dtype if values.dtype.kind == "f" else np.float64
+    )
+
+
 def check_same_kind(X: Array, components: Array) -> None:
     """Refuse arrays of another library, or on another device, than those given to `fit`."""
     (xp, device), own = ((namespace(x), str(getattr(x, "device", "cpu"))) for x in (X, components))
@@ -78,7 +90,8 @@ def start_of(
         if W is None or H is None:
             raise ParameterError("init='custom' without W and H: give both to fit.")
         xp = namespace(V)
-        components, activations = as_array(xp, H, like=V), as_array(xp, W, like=V)
+        components = as_array(xp, H, like=V, name="H")
+        activations = as_array(xp, W, like=V, name="W")
         if n_components == "auto":
             n_components = components.shape[0]
     elif not (W is None and H is None):

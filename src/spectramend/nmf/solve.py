@@ -99,7 +99,8 @@ def fit(
     Parameters
     ----------
     V : array_like [shape=(F, N), >= 0]
-        Data; values in cells of weight 0 are ignored and may be NaN.
+        Data; values in cells of weight 0 are ignored and may be NaN. Cells that a masked array
+        hides have weight 0.
     n_components : int, >= 1, optional
         Number of atoms K, needed unless `W` is given.
     weights : array_like [shape=(F, N), bool or >= 0], optional
@@ -288,7 +289,7 @@ def _checked_factor(
 ) -> Array:
     """Check a factor; None in the shape is any number of atoms K."""
     xp = problem.xp
-    factor = as_array(xp, values, problem.V)
+    factor = as_array(xp, values, problem.V, name=name)
     if xp is np:
         factor = np.asarray(factor, order="C")  # another order would round differently
     if is_real(xp, factor) and not is_floating(xp, factor):

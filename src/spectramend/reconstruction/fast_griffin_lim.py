@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spectramend.core.given_arrays import plain
 from spectramend.core.stft import STFT
 from spectramend.errors import MismatchError, ParameterError
 
@@ -70,9 +71,9 @@ def griffin_lim(
     >>> bool(inconsistency(found, stft=stft, length=400) < 0.01)
     True
     """
-    given = np.asarray(Y)
+    given = plain("Y", Y)
     stft.check_shape(given, length)
-    is_fixed = np.asarray(fixed, bool)
+    is_fixed = plain("fixed", fixed).astype(bool, copy=False)
     if is_fixed.shape != given.shape[-2:]:
         raise MismatchError(f"fixed has shape {is_fixed.shape}, Y {given.shape[-2:]}: make equal.")
     for name, value in (("n_iter", n_iter), ("momentum", momentum)):

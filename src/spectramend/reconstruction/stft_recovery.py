@@ -40,6 +40,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spectramend.core.given_arrays import plain
 from spectramend.core.stft import STFT, bin_counts
 from spectramend.errors import MismatchError, ParameterError
 from spectramend.reconstruction.consistent_wiener import (
@@ -231,7 +232,7 @@ def _check_options(max_condition: float, max_iter: int, tol: float) -> None:
 
 def _reliable_cells(X: ArrayLike, reliable: NDArray[np.bool_]) -> NDArray[np.complex128]:
     """Take a spectrum with 0 in its hidden cells."""
-    given = np.asarray(X)
+    given = plain("X", X)
     _check_matrix("X", given)
     if given.shape != reliable.shape:
         raise MismatchError(f"X has shape {given.shape}, observed {reliable.shape}: make equal.")

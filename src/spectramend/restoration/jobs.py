@@ -149,6 +149,16 @@ def job_text(job: Job) -> str:
     )
 
 
+def job_boxes(job: Job, sr: float) -> list[tuple[float, float, float, float]]:
+    """Give the regions of a job at `sr` Hz: first and last second, lowest and highest Hz."""
+    boxes = []
+    for region in job.regions:
+        start_s = job.start / sr if region.start_s is None else region.start_s
+        end_s = job.stop / sr if region.end_s is None else region.end_s
+        boxes.append((start_s, end_s, *region.band(sr=sr)))
+    return boxes
+
+
 def span_of(group: Sequence[DamagedRegion]) -> Span:
     """Give the span from the first sample of several regions to their last."""
     return hull(d.span for d in group)

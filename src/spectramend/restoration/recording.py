@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spectramend.audio import Patch, PatchedSource, overlay
+from spectramend.audio import Patch, PatchedSource
+from spectramend.core.given_arrays import GivenSamples, given_samples, hidden_by_mask
+from spectramend.core.intervals import runs
 from spectramend.core.masks import Mask
 from spectramend.core.regions import Region
 from spectramend.core.stft import STFT
@@ -17,7 +18,7 @@ from spectramend.errors import ParameterError
 from spectramend.inpainting.pipeline import Inpainting, inpaint
 from spectramend.inpainting.resynthesis import Phase
 from spectramend.nmf.solve import RngLike
-from spectramend.restoration.jobs import Job, job_text
+from spectramend.restoration.jobs import Job
 from spectramend.restoration.options import (
     CellOptions,
     RegionOptions,
@@ -26,38 +27,10 @@ from spectramend.restoration.options import (
     region_options,
 )
 from spectramend.restoration.pipeline import run_jobs
+from spectramend.restoration.repair_result import Repair, repaired
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
-
-
-@dataclass(frozen=True)
-class Repair:
-    """A repaired recording and what was done.
-
-    Parameters
-    ----------
-    samples : ndarray [shape=(n,) or (channels, n)]
-        The recording, of the shape that it came in.
-    sr : int
-        Sample rate in Hz.
-    jobs : tuple of Job
-        What was done, channel by channel, in the order in which it was done.
-    channels : tuple of Inpainting
-        The result for each channel, where a mask was given.
-    """
-
-    samples: NDArray[Any]
-    sr: int
-    jobs: tuple[Job, ...] = ()
-    channels: tuple[Inpainting, ...] = ()
-
-    def _repr_html_(self) -> str:
-        """Show a player and a spectrogram in Jupyter."""
-        from spectramend.display import sound_html
-
-        facts = [job_text(job) for job in self.jobs]
-        return sound_html(self.samples, self.sr, title="Repaired", facts=facts)
 
 
 def repair(
@@ -73,7 +46,8 @@ def repair(
     Parameters
     ----------
     x : array_like [shape=(n,) or (channels, n)]
-        Samples. Missing samples may be NaN.
+        Samples, floats within ±1, or integers of the full scale of their type, which come back
+        rounded and limited to it. Missing samples may be NaN, or masked in a masked array.
     sr : int
         Sample rate in Hz.
     damaged : Mask, Region or sequence of Region
@@ -135,7 +109,8 @@ def repair_regions(
     Parameters
     ----------
     x : array_like [shape=(n,) or (channels, n)]
-        Samples. Missing samples may be NaN.
+        Samples, floats within ±1, or integers of the full scale of their type, which come back
+        rounded and limited to it. Missing samples may be NaN, or masked in a masked array.
     sr : int
         Sample rate in Hz.
     regions : Region or sequence of Region
@@ -169,13 +144,9 @@ def repair_regions(
     >>> repair_regions(x, 8000, Region(0.5, 0.505), options=options).jobs[0].method
     "Janssen's autoregression"
     """
-    recording = _checked(x, sr)
-    channels = np.atleast_2d(recording)
-    source = PatchedSource(
-        lambda start, stop: channels[:, start:stop],
-        length=channels.shape[1],
-        channels=len(channels),
-    )
+    given = _checked(x, sr)
+    count, length = given.channels.shape
+    source = PatchedSource(given.read, length=length, channels=count)
     done = run_jobs(
         source,
         checked_regions(regions),
@@ -184,10 +155,7 @@ def repair_regions(
         rng=np.random.default_rng(rng),
     )
     jobs, patches = by_channel(done)
-    samples = np.array(channels, np.result_type(recording.dtype, np.float32))
-    for patch in patches:
-        overlay(samples[patch.channel], 0, [patch])
-    return Repair(samples.reshape(recording.shape), sr, jobs)
+    return repaired(given, sr, jobs, patches)
 
 
 def repair_cells(
@@ -203,7 +171,8 @@ def repair_cells(
     Parameters
     ----------
     x : array_like [shape=(n,) or (channels, n)]
-        Samples.
+        Samples, floats within ±1, or integers of the full scale of their type, which come back
+        rounded and limited to it.
     sr : int
         Sample rate in Hz.
     mask : Mask
@@ -238,12 +207,17 @@ def repair_cells(
     >>> repair_cells(x, 8000, Mask(observed, stft=stft), rng=0).samples.shape
     (1000,)
     """
-    recording = _checked(x, sr)
+    given = _checked(x, sr)
+    if hidden_by_mask(given.values) is not None:
+        raise ParameterError(
+            "x is a masked array that hides samples, which hidden cells cannot repair: repair "
+            "them as regions first, or fill them, x.filled(0)."
+        )
     options = options or CellOptions()
     transform = options.stft or mask.stft
     if transform is None:
         raise ParameterError("neither the mask nor stft says what the transform is: give stft.")
-    length = recording.shape[-1]
+    length = given.values.shape[-1]
     if length < transform.n_fft:
         raise ParameterError(
             f"x has {length} samples, shorter than a frame of {transform.n_fft}: use a shorter one."
@@ -253,8 +227,8 @@ def repair_cells(
     # Cells beside hidden ones hold a part of the damage, which a phase recovered from all reliable
     # cells would bring back.
     phase: Phase = "griffin-lim" if mask.damage == "missing" else "auto"
-    results, channels, jobs = [], [], []
-    for number, channel in enumerate(np.atleast_2d(recording)):
+    results, patches, jobs = [], [], []
+    for number, channel in enumerate(given.read(0, length)):
         result = inpaint(
             transform.forward(channel),
             mask,
@@ -267,22 +241,25 @@ def repair_cells(
             rng=generator,
         )
         results.append(result)
-        channels.append(np.where(touched, result.samples, channel))
-        status = " ".join([f"fit {result.status}.", *result.notes])
-        job = Job(
-            number,
-            0,
-            length,
-            (Region(channel=number + 1),),
-            mask.damage,
-            "as the mask says",
-            "masked NMF",
-            "masked_nmf",
-            transform.n_fft,
-            status=status,
-        )
-        jobs.append(job)
-    return Repair(np.reshape(channels, recording.shape), sr, tuple(jobs), tuple(results))
+        patches += [Patch(number, a, result.samples[a:b]) for a, b in runs(touched)]
+        jobs.append(_cells_job(number, length, mask, transform, result))
+    return repaired(given, sr, jobs, patches, results)
+
+
+def _cells_job(channel: int, length: int, mask: Mask, transform: STFT, result: Inpainting) -> Job:
+    """Record the repair of the hidden cells of a channel."""
+    return Job(
+        channel=channel,
+        start=0,
+        stop=length,
+        regions=(Region(channel=channel + 1),),
+        damage=mask.damage,
+        reason="as the mask says",
+        method="masked NMF",
+        model="masked_nmf",
+        n_fft=transform.n_fft,
+        status=" ".join([f"fit {result.status}.", *result.notes]),
+    )
 
 
 def checked_regions(regions: Region | Sequence[Region]) -> list[Region]:
@@ -311,14 +288,9 @@ def samples_touched(mask: Mask, stft: STFT, length: int) -> NDArray[np.bool_]:
     return touched
 
 
-def _checked(x: ArrayLike, sr: float) -> NDArray[Any]:
-    """Make an array of samples [shape=(n,) or (channels, n)]; refuse other input."""
-    recording = np.asarray(x)
-    if recording.ndim not in (1, 2) or recording.size == 0 or recording.dtype.kind not in "fiu":
-        raise ParameterError(
-            f"x has shape {recording.shape} and dtype {recording.dtype}: give real samples (n,) or "
-            f"(channels, n)."
-        )
+def _checked(x: ArrayLike, sr: float) -> GivenSamples:
+    """Check samples [shape=(n,) or (channels, n)] and their rate; refuse other input."""
+    given = given_samples(x)
     if not (isinstance(sr, int | float | np.number) and np.isfinite(sr) and sr >= 1):
         raise ParameterError(f"sr={sr!r}: give the sample rate in Hz.")
-    return recording
+    return given

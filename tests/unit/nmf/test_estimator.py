@@ -16,6 +16,7 @@ import pytest
 from numpy.typing import NDArray
 from sklearn import config_context
 from sklearn.base import clone
+from sklearn.datasets import load_digits
 from sklearn.decomposition import NMF
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV
@@ -25,7 +26,7 @@ from sklearn.utils.estimator_checks import check_estimator
 
 from conftest import ROOT
 from nmf_problems import hidden_cells, low_rank, noisy_samples
-from spectramend import MaskedNMF
+from spectramend import STFT, MaskedNMF
 from spectramend.errors import ParameterError
 from spectramend.nmf import beta_divergence, fit
 
@@ -62,6 +63,21 @@ def run(program: str, **environment: str) -> str:
     return result.stdout
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("beta_loss", ["frobenius", "kullback-leibler", "itakura-saito"])
+def test_the_defaults_converge(beta_loss: str) -> None:
+    rng = np.random.default_rng(0)
+    digits = load_digits().data[:400]
+    digits[rng.random(digits.shape) < 0.2] = np.nan
+    noisy = low_rank(200, 60, 8) * rng.gamma(20, 1 / 20, (200, 60))
+    tones = np.sin(np.cumsum(np.repeat(rng.uniform(0.05, 1.5, 16), 1000))) * rng.random(16000)
+    spectrogram = np.abs(STFT(512, 128).forward(tones)).T
+    for X in (digits, noisy, spectrogram):
+        for n_components in (4, 16):
+            MaskedNMF(n_components, beta_loss=beta_loss, random_state=0).fit(X)
+    MaskedNMF(beta_loss=beta_loss, random_state=0).fit(noisy)
+
+
 @quiet
 @pytest.mark.parametrize(
     "model",
@@ -87,7 +103,7 @@ def test_scikit_learn_skips_no_check() -> None:
     output = run(
         """
         from sklearn.utils.estimator_checks import check_estimator
-        from spectramend import MaskedNMF
+        from spectramend import STFT, MaskedNMF
         print({r["status"] for r in check_estimator(MaskedNMF(), on_skip=None)})
         """,
         SCIPY_ARRAY_API="1",
@@ -448,7 +464,7 @@ def test_tensors_in_tensors_out() -> None:
     output = run(
         """
         import numpy as np, sklearn, torch
-        from spectramend import MaskedNMF
+        from spectramend import STFT, MaskedNMF
 
         torch.set_num_threads(1)
         rng = np.random.default_rng(0)

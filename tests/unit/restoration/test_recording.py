@@ -140,7 +140,7 @@ def test_samples_outside_a_region_are_bit_identical(
     out = repair(x, SR, rng=0, **options).samples
     np.testing.assert_array_equal(x, copy)
     assert out.shape == x.shape
-    assert out.dtype == np.result_type(dtype, np.float32)
+    assert out.dtype == x.dtype
     inside = inside_of([options["damaged"]], 0, X.size)
     np.testing.assert_array_equal(out[..., ~inside], x[..., ~inside])
     assert (out[..., inside] != x[..., inside]).mean() > 0.5

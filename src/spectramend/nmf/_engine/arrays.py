@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
+from spectramend.core.given_arrays import hidden_by_mask, plain
 from spectramend.errors import ParameterError
 
 Array: TypeAlias = Any  # of NumPy, or of another library
@@ -37,15 +38,35 @@ def namespace(*arrays: Any) -> Any:
     return array_namespace(*foreign)
 
 
-def as_array(xp: Any, values: ArrayLike | Array, like: Array | None = None) -> Array:
-    """Convert values to an array of a library, on the device of `like` if that is given."""
+def as_array(
+    xp: Any, values: ArrayLike | Array, like: Array | None = None, *, name: str = "V"
+) -> Array:
+    """Convert values to an array of a library, on the device of `like` if that is given.
+
+    A sparse matrix, or a masked array that hides a value, is refused under this name.
+    """
     if xp is np:
-        return np.asarray(values)
+        return plain(name, values)
     if like is None:
         return xp.asarray(values)
     if is_foreign(values):
         return values.to(like.device) if hasattr(values, "to") else values
     return xp.asarray(np.asarray(values), device=like.device)
+
+
+def unmasked(
+    V: ArrayLike | Array, weights: ArrayLike | Array | None
+) -> tuple[ArrayLike | Array, ArrayLike | Array | None]:
+    """Move what a masked array hides [shape=(F, N)] to the weights, as cells of weight 0."""
+    hidden = hidden_by_mask(V)
+    if hidden is None:
+        return V, weights
+    data = np.where(hidden, 0, np.ma.getdata(V))
+    if weights is None:
+        return data, ~hidden
+    given = as_array(np, weights, name="weights")
+    # Weights of another shape are refused where all are.
+    return data, np.where(hidden, 0, given) if given.shape == hidden.shape else given
 
 
 def as_numpy(values: Array) -> Any:

@@ -25,6 +25,7 @@ from spectramend.nmf._engine.arrays import (
     is_floating,
     is_real,
     namespace,
+    unmasked,
 )
 from spectramend.nmf._engine.frame_blocks import BlockThreads, Buffers
 from spectramend.nmf.censored import Bounded, Hidden
@@ -104,9 +105,10 @@ def check_input(
     weights: ArrayLike | Array | None,
     bound: ArrayLike | Array | Hidden | None,
 ) -> Input:
-    """Check shapes and types of the input of `fit`."""
+    """Check shapes and types of the input of `fit`; what a masked array hides has weight 0."""
+    V, weights = unmasked(V, weights)
     xp = namespace(V)
-    values = xp.asarray(V)
+    values = as_array(xp, V)
     if values.ndim != 2 or 0 in values.shape or not is_real(xp, values):
         raise ParameterError(f"V has shape {tuple(values.shape)}: give a real matrix (F, N).")
     dtype = values.dtype if values.dtype in (xp.float32, xp.float64) else xp.float64
@@ -115,7 +117,7 @@ def check_input(
         values, column_major = copied(xp, values, values.dtype), False
     M = None
     if weights is not None:
-        M = as_array(xp, weights, values)
+        M = as_array(xp, weights, values, name="weights")
         _check_matrix(xp, "weights", M, values)
         if is_column_major(xp, M) and not column_major:
             M = copied(xp, M, M.dtype)
@@ -261,7 +263,7 @@ def _with_hidden(problem: Problem, bound: ArrayLike | Array | Hidden) -> Problem
 def _bounded(problem: Problem, bound: ArrayLike | Array, hidden: Array) -> Bounded:
     """Take the finite bounds on hidden cells [shapes=(F, N)], in units of `scale`."""
     xp = problem.xp
-    B = as_array(xp, bound, problem.V)
+    B = as_array(xp, bound, problem.V, name="bound")
     _check_matrix(xp, "bound", B, problem.V)
     if not bool(xp.all(B >= 0)):
         raise ParameterError("bound has negative or NaN cells: give values of at least 0.")
