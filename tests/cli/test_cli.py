@@ -222,7 +222,25 @@ def test_evaluate_prints_what_the_library_says(run: Runner, sounds: Path) -> Non
     ended = run("evaluate", sounds / "target.wav", sounds / "mix.wav", "--json")
     x, y = (audio.read(sounds / f"{name}.wav").samples for name in ("target", "mix"))
     assert json.loads(ended.out) == pytest.approx(evaluate(x, y, sr=SR))
-    assert "si_sdr_db" in run("evaluate", sounds / "target.wav", sounds / "mix.wav").out
+    printed = run("evaluate", sounds / "target.wav", sounds / "mix.wav").out
+    assert "SI-SDR (dB) ↑" in printed
+    assert "↑ higher is better" in printed
+
+
+def test_evaluate_compares_several(run: Runner, sounds: Path) -> None:
+    files = [sounds / f"{name}.wav" for name in ("target", "mix", "target")]
+    ended = run("evaluate", *files, "--json")
+    mix, same = json.loads(ended.out)
+    assert [mix["estimate"], same["estimate"]] == [str(file) for file in files[1:]]
+    assert same["stoi"] == pytest.approx(1, abs=1e-6)
+    assert same["snr_db"] is None  # infinite, which JSON does not have
+    assert {key: mix[key] for key in mix if key != "estimate"} == json.loads(
+        run("evaluate", *files[:2], "--json").out
+    )
+    printed = run("evaluate", *files).out
+    assert printed.count("target.wav") == 1
+    assert printed.count("mix.wav") == 1
+    assert "\N{INFINITY}" in printed
 
 
 @pytest.mark.slow
@@ -324,7 +342,7 @@ BAD_INPUT = [
     (["repair", "IN/mix.wav", "--mask", "IN/mask.npz", "-o", "OUT/out.xyz"], "no extension of"),
     (["repair", "IN/mix.wav", "--mask", "IN/mask.npz", "-o", "OUT"], "is a directory"),
     (["repair", "IN/mix.wav", "--mask", "IN/mask.npz", "-o", "IN/mix.wav"], "exists; choose"),
-    (["evaluate", "IN/target.wav", "IN/short.wav"], "reference has shape (32000,)"),
+    (["evaluate", "IN/target.wav", "IN/short.wav"], "short.wav: has"),
     (["evaluate", "IN/silence.wav", "IN/silence.wav"], "reference is silent"),
     (["experiment", "thiemann2015", "--data", "OUT"], "has no item_01_MA.wav"),
     (["experiment", "voices", "--data", "OUT/absent"], "absent: no such folder of voices"),

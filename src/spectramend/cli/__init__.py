@@ -3,7 +3,7 @@
 Heavy modules are imported by the command that needs them, so that ``--help`` answers at once.
 """
 
-from spectramend.cli import detections, experiments, recordings, repairs
+from spectramend.cli import detections, evaluations, experiments, recordings, repairs
 from spectramend.cli.base import cli, main
 
-__all__ = ["cli", "detections", "experiments", "main", "recordings", "repairs"]
+__all__ = ["cli", "detections", "evaluations", "experiments", "main", "recordings", "repairs"]

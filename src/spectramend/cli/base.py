@@ -185,7 +185,7 @@ def print_table(table: Table) -> None:
     grid = Grid()
     for column in table.columns:
         number = not isinstance(table.rows[0][column.key], str)
-        grid.add_column(column.heading, justify="right" if number else "left", no_wrap=True)
+        grid.add_column(column.title, justify="right" if number else "left", no_wrap=True)
     texts = [column_texts([row[column.key] for row in table.rows]) for column in table.columns]
     for row in zip(*texts, strict=True):
         grid.add_row(*row)

@@ -1,8 +1,7 @@
-"""Commands on recordings: train, mask, evaluate."""
+"""Commands on recordings: train and mask."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,10 +11,7 @@ from spectramend.cli.base import (
     PATH,
     cli,
     command,
-    finite,
-    json_option,
     overwrite_option,
-    print_table,
     say,
     seed_option,
     stft_options,
@@ -200,39 +196,3 @@ def mask_estimate(
     )
     mask.save(output, overwrite=overwrite)
     _say_reliable(output, mask)
-
-
-@command(cli, "evaluate")
-@click.argument("reference", type=PATH)
-@click.argument("estimate", type=PATH)
-@click.option("--labels", type=PATH, help="Regions in which to measure, too.")
-@json_option
-def evaluate(reference: Path, estimate: Path, labels: Path | None, as_json: bool) -> None:
-    """Measure how close ESTIMATE is to REFERENCE, as a whole and inside regions."""
-    from spectramend import audio
-    from spectramend.evaluation import evaluate_regions, metrics
-    from spectramend.labels import read_regions
-    from spectramend.reports.results_table import Column, Table
-
-    recordings = audio.read_same_rate([reference, estimate])
-    sr = recordings[0].sr
-    T, Y = (recording.samples for recording in recordings)
-    regions = [] if labels is None else [r for r in read_regions(labels, sr=sr) if not r.is_point]
-    scores = metrics.evaluate(T, Y, sr=sr)
-    inside = [vars(scores) for scores in evaluate_regions(T, Y, regions, sr=sr)]
-    if as_json:
-        click.echo(json.dumps(finite(scores | ({} if labels is None else {"regions": inside}))))
-    else:
-        for name, value in scores.items():
-            click.echo(f"{name:<10} {'-' if value is None else format(value, '.3f')}")
-        if inside:
-            columns = (
-                Column("channel", "Channel"),
-                Column("region", "Region (s, Hz)"),
-                Column("label", "Label"),
-                Column("snr_db", "SNR (dB)"),
-                Column("lsd_db", "LSD (dB)"),
-            )
-            print_table(Table(None, columns, inside))
-    for line in metrics.missing_metrics():
-        say(line)

@@ -11,6 +11,8 @@ import numpy as np
 
 from spectramend.display.tables import column_texts, table_html
 
+LEGEND = "\N{UPWARDS ARROW} higher is better, \N{DOWNWARDS ARROW} lower is better."
+
 
 class Column(NamedTuple):
     """A column of a table: its key in the rows, its heading, and which end is better."""
@@ -18,6 +20,12 @@ class Column(NamedTuple):
     key: str
     heading: str
     better: Literal["higher", "lower"] | None = None
+
+    @property
+    def title(self) -> str:
+        """The heading, with an arrow towards the better end."""
+        arrows = {"higher": " \N{UPWARDS ARROW}", "lower": " \N{DOWNWARDS ARROW}", None: ""}
+        return self.heading + arrows[self.better]
 
 
 @dataclass(frozen=True)
@@ -32,13 +40,11 @@ class Table:
         """Write the table, the best values bold; names of `references` are never the best."""
         if not self.rows or not self.columns:
             return ""
-        arrows = {"higher": " ↑", "lower": " ↓", None: ""}
-        headings = {c.key: c.heading + arrows[c.better] for c in self.columns}
+        headings = {c.key: c.title for c in self.columns}
         ranked = [i for i, row in enumerate(self.rows) if row.get("name") not in references]
         best = {(i, c.key) for c in self.columns if c.better for i in self._best(ranked, c)}
         table = table_html(self.rows, headings=headings, strong=best)
-        legend = "↑ higher is better, ↓ lower is better; the best result is bold."
-        key = f"<p>{legend}</p>" if best else ""
+        key = f"<p>{LEGEND.removesuffix('.')}; the best result is bold.</p>" if best else ""
         opening = '<div class="scroll" tabindex="0" role="region" aria-label="Table">'
         return f"{opening}{table}</div>{key}"
 
