@@ -103,7 +103,7 @@ def spectrogram_image(
     from matplotlib.figure import Figure
 
     channels = checked_sound(samples, sr)
-    power, hop_s, bin_hz = _overview(channels, sr)
+    power, hop_s, bin_hz = overview_power(channels, sr)
     figure = Figure(figsize=(7.0, 2.4), dpi=150, layout="constrained")
     ax = figure.add_subplot()
     extent = cell_extent(power.shape, hop_s=hop_s, bin_hz=bin_hz, start_s=start_s)
@@ -124,7 +124,7 @@ def spectrogram_image(
 
 def loudest_db(channels: NDArray[np.float64], sr: float) -> float:
     """Give the level of the loudest cell of a picture [shape=(channels, n)]; 0 for silence."""
-    peak = float(_overview(channels, sr)[0].max())
+    peak = float(overview_power(channels, sr)[0].max())
     return 10 * math.log10(peak) if peak > 0 else 0.0
 
 
@@ -178,13 +178,19 @@ def _over_text(over_db: float) -> str:
     return number_text(max(over_db, 0.1), 1)
 
 
-def _overview(channels: NDArray[np.float64], sr: float) -> tuple[NDArray[np.float64], float, float]:
+def overview_power(
+    channels: NDArray[np.float64],
+    sr: float,
+    frame_s: float = IMAGE_FRAME_S,
+    columns: int = IMAGE_COLUMNS,
+) -> tuple[NDArray[np.float64], float, float]:
     """Compute the mean power of the channels (F, N), the hop in s, and the bin width in Hz.
 
-    The power of a sine at full scale peaks at 1.
+    Frames have about `frame_s` seconds, and there are at most about so many columns. The power of
+    a sine at full scale peaks at 1.
     """
-    n_fft = max(16, 2 ** round(math.log2(IMAGE_FRAME_S * sr)))
-    hop = max(n_fft // 4, -(-channels.shape[-1] // IMAGE_COLUMNS))
+    n_fft = max(16, 2 ** round(math.log2(frame_s * sr)))
+    hop = max(n_fft // 4, -(-channels.shape[-1] // columns))
     window = np.hanning(n_fft + 1)[:-1]
     padded = np.pad(channels, ((0, 0), (n_fft // 2, n_fft // 2)))
     frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft, axis=-1)[:, ::hop]

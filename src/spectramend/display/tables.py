@@ -32,7 +32,9 @@ def table_html(
 
     def cell(tag: str, key: str, content: str) -> str:
         side = "right" if numeric[key] else "left"
-        return f'<{tag} style="text-align:{side}">{content}</{tag.split()[0]}>'
+        heading = html.escape(headings[key])
+        style = f'style="text-align:{side}" data-heading="{heading}"'
+        return f"<{tag} {style}>{content}</{tag.split()[0]}>"
 
     head = "".join(cell('th scope="col"', k, html.escape(h)) for k, h in headings.items())
     body = []

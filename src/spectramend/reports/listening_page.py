@@ -7,8 +7,9 @@ BS.1770) of the quietest, without touching the files; a switch on it plays them 
 from __future__ import annotations
 
 import html
+import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import PurePosixPath, PureWindowsPath
@@ -58,6 +59,7 @@ class Picture:
     file: str  # image, relative to the page
     alt: str  # a sentence for those who do not see it
     caption: str = ""
+    view: Mapping[str, Any] | None = None  # as of `repair_views.write_view`, for a zoomable picture
 
     def __post_init__(self) -> None:
         _relative_url(self.file)
@@ -111,6 +113,7 @@ def listening_page(
         figures=_section("Figures", "\n".join(_figure(figure) for figure in figures)),
         commands=_section("How to make this page again", _command_block(commands)),
         notes=_section("Notes", "\n".join(f"<p>{html.escape(note)}</p>" for note in notes)),
+        script=_view_script(figures),
     )
 
 
@@ -153,6 +156,7 @@ def _condition(number: int, sound: Sound, playback: _Playback) -> str:
         f'<div class="about"><p id="{about}">{html.escape(sound.description)}</p>\n'
         f'<p class="facts">{" · ".join(facts)}</p></div>\n'
         f'<audio controls preload="auto" src="{url}" aria-label="{title}" '
+        f'data-name="{html.escape(sound.name)}" '
         f'data-volume="{10 ** (playback.gain_db / 20):.6f}" '
         f'data-plain-volume="{10 ** (playback.limit_db / 20):.6f}"></audio></li>'
     )
@@ -176,7 +180,18 @@ def _figure(picture: Picture) -> str:
     url = html.escape(_relative_url(picture.file))
     caption = f"<figcaption>{html.escape(picture.caption)}</figcaption>" if picture.caption else ""
     image = f'<img src="{url}" alt="{html.escape(picture.alt)}" loading="lazy">'
-    return f'<figure><a href="{url}">{image}</a>{caption}</figure>'
+    view = ""
+    if picture.view is not None:
+        view = f' data-view="{html.escape(json.dumps(picture.view))}"'
+    return f'<figure{view}><a href="{url}">{image}</a>{caption}</figure>'
+
+
+def _view_script(figures: Sequence[Picture]) -> str:
+    """Give the script that draws zoomable pictures; nothing where there are none."""
+    if all(figure.view is None for figure in figures):
+        return ""
+    script = resources.files("spectramend.reports").joinpath("templates", "views.js")
+    return f"<script>\n{script.read_text(encoding='utf-8')}</script>"
 
 
 def _command_block(commands: Sequence[str]) -> str:

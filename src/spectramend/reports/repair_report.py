@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,14 @@ from spectramend._version import __version__
 from spectramend.core.regions import Region
 from spectramend.core.stft import STFT, frame_length
 from spectramend.display import figure_png
+from spectramend.display.tables import number_text
 from spectramend.errors import ParameterError
 from spectramend.reports.listening_page import Picture, Sound, listening_page
 from spectramend.reports.panels import Panel, spectrogram_figure
+from spectramend.reports.repair_views import write_view
 from spectramend.reports.results_table import Column, Table
-from spectramend.restoration.jobs import Job
-from spectramend.restoration.recording_files import Excerpt, FileRepair
+from spectramend.restoration.jobs import Job, job_boxes, jobs_in_common
+from spectramend.restoration.recording_files import LONGEST_EXCERPT_S, Excerpt, FileRepair
 
 # Engineering choices:
 MAX_EXCERPTS = 12  # excerpts that are drawn and played
@@ -34,13 +36,21 @@ LIBRARIES = ("numpy", "scipy", "soundfile")
 COLUMNS = (
     Column("number", "Repair"),
     Column("start_s", "Plays at (s)"),
-    Column("channel", "Channel"),
+    Column("channels", "Channel"),
     Column("region", "Region (s, Hz)"),
     Column("label", "Label"),
     Column("damage", "Damage"),
     Column("method", "Method"),
+    Column("expected_snr_db", "Expected SNR (dB)"),
     Column("status", "Status"),
 )
+# What is played, and said of it.
+SOUNDS = {
+    "before": "The recording as it was.",
+    "after": "The same with its regions repaired.",
+    "removed": "What was taken away: before minus after. Where samples were missing, it is what "
+    "was put in, upside down.",
+}
 
 
 def write_report(
@@ -51,7 +61,9 @@ def write_report(
     settings: Mapping[str, Any],
     command: str,
 ) -> None:
-    """Fill an empty folder: ``index.html``, ``report.json``, figures, sounds before and after.
+    """Fill an empty folder: ``index.html``, ``report.json``, figures, and sounds.
+
+    The sounds are those before, those after, and what was taken away.
 
     `target` is the file that was written, `settings` are the options of the repair, for the JSON,
     and `command` repairs the file again.
@@ -63,19 +75,22 @@ def write_report(
     starts, sounds = _sounds(done.excerpts, sr)
     for sound in sounds:
         audio.write(folder / sound.file, sound.samples, sr)
-    more = len(done.jobs) - len(done.excerpts)
+    count = len(jobs_in_common(done.jobs))
+    more = count - len(done.excerpts)
     notes = [f"{more} more repairs are in report.json."] if more > 0 else []
     rows = [
-        {"number": i, "start_s": start, **_row_for_people(excerpt.job)}
+        {"number": i, "start_s": start, **_row_for_people(excerpt.jobs)}
         for i, (start, excerpt) in enumerate(zip(starts, done.excerpts, strict=True), 1)
     ]
+    columns = [c for c in COLUMNS if c.key != "label" or any(row["label"] for row in rows)]
+    numbered = enumerate(zip(starts, done.excerpts, strict=True), 1)
     page = listening_page(
         title=f"Repair of {done.info.path.name}",
-        lead=f"{len(done.jobs)} repairs, written to {target.name}. "
-        "The sounds are excerpts with their context, one after the other.",
+        lead=f"{count} repair{'s' if count > 1 else ''}, written to {target.name}. The sounds "
+        "are excerpts with their context, one after the other.",
         sounds=sounds,
-        table=Table("Repairs", COLUMNS, rows),
-        figures=[_figure(folder, i, e, sr) for i, e in enumerate(done.excerpts, 1)],
+        table=Table("Repairs", columns, rows, stacks=True),
+        figures=[_figure(folder, i, excerpt, sr, start) for i, (start, excerpt) in numbered],
         commands=[command],
         notes=[*done.written.notes, *notes],
         equal_loudness=False,  # both differ in the repairs only
@@ -141,15 +156,30 @@ def _sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _row_for_people(job: Job) -> dict[str, Any]:
-    """Describe a job for the table of the page."""
+def _row_for_people(jobs: Sequence[Job]) -> dict[str, Any]:
+    """Describe jobs of the same regions for the table of the page."""
+    job = jobs[0]
     size = f"frames of {job.n_fft}" if job.order is None else f"order {job.order}"
+    known = [j.expected_snr_db for j in jobs if j.expected_snr_db is not None]
     return {
         **job_json(job),
+        "channels": _channels_text(jobs),
         "region": ", ".join(map(_rounded, job.regions)),
-        "damage": f"{job.damage} ({job.reason})",
+        "damage": f"{job.damage} ({_of_all(j.reason for j in jobs)})",
         "method": f"{job.method}, {size}",
+        "status": _of_all(j.status for j in jobs),
+        "expected_snr_db": min(known) if known else None,
     }
+
+
+def _channels_text(jobs: Sequence[Job]) -> str:
+    """Name the channels of jobs."""
+    return ", ".join(str(job.channel_number) for job in jobs)
+
+
+def _of_all(texts: Iterable[str]) -> str:
+    """Write what several jobs say, once where they agree."""
+    return "; ".join(dict.fromkeys(texts))
 
 
 def _rounded(region: Region) -> str:
@@ -162,51 +192,81 @@ def _rounded(region: Region) -> str:
         return str(region)
 
 
-def _cut(excerpt: Excerpt, sr: int) -> tuple[int, NDArray[Any], NDArray[Any]]:
-    """Shorten the context to a second: first sample in the recording, before, after."""
-    context = round(EXCERPT_CONTEXT_S * sr)
-    first = max(0, excerpt.job.start - context - excerpt.start)
-    last = min(excerpt.before.size, excerpt.job.stop + context - excerpt.start)
-    return excerpt.start + first, excerpt.before[first:last], excerpt.after[first:last]
+def _cut(excerpt: Excerpt, sr: int) -> tuple[int, dict[str, NDArray[Any]]]:
+    """Shorten the context to a second: first sample in the recording, sounds by their names."""
+    context, job = round(EXCERPT_CONTEXT_S * sr), excerpt.jobs[0]
+    first = max(0, job.start - context - excerpt.start)
+    last = min(excerpt.before.shape[1], job.stop + context - excerpt.start)
+    before, after = excerpt.before[:, first:last], excerpt.after[:, first:last]
+    return excerpt.start + first, {"before": before, "after": after, "removed": before - after}
 
 
 def _sounds(excerpts: Sequence[Excerpt], sr: int) -> tuple[list[float], list[Sound]]:
-    """Concatenate excerpts: the second at which each begins, and the sounds before and after."""
-    pause = np.zeros(round(PAUSE_S * sr))
+    """Concatenate excerpts: the second at which each begins, and the sounds [shape=(channels, n)].
+
+    Of a mono recording the shape is (n,).
+    """
     starts: list[float] = []
-    joined: dict[str, list[NDArray[Any]]] = {"before": [], "after": []}
+    joined: dict[str, list[NDArray[Any]]] = {name: [] for name in SOUNDS}
     position = 0
     for excerpt in excerpts:
-        _, before, after = _cut(excerpt, sr)
+        _, parts = _cut(excerpt, sr)
+        pause = np.zeros((len(parts["before"]), round(PAUSE_S * sr)))
         starts.append(round(position / sr, 2))
-        joined["before"] += [before, pause]
-        joined["after"] += [after, pause]
-        position += before.size + pause.size
-    texts = {"before": "The recording as it was.", "after": "The same with its regions repaired."}
-    return starts, [
-        Sound(name, name.capitalize(), texts[name], np.concatenate(parts), sr, f"{name}.wav")
-        for name, parts in joined.items()
-    ]
+        for name, part in parts.items():
+            joined[name] += [part, pause]
+        position += parts["before"].shape[1] + pause.shape[1]
+    sounds = []
+    for name, text in SOUNDS.items():
+        x = np.concatenate(joined[name], axis=1)
+        x = x[0] if len(x) == 1 else x
+        sounds.append(Sound(name, name.capitalize(), text, x, sr, f"{name}.wav"))
+    return starts, sounds
 
 
-def _figure(folder: Path, number: int, excerpt: Excerpt, sr: int) -> Picture:
-    """Draw the spectrograms of an excerpt before and after, with its regions."""
-    start, before, after = _cut(excerpt, sr)
-    n_fft = min(frame_length(FIGURE_FRAME_S, sr), before.size)
+def _figure(folder: Path, number: int, excerpt: Excerpt, sr: int, plays_at: float) -> Picture:
+    """Draw an excerpt before, after, and what was removed: a picture, and data to zoom into."""
+    start, parts = _cut(excerpt, sr)
+    jobs = excerpt.jobs
+    sounds = {name: part[[job.channel for job in jobs]] for name, part in parts.items()}
+    n_fft = min(frame_length(FIGURE_FRAME_S, sr), sounds["before"].shape[1])
     stft = STFT(n_fft, max(1, n_fft // 4))
-    boxes = []
-    for region in excerpt.job.regions:
-        first, last = region.samples(length=excerpt.start + excerpt.before.size, sr=sr)
-        boxes.append((first / sr, last / sr, *region.band(sr=sr)))
+    boxes = tuple(job_boxes(jobs[0], sr))
     panels = [
-        Panel(title, np.abs(stft.forward(x)) ** 2, sr, stft, start / sr, tuple(boxes))
-        for title, x in (("Before", before), ("After", after))
+        Panel(
+            name.capitalize(),
+            np.mean(np.abs(stft.forward(x)) ** 2, axis=0),
+            sr,
+            stft,
+            start / sr,
+            boxes,
+        )
+        for name, x in sounds.items()
     ]
-    name = f"repair_{number:02d}.png"
-    (folder / name).write_bytes(figure_png(spectrogram_figure(panels)))
-    job = excerpt.job
-    caption = (
-        f"Repair {number}: channel {job.channel_number}, {', '.join(map(_rounded, job.regions))}: "
-        f"{job.damage} ({job.reason}), {job.method}."
+    stem = f"repair_{number:02d}"
+    (folder / f"{stem}.png").write_bytes(figure_png(spectrogram_figure(panels)))
+    span = (jobs[0].start, jobs[0].stop)
+    view = write_view(folder, stem, sounds, sr=sr, start=start, repair=span, boxes=boxes)
+    view |= {"plays_at": plays_at, "channels": [job.channel_number for job in jobs]}
+    return Picture(
+        f"{stem}.png",
+        "Spectrograms before, after, and of what was removed, with the repaired region.",
+        _caption(number, excerpt, parts["before"].shape[1] / sr),
+        view,
     )
-    return Picture(name, "Spectrograms before and after, with the repaired region.", caption)
+
+
+def _caption(number: int, excerpt: Excerpt, seconds: float) -> str:
+    """Say what a picture of so many seconds shows."""
+    row = _row_for_people(excerpt.jobs)
+    channels = f"channel{'s' if len(excerpt.jobs) > 1 else ''} {row['channels']}"
+    snr = row["expected_snr_db"]
+    expected = "" if snr is None else f", expected SNR {number_text(snr, 0)} dB"
+    status = "" if row["status"] == "done" else f": {row['status'].removesuffix('.')}"
+    cut = ""
+    if seconds * 1.001 >= LONGEST_EXCERPT_S:
+        cut = f" The first {seconds:.0f} s are shown."
+    return (
+        f"Repair {number}: {channels}, {row['region']}: {row['damage']}, "
+        f"{excerpt.jobs[0].method}{expected}{status}.{cut}"
+    )

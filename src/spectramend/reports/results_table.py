@@ -35,6 +35,7 @@ class Table:
     heading: str | None
     columns: Sequence[Column]
     rows: Sequence[Mapping[str, object]]
+    stacks: bool = False  # whether text wraps, and rows become lists on a narrow page
 
     def html(self, references: Collection[str] = ()) -> str:
         """Write the table, the best values bold; names of `references` are never the best."""
@@ -45,7 +46,8 @@ class Table:
         best = {(i, c.key) for c in self.columns if c.better for i in self._best(ranked, c)}
         table = table_html(self.rows, headings=headings, strong=best)
         key = f"<p>{LEGEND.removesuffix('.')}; the best result is bold.</p>" if best else ""
-        opening = '<div class="scroll" tabindex="0" role="region" aria-label="Table">'
+        name = "scroll stacks" if self.stacks else "scroll"
+        opening = f'<div class="{name}" tabindex="0" role="region" aria-label="Table">'
         return f"{opening}{table}</div>{key}"
 
     def _best(self, ranked: Sequence[int], column: Column) -> list[int]:

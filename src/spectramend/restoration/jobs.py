@@ -150,13 +150,30 @@ def job_text(job: Job) -> str:
 
 
 def job_boxes(job: Job, sr: float) -> list[tuple[float, float, float, float]]:
-    """Give the regions of a job at `sr` Hz: first and last second, lowest and highest Hz."""
+    """Give the regions of a job at `sr` Hz: first and last second, lowest and highest Hz.
+
+    That of the hidden cells of a mask, which is open on all sides, is left out.
+    """
     boxes = []
     for region in job.regions:
+        if region.start_s is None and region.end_s is None and job.model == "masked_nmf":
+            continue
         start_s = job.start / sr if region.start_s is None else region.start_s
         end_s = job.stop / sr if region.end_s is None else region.end_s
         boxes.append((start_s, end_s, *region.band(sr=sr)))
     return boxes
+
+
+def jobs_in_common(jobs: Sequence[Job]) -> list[tuple[Job, ...]]:
+    """Put together jobs that did the same to the same regions of several channels.
+
+    They come in the order of time; those of a group by channel.
+    """
+    groups: dict[tuple[object, ...], list[Job]] = {}
+    for job in jobs:
+        places = tuple(str(region) for region in job.regions)
+        groups.setdefault((job.start, job.stop, places, job.damage, job.model), []).append(job)
+    return [tuple(groups[key]) for key in sorted(groups, key=lambda key: groups[key][0].start)]
 
 
 def span_of(group: Sequence[DamagedRegion]) -> Span:

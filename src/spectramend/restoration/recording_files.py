@@ -31,7 +31,7 @@ from spectramend.core.regions import Region
 from spectramend.detection import KINDS, Thresholds, detect_blocks
 from spectramend.errors import ParameterError
 from spectramend.nmf.solve import RngLike
-from spectramend.restoration.jobs import Job
+from spectramend.restoration.jobs import Job, jobs_in_common
 from spectramend.restoration.options import (
     CellOptions,
     OutputOptions,
@@ -46,27 +46,27 @@ from spectramend.restoration.recording import by_channel, checked_regions, repai
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-BEGINNING_S = 30.0  # s, excerpt of a recording with hidden cells; engineering choice
+LONGEST_EXCERPT_S = 30.0  # s; engineering choice: excerpts are held in memory
 
 
 @dataclass(frozen=True, eq=False)
 class Excerpt:
-    """A repaired part of a channel with its context, before and after.
+    """A repaired part of a recording with its context, before and after, in all channels.
 
     Parameters
     ----------
     start : int
         Its first sample in the recording.
-    before, after : ndarray [shape=(n,)]
-        Samples of the channel before and after the repair.
-    job : Job
-        What was done.
+    before, after : ndarray [shape=(channels, n)]
+        Samples before and after the repair.
+    jobs : tuple of Job
+        What was done: one job for each channel that was repaired there in the same way.
     """
 
     start: int
     before: NDArray[np.float64]
     after: NDArray[np.float64]
-    job: Job
+    jobs: tuple[Job, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +82,7 @@ class FileRepair:
     written : PatchReport
         How the file was written.
     excerpts : tuple of Excerpt
-        The first jobs with their context.
+        The first repairs with their context; one for all channels that share it.
     seconds : float
         Duration of the repair.
     """
@@ -120,7 +120,7 @@ def repair_file(
     output : OutputOptions, optional
         How to write.
     n_excerpts : int, >= 0
-        Number of jobs of which the samples before and after are kept.
+        Number of excerpts that are kept, of the samples before and after.
     progress : callable
         Called with a description, the number of regions that are done, and their total.
     rng : int, Generator or None
@@ -228,10 +228,9 @@ def _repair_cells(
             f"them as missing regions first."
         )
     fixed = repair_cells(x, info.sr, mask, options=options, rng=rng)
-    excerpts = [
-        _beginning(info, *parts) for parts in zip(x, fixed.samples, fixed.jobs, strict=True)
-    ]
-    return _Work(fixed.jobs, _changes(x, fixed.samples), tuple(excerpts[:n_excerpts]))
+    length = round(LONGEST_EXCERPT_S * info.sr)
+    excerpt = Excerpt(0, x[:, :length], fixed.samples[:, :length], fixed.jobs)
+    return _Work(fixed.jobs, _changes(x, fixed.samples), (excerpt,)[:n_excerpts])
 
 
 def _repair_regions(
@@ -255,7 +254,8 @@ def _repair_regions(
             progress(f"repaired {job.regions[0]}", done, len(regions))
         jobs, patches = by_channel(pairs)
         context = round(options.context_s * info.sr)
-        excerpts = tuple(_excerpt(reader, source, job, context) for job in jobs[:n_excerpts])
+        groups = jobs_in_common(jobs)[:n_excerpts]
+        excerpts = tuple(_excerpt(reader, source, group, context) for group in groups)
     return _Work(jobs, patches, excerpts)
 
 
@@ -268,17 +268,9 @@ def _changes(x: NDArray[np.float64], y: NDArray[np.float64]) -> list[Patch]:
     ]
 
 
-def _beginning(
-    info: FileInfo, before: NDArray[np.float64], after: NDArray[np.float64], job: Job
-) -> Excerpt:
-    """Cut the beginning of a channel, before and after."""
-    length = round(BEGINNING_S * info.sr)
-    return Excerpt(0, before[:length], after[:length], job)
-
-
-def _excerpt(reader: Reader, source: PatchedSource, job: Job, context: int) -> Excerpt:
-    """Cut a job with its context, before and after."""
-    start, stop = max(0, job.start - context), min(source.length, job.stop + context)
-    before = reader.read(start, stop)[job.channel]
-    after = source.read_channel(job.channel, start, stop)
-    return Excerpt(start, np.nan_to_num(before), np.nan_to_num(after), job)
+def _excerpt(reader: Reader, source: PatchedSource, jobs: tuple[Job, ...], context: int) -> Excerpt:
+    """Cut jobs of the same regions with their context, before and after."""
+    start, stop = max(0, jobs[0].start - context), min(source.length, jobs[0].stop + context)
+    stop = min(stop, start + max(1, round(LONGEST_EXCERPT_S * reader.info.sr)))
+    before, after = reader.read(start, stop), source.read(start, stop)
+    return Excerpt(start, np.nan_to_num(before), np.nan_to_num(after), jobs)

@@ -109,11 +109,12 @@ def test_repairs_of_files_and_arrays_are_equal_and_so_are_excerpts(tmp_path: Pat
     np.testing.assert_allclose(y, fixed.samples, rtol=0, atol=2**-15)
     assert done.jobs == fixed.jobs
     assert [job.channel for job in done.jobs] == sorted(job.channel for job in done.jobs)
-    assert len(done.excerpts) == len(done.jobs)
+    assert sum(len(excerpt.jobs) for excerpt in done.excerpts) == len(done.jobs)
     for excerpt in done.excerpts:
-        part = slice(excerpt.start, excerpt.start + excerpt.before.size)
-        np.testing.assert_array_equal(excerpt.before, x[excerpt.job.channel, part])
-        np.testing.assert_array_equal(excerpt.after, fixed.samples[excerpt.job.channel, part])
+        part = slice(excerpt.start, excerpt.start + excerpt.before.shape[1])
+        np.testing.assert_array_equal(excerpt.before, x[:, part])
+        # Other repairs may lie in the context, and the array has not been rounded to 16 bits.
+        np.testing.assert_array_equal(excerpt.after, fixed.samples[:, part])
 
 
 def test_a_recording_may_be_repaired_in_its_own_place_from_any_coding(tmp_path: Path) -> None:

@@ -134,7 +134,9 @@ def test_title_of_any_script_and_with_dollars_leaks_no_warning() -> None:
 
 
 def test_overview_gives_full_scale_sine_0_db() -> None:
-    power, hop_s, bin_hz = html_audio._overview(html_audio.checked_sound(tone(peak=1.0), SR), SR)
+    power, hop_s, bin_hz = html_audio.overview_power(
+        html_audio.checked_sound(tone(peak=1.0), SR), SR
+    )
     row, _ = np.unravel_index(power.argmax(), power.shape)
     assert 10 * np.log10(power.max()) == pytest.approx(0.0, abs=0.01)
     assert row * bin_hz == pytest.approx(1000.0)
@@ -142,7 +144,7 @@ def test_overview_gives_full_scale_sine_0_db() -> None:
 
 
 def test_long_recording_gives_a_bounded_picture() -> None:
-    power, hop_s, _ = html_audio._overview(np.zeros((1, 60 * SR)), SR)
+    power, hop_s, _ = html_audio.overview_power(np.zeros((1, 60 * SR)), SR)
     assert power.shape[1] <= html_audio.IMAGE_COLUMNS + 1
     assert power.shape[1] * hop_s == pytest.approx(60, abs=2 * hop_s)
 

@@ -43,26 +43,41 @@ def test_a_file_gets_the_samples_of_the_array(source: Path, damaged: Mask | list
     assert done.seconds > 0
 
 
-def test_excerpts_are_the_first_jobs_with_their_context(source: Path) -> None:
+def test_excerpts_are_the_first_repairs_with_their_context(source: Path) -> None:
     target = source.with_name("y.wav")
     done = repair_file(source, target, [EVENT, GAP], n_excerpts=2, context_s=0.1)
     y = soundfile.read(target)[0].T
-    assert [excerpt.job for excerpt in done.excerpts] == list(done.jobs[:2])
+    starts = [excerpt.jobs[0].start for excerpt in done.excerpts]
+    assert starts == sorted(starts)
     for excerpt in done.excerpts:
-        part = slice(excerpt.job.start - 800, excerpt.job.stop + 800)
+        job = excerpt.jobs[0]
+        part = slice(job.start - 800, job.stop + 800)
         assert excerpt.start == part.start
-        np.testing.assert_array_equal(excerpt.before, X[excerpt.job.channel, part])
-        np.testing.assert_array_equal(excerpt.after, y[excerpt.job.channel, part])
+        np.testing.assert_array_equal(excerpt.before, X[:, part])
+        np.testing.assert_array_equal(excerpt.after, y[:, part])
 
 
-def test_excerpts_of_hidden_cells_are_the_beginning_of_each_channel(
+def test_channels_that_share_a_repair_share_an_excerpt(source: Path) -> None:
+    for channel, shared in ((None, [0, 1]), (2, [1])):
+        target = source.with_name("y.wav")
+        gap = Region(0.3, 0.31, channel=channel)
+        overwrite = OutputOptions(overwrite=True)
+        done = repair_file(
+            source, target, gap, n_excerpts=2, damage="missing", output=overwrite, rng=0
+        )
+        assert [[job.channel for job in e.jobs] for e in done.excerpts] == [shared]
+
+
+def test_an_excerpt_of_hidden_cells_is_the_beginning(
     source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recording_files, "BEGINNING_S", 0.25)
+    monkeypatch.setattr(recording_files, "LONGEST_EXCERPT_S", 0.25)
     done = repair_file(source, source.with_name("y.wav"), MASK, n_excerpts=9, rng=0)
-    assert [excerpt.start for excerpt in done.excerpts] == [0, 0]
-    np.testing.assert_array_equal([excerpt.before for excerpt in done.excerpts], X[:, :2000])
-    assert (done.excerpts[0].after != X[0, :2000]).any()
+    (excerpt,) = done.excerpts
+    assert excerpt.start == 0
+    assert excerpt.jobs == done.jobs
+    np.testing.assert_array_equal(excerpt.before, X[:, :2000])
+    assert (excerpt.after != X[:, :2000]).any()
 
 
 def test_progress_counts_regions_and_names_them(source: Path) -> None:
