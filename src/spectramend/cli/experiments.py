@@ -54,7 +54,7 @@ def experiment_thiemann2015(
     """Run the 2015 notebook "Audio Spectrum Inpainting using NMF", and ours beside it."""
     from spectramend.experiments import thiemann2015
 
-    arguments = ["experiment", "thiemann2015", "--data", str(data), "--mask", mask]
+    arguments = ["experiment", "thiemann2015", "--data", str(data), "--mask", mask, "--overwrite"]
     recordings = thiemann2015.load(data)
     _run_thiemann2015(recordings, arguments, output, mask, seed, overwrite, as_json)
 
@@ -296,5 +296,8 @@ def _run_thiemann2015(
         check_folder(output, overwrite=overwrite)
     with progress() as show:
         result = thiemann2015.run(recordings, mask=mask, seed=seed, progress=show)
-    again = ["spectramend", *arguments, "--seed", str(seed), "-o", output.name if output else ""]
-    _finish(result, output, overwrite, as_json, (shlex.join(again),))
+    commands = []
+    if output is not None:  # the other commands of the page name files of its folder
+        again = ["spectramend", *arguments, "--seed", str(seed), "-o", str(output)]
+        commands = [shlex.join(again), shlex.join(["cd", str(output)])]
+    _finish(result, output, overwrite, as_json, tuple(commands))

@@ -67,7 +67,7 @@ FRAME_FLOOR = 100_000 / 32768  # sum of magnitudes that a training frame exceeds
 CEILING_ITERATIONS = 200  # iterations of Griffin-Lim; engineering choice: there is one mixture only
 
 CONDITIONS = {
-    "mix": "The mix: target plus twice the interferer.",
+    "mix": "The damaged sound: the target plus twice the interfering voice.",
     "ibm_only": "The mask alone: hidden cells are silent. A method that is worse than this is of "
     "no use.",
     "notebook_published": "What the notebook ran: the fit includes all cells of the mix, the "
@@ -77,13 +77,25 @@ CONDITIONS = {
     "dictionary is updated, too, under the mask.",
     "notebook_masked_griffin_lim": "What it suggests: the masked fit, phases of reliable cells "
     "expanded by Griffin-Lim.",
-    "ceiling_magnitude": "True magnitude in the hidden cells, phases by Griffin-Lim: what a "
-    "perfect model of magnitudes could reach.",
-    "spectramend": "Our default: hidden cells are estimated from model and mask, reliable ones "
-    "corrected a little.",
+    "ceiling_magnitude": "A ceiling, told the truth: true magnitude in the hidden cells, phases by "
+    "Griffin-Lim. A perfect model of magnitudes could reach it.",
+    "spectramend": "The repaired sound, our default: hidden cells are estimated from model and "
+    "mask, reliable ones corrected a little.",
 }
 # On the listening page these are no competitors: the target, and a bound that knows it.
 REFERENCES = ("target", "ceiling_magnitude")
+# What the listening page calls them, in its order.
+TITLES = {
+    "mix": "Damaged: the mix",
+    "spectramend": "Repaired: Spectramend",
+    "target": "Clean target",
+    "ibm_only": "Mask alone",
+    "notebook_published": "Notebook, as published",
+    "notebook_masked": "Notebook, masked fit",
+    "notebook_adapted": "Notebook, adapted dictionary",
+    "notebook_masked_griffin_lim": "Notebook, masked fit, Griffin-Lim",
+    "ceiling_magnitude": "Ceiling: true magnitudes",
+}
 
 
 @dataclass(frozen=True)
@@ -175,7 +187,7 @@ def run(
         tuple({"condition": c.name, "group": "all", **voices, **c.row} for c in conditions),
         Layout(TABLE_COLUMNS),
         _drawings(mixture, notebook, *magnitudes, conditions[-1]),
-        _page(mixture, conditions, ideal),
+        _page(recordings, mixture, conditions, ideal),
     )
 
 
@@ -282,27 +294,44 @@ def _fill_with_truth(spectra: MaskedSpectra, length: int, rng: np.random.Generat
     )[0]
 
 
-def _page(mixture: Mixture, conditions: list[Condition], ideal: dict[str, float]) -> Page:
-    """Describe the listening page: the target, then every condition."""
-    sounds = [("target", "The clean target voice.", mixture.target)]
-    sounds += [(c.name, CONDITIONS[c.name], c.samples) for c in conditions]
-    items = " ".join(f"DATA/{stem}.*" for stem in TRAINING)
+def _page(
+    recordings: Recordings,
+    mixture: Mixture,
+    conditions: list[Condition],
+    ideal: dict[str, float],
+) -> Page:
+    """Describe the listening page: damaged, repaired and clean sound first."""
+    texts = {"target": "The clean voice that is to be restored.", **CONDITIONS}
+    samples = {"target": mixture.target, **{c.name: c.samples for c in conditions}}
+    training = {
+        f"training_{i}.wav": recording.samples for i, recording in enumerate(recordings.training, 1)
+    }
     return Page(
         title="Audio spectrum inpainting, the 2015 experiment",
-        lead="A voice is masked by another one, twice as loud as recorded. A mask keeps the cells "
-        "of the spectrum in which the first voice is louder; each condition restores the others. "
-        "Metrics are taken against the clean target.",
+        lead="A voice is covered by another one, twice as loud as recorded. A mask, made from both "
+        "clean voices, says in which cells of the spectrum the first one is louder; each condition "
+        "restores the others. A ceiling is told the truth about hidden cells, too: it is a bound, "
+        "no method, and never counts as the best. Metrics are taken against the clean target.",
         sounds=tuple(
-            Sound(name, name, text, x, mixture.sr, f"{name}.wav", reference=name in REFERENCES)
-            for name, text, x in sounds
+            Sound(
+                name,
+                title,
+                texts[name],
+                samples[name],
+                mixture.sr,
+                f"{name}.wav",
+                reference=name in REFERENCES,
+            )
+            for name, title in TITLES.items()
         ),
-        other_sounds={"interferer.wav": mixture.interferer},
+        other_sounds={"interferer.wav": mixture.interferer, **training},
         commands=(
-            f"spectramend train {items} -o voice.safetensors",
+            f"spectramend train {' '.join(training)} -o voice.safetensors",
             f"spectramend mask ideal target.wav interferer.wav --gain {ideal['gain']:g} --mix-gain "
             f"{MIX_GAIN:g} --floor-db {ideal['floor_db']!r} -o mask.npz",
             "spectramend repair mix.wav --mask mask.npz --dictionary voice.safetensors -o "
             "repaired.wav",
+            "spectramend evaluate target.wav mix.wav repaired.wav",
         ),
     )
 

@@ -111,7 +111,7 @@ def listening_page(
         conditions="\n".join(_condition(i, *item) for i, item in conditions),
         table=_section(html.escape(heading), table.html(references) if table else ""),
         figures=_section("Figures", "\n".join(_figure(figure) for figure in figures)),
-        commands=_section("How to make this page again", _command_block(commands)),
+        commands=_section("Commands", _command_block(commands)),
         notes=_section("Notes", "\n".join(f"<p>{html.escape(note)}</p>" for note in notes)),
         script=_view_script(figures),
     )
@@ -199,7 +199,10 @@ def _command_block(commands: Sequence[str]) -> str:
     if not commands:
         return ""
     code = html.escape("\n".join(commands))
-    return f'<pre class="scroll" tabindex="0"><code>{code}</code></pre>'
+    return (
+        "<p>Run as they stand, they do the same again.</p>\n"
+        f'<pre class="scroll" tabindex="0"><code>{code}</code></pre>'
+    )
 
 
 def _section(heading: str, content: str) -> str:

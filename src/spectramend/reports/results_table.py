@@ -24,7 +24,9 @@ class Column(NamedTuple):
     @property
     def title(self) -> str:
         """The heading, with an arrow towards the better end."""
-        arrows = {"higher": " \N{UPWARDS ARROW}", "lower": " \N{DOWNWARDS ARROW}", None: ""}
+        space = "\N{NO-BREAK SPACE}"
+        up, down = space + "\N{UPWARDS ARROW}", space + "\N{DOWNWARDS ARROW}"
+        arrows = {"higher": up, "lower": down, None: ""}
         return self.heading + arrows[self.better]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from html.parser import HTMLParser
@@ -189,3 +190,14 @@ def test_what_would_clip_is_turned_down_with_or_without_equal_loudness() -> None
         assert found
         assert float(found[1]) == pytest.approx(1 / peak, rel=1e-3)
     assert "or it would clip" in page
+
+
+def test_zoomable_pictures_bring_their_script() -> None:
+    assert 'figure[data-view]")' not in page(figures=[Picture("a.png", "What it shows.")])
+    view = {"images": {"before": "a_before.png"}, "text": "<\"'&>"}
+    text = page(figures=[Picture("a.png", "What it shows.", "Caption.", view)])
+    figure = next(attrs for attrs in Reader(text).all("figure"))
+    assert json.loads(figure["data-view"] or "") == view
+    assert text.count("<script>") == 2
+    assert 'document.querySelectorAll("figure[data-view]")' in text
+    assert not re.search(r"https?:|//[a-z]|@import|url\(", text.replace("// ", ""))

@@ -27,7 +27,7 @@ def test_best_values_are_bold_and_references_never() -> None:
     rows[3]["pesq"] = 3.2
     text = Table("T", columns, rows).html({"clean"})
     assert re.findall(r"<strong>([^<]*)</strong>", text) == ["11.20", "4.00", "3.20"]
-    assert "PESQ ↑" in text
+    assert "PESQ\N{NO-BREAK SPACE}↑" in text
     assert "LSD ↓" in text
     assert "–" in re.findall(r"<td[^>]*>(.*?)</td>", text)
 
@@ -47,3 +47,10 @@ def test_columns_without_direction_have_no_best() -> None:
 def test_a_table_without_rows_or_columns_is_nothing() -> None:
     assert Table("T", [], [{"x": 1.0}]).html() == ""
     assert Table("T", [Column("x", "X")], []).html() == ""
+
+
+def test_a_table_of_text_becomes_lists_on_a_narrow_page() -> None:
+    columns = [Column("name", "Condition"), Column("sdr", "SI-SDR", "higher")]
+    text = Table(None, columns, [{"name": "mix", "sdr": 1.0}], stacks=True).html()
+    assert 'class="scroll stacks"' in text
+    assert re.findall('data-heading="([^"]*)">mix', text) == ["Condition"]

@@ -90,18 +90,25 @@ def _write_page(
     pictures: Sequence[Picture],
     commands: Sequence[str],
 ) -> None:
-    """Write the sounds and the page that plays them."""
+    """Write the sounds and the page that plays them; its table says what each row is."""
     sr = round(page.sounds[0].sr)
     for sound in page.sounds:
         audio.write(folder / sound.file, sound.samples, sr)
     for file, samples in page.other_sounds.items():
         audio.write(folder / file, samples, sr)
-    rows = [{"name": row["condition"], **row} for row in result.rows]
+    measured = {row["condition"]: row for row in result.rows}
+    rows = [
+        {**measured[s.name], "name": s.name, "condition": s.title, "about": s.description}
+        for s in page.sounds
+        if s.name in measured
+    ]
+    first, *others = result.layout.columns
+    columns = (first, Column("about", "What it is"), *others)
     text = listening_page(
         title=page.title,
         lead=page.lead,
         sounds=page.sounds,
-        table=Table(None, result.layout.columns, rows),
+        table=Table(None, columns, rows, stacks=True),
         figures=pictures,
         commands=[*commands, *page.commands],
         notes=unavailable_metrics(result),
