@@ -73,7 +73,9 @@ class GivenSamples:
     def read(self, start: int, stop: int) -> NDArray[np.float64]:
         """Read on the ±1 scale, NaN where a mask hides samples [shape=(channels, stop - start)]."""
         part = self.channels[:, start:stop]
-        x = (np.ma.getdata(part).astype(np.float64) - self.zero) / self.full_scale
+        x = np.ma.getdata(part).astype(np.float64)
+        if self.values.dtype.kind != "f":
+            x = (x - self.zero) / self.full_scale
         if np.ma.is_masked(part):
             x[np.ma.getmaskarray(part)] = np.nan
         return x
@@ -109,6 +111,8 @@ def given_samples(x: ArrayLike) -> GivenSamples:
     [[-1.0, 0.5]]
     """
     refuse_sparse("x", x)
+    if hasattr(x, "samples") and hasattr(x, "sr"):
+        raise ParameterError(f"x is a record, {type(x).__name__}: give its samples, x.samples.")
     values = x if isinstance(x, np.ma.MaskedArray) else np.asarray(x)
     if values.ndim not in (1, 2) or values.size == 0 or values.dtype.kind not in "fiu":
         raise ParameterError(

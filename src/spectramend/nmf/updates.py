@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict
 
 import numpy as np
 
+from spectramend.core.given_arrays import plain
 from spectramend.errors import ParameterError
 from spectramend.nmf._engine.arrays import Array, namespace
 from spectramend.nmf._engine.frame_blocks import split
@@ -193,6 +194,9 @@ def gradient_parts(
     ----------
     .. [1] C. Févotte and J. Idier, Neural Computation 23(9), 2011, eq. 3.5.
     """
+    for name, values in (("V", V), ("W", W), ("H", H), ("M", M)):
+        if np.ma.is_masked(values):
+            plain(name, values)  # refuses it: the weights say what is hidden
     xp = namespace(V, W, H)
     # Buffers have the memory order of V, for the speed of element-wise operations on transposes.
     dtype = xp.result_type(V, W, H)

@@ -11,6 +11,7 @@ from scipy import sparse
 
 from spectramend import (
     STFT,
+    Audio,
     Dictionary,
     Mask,
     MaskedNMF,
@@ -176,6 +177,16 @@ def test_no_mask_is_dropped_and_no_sparse_matrix_misread(name: str) -> None:
         REFUSED[name](MATRIX)
     with pytest.raises(ParameterError, match=rf"{name} is a sparse csr_.*: give .*\.toarray\(\)"):
         REFUSED[name](sparse.csr_array(V))
+
+
+def test_an_update_takes_no_mask_of_an_array() -> None:
+    with pytest.raises(ParameterError, match="V is a masked array that hides 3 values"):
+        nmf.update(MATRIX, np.ones((4, 1)), np.ones((1, 5)))
+
+
+def test_a_recording_as_it_is_read_is_refused_with_the_remedy() -> None:
+    with pytest.raises(ParameterError, match=r"x is a record, Audio: give its samples, x\.samples"):
+        detect(Audio(X, SR), SR)  # type: ignore[arg-type]
 
 
 def test_a_sparse_matrix_is_refused_as_data() -> None:

@@ -28,7 +28,7 @@ def test_best_values_are_bold_and_references_never() -> None:
     text = Table("T", columns, rows).html({"clean"})
     assert re.findall(r"<strong>([^<]*)</strong>", text) == ["11.20", "4.00", "3.20"]
     assert "PESQ\N{NO-BREAK SPACE}↑" in text
-    assert "LSD ↓" in text
+    assert "LSD\N{NO-BREAK SPACE}↓" in text
     assert "–" in re.findall(r"<td[^>]*>(.*?)</td>", text)
 
 
