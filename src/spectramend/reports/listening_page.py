@@ -200,7 +200,7 @@ def _command_block(commands: Sequence[str]) -> str:
         return ""
     code = html.escape("\n".join(commands))
     return (
-        "<p>Run as they stand, they do the same again.</p>\n"
+        "<p>They do the same again; existing files are replaced only with --overwrite.</p>\n"
         f'<pre class="scroll" tabindex="0"><code>{code}</code></pre>'
     )
 

@@ -184,6 +184,8 @@ def _of_all(texts: Iterable[str]) -> str:
 
 def _rounded(region: Region) -> str:
     """Write a region, rounded to milliseconds and Hz."""
+    if str(region) == "-":
+        return "all of it"
     start, end = (None if t is None else round(t, 3) for t in (region.start_s, region.end_s))
     low, high = (None if f is None else round(f) for f in (region.f_low_hz, region.f_high_hz))
     try:

@@ -270,7 +270,9 @@ def _changes(x: NDArray[np.float64], y: NDArray[np.float64]) -> list[Patch]:
 
 def _excerpt(reader: Reader, source: PatchedSource, jobs: tuple[Job, ...], context: int) -> Excerpt:
     """Cut jobs of the same regions with their context, before and after."""
+    longest = max(1, round(LONGEST_EXCERPT_S * reader.info.sr))
+    context = min(context, longest // 4)  # so that the beginning of the repair is in the excerpt
     start, stop = max(0, jobs[0].start - context), min(source.length, jobs[0].stop + context)
-    stop = min(stop, start + max(1, round(LONGEST_EXCERPT_S * reader.info.sr)))
+    stop = min(stop, start + longest)
     before, after = reader.read(start, stop), source.read(start, stop)
     return Excerpt(start, np.nan_to_num(before), np.nan_to_num(after), jobs)

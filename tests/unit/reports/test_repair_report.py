@@ -15,7 +15,7 @@ import pytest
 import soundfile
 from matplotlib.image import imread
 
-from spectramend import Region, repair_file
+from spectramend import STFT, Mask, Region, repair_file
 from spectramend.reports.repair_report import SOUNDS, as_json, job_json, write_report
 from spectramend.reports.repair_views import write_view
 from spectramend.restoration.recording_files import FileRepair
@@ -130,3 +130,19 @@ def test_a_view_holds_the_samples_around_the_repair(tmp_path: Path) -> None:
     assert (high + low) / 2 == pytest.approx(SR / 4)
     assert picture.shape[0] == 129
     assert picture.shape[1] <= 1501
+
+
+def test_hidden_cells_are_repaired_in_all_of_it(tmp_path: Path, folder: Path) -> None:
+    stft = STFT(64, 16)
+    observed = np.ones((33, stft.n_frames(SR)), bool)
+    observed[:20, 30] = False
+    soundfile.write(tmp_path / "x.wav", 0.5 * np.sin(0.3 * np.arange(SR)), SR, subtype="DOUBLE")
+    mask = Mask(observed, stft=stft)
+    done = repair_file(tmp_path / "x.wav", tmp_path / "y.wav", mask, n_excerpts=4, rng=0)
+    report = tmp_path / "report"
+    report.mkdir()
+    write_report(report, done, tmp_path / "y.wav", settings={}, command="spectramend repair x.wav")
+    page = (report / "index.html").read_text("utf-8")
+    assert "Repair 1: channel 1, all of it: missing" in page
+    view = json.loads(html.unescape(re.findall(r'data-view="([^"]*)"', page)[0]))
+    assert view["boxes"] == []

@@ -68,6 +68,16 @@ def test_channels_that_share_a_repair_share_an_excerpt(source: Path) -> None:
         assert [[job.channel for job in e.jobs] for e in done.excerpts] == [shared]
 
 
+def test_a_long_excerpt_is_cut_and_holds_the_beginning_of_the_repair(
+    source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recording_files, "LONGEST_EXCERPT_S", 0.1)
+    done = repair_file(source, source.with_name("y.wav"), GAP, n_excerpts=1, context_s=0.2, rng=0)
+    (excerpt,) = done.excerpts
+    assert excerpt.before.shape[1] <= 800
+    assert excerpt.start <= excerpt.jobs[0].start < excerpt.start + excerpt.before.shape[1]
+
+
 def test_an_excerpt_of_hidden_cells_is_the_beginning(
     source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

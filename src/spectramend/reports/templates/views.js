@@ -84,7 +84,8 @@
       element("span", { className: "view-choice" },
         push("+", "Zoom in", () => zoom(0.5)),
         push("−", "Zoom out", () => zoom(2)),
-        push("Region", "Zoom to the repaired region", () => { seen = around(); draw(); }),
+        ...(data.boxes.length
+          ? [push("Region", "Zoom to the repaired region", () => { seen = around(); draw(); })] : []),
         push("All", "Show the whole excerpt", () => { seen = copy(whole); draw(); })),
       element("label", {}, "Frequency ", scale));
     figure.querySelector("a").hidden = true;
