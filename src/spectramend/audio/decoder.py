@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spectramend.audio.containers import FlacOfLength, FlacSpan
 from spectramend.errors import AudioError
 
 PIECE = 1 << 16  # samples of each channel decoded at once; engineering choice: bounds memory
@@ -34,10 +35,45 @@ def libsndfile_errors(path: Path) -> Iterator[None]:
         raise AudioError(f"{path}: cannot be read as audio: {reason(error)}.") from None
 
 
-def open_stream(path: Path) -> Any:
-    """Open a recording as a `soundfile.SoundFile`, within `libsndfile_errors`."""
+class _SpanStream:
+    """A `soundfile.SoundFile` of FLAC whose samples are counted from the first of its frames."""
+
+    def __init__(self, path: Path, span: FlacSpan) -> None:
+        import soundfile
+
+        self._file = FlacOfLength(path, span.stop)
+        self._stream = soundfile.SoundFile(self._file)
+        self._first = span.first
+        self.seek(0)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def __enter__(self) -> _SpanStream:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def seek(self, sample: int) -> None:
+        """Go to a sample."""
+        self._stream.seek(sample + self._first)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._stream.close()
+        self._file.close()
+
+
+def open_stream(path: Path, span: FlacSpan | None = None) -> Any:
+    """Open a recording as a `soundfile.SoundFile`, within `libsndfile_errors`.
+
+    `span` says where a FLAC stream is whose header does not.
+    """
     import soundfile
 
+    if span is not None:
+        return _SpanStream(path, span)
     with path.open("rb") as file:
         magic = file.read(4)
     with _suppressed_stderr(magic not in SILENT):
@@ -45,9 +81,9 @@ def open_stream(path: Path) -> Any:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Any]:
+def opened(path: Path, span: FlacSpan | None = None) -> Iterator[Any]:
     """Open a recording in a context, in which errors of libsndfile become one line."""
-    with libsndfile_errors(path), open_stream(path) as stream:
+    with libsndfile_errors(path), open_stream(path, span) as stream:
         yield stream
 
 

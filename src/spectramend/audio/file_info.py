@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from spectramend.audio.codings import LOSSLESS
-from spectramend.audio.containers import Layout, find_layout
+from spectramend.audio.containers import FlacSpan, Layout, find_layout, find_span
 from spectramend.audio.decoder import PIECE, opened, read_samples, seek_from_start
 from spectramend.core.files import check_input
 from spectramend.errors import AudioError, FileError
 
 UNKNOWN_LENGTH = 1 << 36  # samples; FLAC's number of samples has 36 bits (RFC 9639, section 8.2)
 SHORT_PIECE = 64  # samples; engineering choice: what a decoder may lose at the end of a file
-_SALVAGE = "take what is there (spectramend repair --salvage, inspect(path, salvage=True))"
+_SALVAGE = "take what is there (--salvage, salvage=True)"
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class FileInfo:
         Whether the header declares more samples than the file holds.
     layout : Layout, optional
         Where uncompressed samples are.
+    span : FlacSpan, optional
+        Where the samples of a FLAC file are whose header does not say so.
     """
 
     path: Path
@@ -50,6 +53,7 @@ class FileInfo:
     lossy: bool
     truncated: bool
     layout: Layout | None = None
+    span: FlacSpan | None = None
 
     @property
     def seconds(self) -> float:
@@ -82,7 +86,8 @@ def inspect(path: str | os.PathLike[str], *, salvage: bool = False) -> FileInfo:
     Notes
     -----
     A header written to a pipe does not declare a length, and that of an Ogg file never does: such a
-    recording lasts until the end of the file.
+    recording lasts until the end of the file. So does a FLAC file that declares 0 samples: its
+    length is found from its last frame (RFC 9639, section 9.1).
     """
     source = check_input(path)
     if not source.is_file():
@@ -95,10 +100,9 @@ def inspect(path: str | os.PathLike[str], *, salvage: bool = False) -> FileInfo:
     else:
         info = _from_libsndfile(source, layout is not None and layout.truncated, salvage)
     if info.truncated and not salvage:
-        raise AudioError(
-            f"{source}: is truncated: its header declares more samples than it holds; copy it "
-            f"again, or {_SALVAGE}."
-        )
+        is_declared = info.span is None or info.span.declared > 0
+        why = "header declares more samples than it holds" if is_declared else "last frame is cut"
+        raise AudioError(f"{source}: is truncated: its {why}; copy it again, or {_SALVAGE}.")
     if info.length == 0:
         raise AudioError(f"{source}: has no samples.")
     return info
@@ -109,16 +113,32 @@ def _from_libsndfile(source: Path, truncated: bool, salvage: bool) -> FileInfo:
     with opened(source) as stream:
         declared, subtype = stream.frames, stream.subtype
         sr, channels, container = stream.samplerate, stream.channels, stream.format
-        is_whole = _has_last_sample(stream, declared)
+        is_whole = declared < UNKNOWN_LENGTH and _has_last_sample(stream, declared)
+    coding = (container, subtype, subtype not in LOSSLESS)
+    found = find_span(source)
+    if found is not None and not (is_whole and found.first == 0):
+        span = _decodable(source, found)
+        if span is not None:
+            length = span.stop - span.first
+            truncated = length < found.declared or span.stop < found.stop
+            return FileInfo(source, sr, channels, length, *coding, truncated, span=span)
     if declared >= UNKNOWN_LENGTH and not salvage:
         raise AudioError(
-            f"{source}: its header does not say how long it is; write it again, to a file and not "
-            f"to a pipe, or {_SALVAGE}."
+            f"{source}: its header does not say how long it is, and its last frame is not found; "
+            f"write it again, to a file and not to a pipe, or {_SALVAGE}."
         )
     length = declared if is_whole else _count_samples(source, declared)
-    truncated = truncated or length < declared
-    lossy = subtype not in LOSSLESS
-    return FileInfo(source, sr, channels, length, container, subtype, lossy, truncated)
+    return FileInfo(source, sr, channels, length, *coding, truncated or length < declared)
+
+
+def _decodable(source: Path, found: FlacSpan) -> FlacSpan | None:
+    """Leave out the last frame where it is cut off; None if that does not help."""
+    for stop in (found.stop, found.last_frame):
+        span = replace(found, stop=stop)
+        with suppress(AudioError), opened(source, span) as stream:
+            if stop > found.first and _has_last_sample(stream, stop - found.first):
+                return span
+    return None
 
 
 def _has_last_sample(stream: Any, declared: int) -> bool:

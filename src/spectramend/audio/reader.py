@@ -138,7 +138,7 @@ class Reader:
             self._stream: Any = path.open("rb")
             return
         with libsndfile_errors(path):
-            self._stream = open_stream(path)
+            self._stream = open_stream(path, self.info.span)
         if self._stream.channels != self.info.channels:
             raise AudioError(f"{path}: was changed: it has {self._stream.channels} channels.")
 

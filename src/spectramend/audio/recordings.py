@@ -63,13 +63,15 @@ class Audio:
         return sound_html(self.samples, self.sr, title=self.title)
 
 
-def read(path: str | os.PathLike[str]) -> Audio:
+def read(path: str | os.PathLike[str], *, salvage: bool = False) -> Audio:
     """Read a whole recording.
 
     Parameters
     ----------
     path : path-like
         The file, in any format that libsndfile reads.
+    salvage : bool
+        Whether to accept a truncated recording, as far as it goes.
 
     Returns
     -------
@@ -79,11 +81,12 @@ def read(path: str | os.PathLike[str]) -> Audio:
     Raises
     ------
     AudioError
-        If the file is not audio, is truncated, has no samples, or NaN or infinite ones.
+        If the file is not audio, is truncated and not to be salvaged, has no samples, or NaN or
+        infinite ones.
     FileError
         If there is no such file, or it is a directory, empty or unreadable.
     """
-    info = inspect(path)
+    info = inspect(path, salvage=salvage)
     file, samples = info.path, read_part(info, 0, info.length)
     if not np.isfinite(samples).all():
         bad = int((~np.isfinite(samples)).sum())
@@ -153,9 +156,9 @@ def write(
         raise AudioError(f"{path}: cannot be written: {reason(error)}.") from None
 
 
-def read_same_rate(paths: list[Path]) -> list[Audio]:
+def read_same_rate(paths: list[Path], *, salvage: bool = False) -> list[Audio]:
     """Read recordings that must share a sample rate; FileError if one has another."""
-    recordings = [read(path) for path in paths]
+    recordings = [read(path, salvage=salvage) for path in paths]
     for path, recording in zip(paths, recordings, strict=True):
         if recording.sr != recordings[0].sr:
             raise FileError(

@@ -96,6 +96,9 @@ overwrite_option = click.option("--overwrite", is_flag=True, help="Replace exist
 keep_reliable_option = click.option(
     "--keep-reliable", is_flag=True, help="Keep reliable cells exactly, also of occluded damage."
 )
+salvage_option = click.option(
+    "--salvage", is_flag=True, help="Accept a truncated recording, as far as it goes."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
 
 

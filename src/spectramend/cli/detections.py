@@ -19,15 +19,12 @@ from spectramend.cli.base import (
     output_file,
     overwrite_option,
     progress,
+    salvage_option,
     say,
 )
 
 if TYPE_CHECKING:
     from spectramend.core.regions import Region
-
-salvage_option = click.option(
-    "--salvage", is_flag=True, help="Accept a truncated recording, as far as it goes."
-)
 
 
 @command(cli, "detect")

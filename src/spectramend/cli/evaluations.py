@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from spectramend.cli.base import PATH, cli, command, finite, json_option, print_table, say
+from spectramend.cli.base import (
+    PATH,
+    cli,
+    command,
+    finite,
+    json_option,
+    print_table,
+    salvage_option,
+    say,
+)
 from spectramend.errors import MismatchError
 
 if TYPE_CHECKING:
@@ -20,9 +29,14 @@ if TYPE_CHECKING:
 @click.argument("reference", type=PATH)
 @click.argument("estimates", metavar="A [B ...]", nargs=-1, required=True, type=PATH)
 @click.option("--labels", type=PATH, help="Regions in which to measure, too.")
+@salvage_option
 @json_option
 def evaluate(
-    reference: Path, estimates: tuple[Path, ...], labels: Path | None, as_json: bool
+    reference: Path,
+    estimates: tuple[Path, ...],
+    labels: Path | None,
+    salvage: bool,
+    as_json: bool,
 ) -> None:
     """Measure how close A, B, ... are to REFERENCE, as a whole and inside regions.
 
@@ -35,7 +49,7 @@ def evaluate(
     from spectramend.evaluation import missing_metrics
     from spectramend.labels import read_regions
 
-    recordings = audio.read_same_rate([reference, *estimates])
+    recordings = audio.read_same_rate([reference, *estimates], salvage=salvage)
     sr = recordings[0].sr
     regions = None
     if labels is not None:

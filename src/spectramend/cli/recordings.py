@@ -12,6 +12,7 @@ from spectramend.cli.base import (
     cli,
     command,
     overwrite_option,
+    salvage_option,
     say,
     seed_option,
     stft_options,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 @click.option("--atoms", type=click.IntRange(1), help="Atoms. [default: a fifth of the bins]")
 @stft_options
 @click.option("--beta", type=float, default=0.0, show_default=True, help="Which beta-divergence.")
+@salvage_option
 @seed_option
 @overwrite_option
 def train(
@@ -40,6 +42,7 @@ def train(
     n_fft: int | None,
     hop_length: int | None,
     beta: float,
+    salvage: bool,
     seed: int,
     overwrite: bool,
 ) -> None:
@@ -49,7 +52,7 @@ def train(
     from spectramend.inpainting.dictionary import Dictionary
 
     check_output(output, overwrite=overwrite)
-    recordings = audio.read_same_rate(list(clean))
+    recordings = audio.read_same_rate(list(clean), salvage=salvage)
     voice = Dictionary.train(
         [recording.samples for recording in recordings],
         sr=recordings[0].sr,

@@ -21,11 +21,11 @@ from spectramend.cli.base import (
     output_file,
     overwrite_option,
     progress,
+    salvage_option,
     say,
     seed_option,
     stft_options,
 )
-from spectramend.cli.detections import salvage_option
 from spectramend.cli.repair_inputs import Arguments, read_damage
 from spectramend.cli.repair_results import (
     repeating_command,

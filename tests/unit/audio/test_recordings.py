@@ -227,8 +227,11 @@ def test_a_broken_wav_file_says_what_is_wrong(tmp_path: Path, content: bytes, me
     assert message in refusal(tmp_path / "x.wav")
 
 
-def test_a_flac_file_that_does_not_say_its_length_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "x.flac").write_bytes(declaring(encoded(tmp_path, "FLAC"), 0))
+def test_a_flac_file_that_does_not_say_its_length_and_has_no_frame_is_refused(
+    tmp_path: Path,
+) -> None:
+    content = declaring(encoded(tmp_path, "FLAC"), 0)
+    (tmp_path / "x.flac").write_bytes(content.replace(b"\xff\xf8", bytes(2)))
     assert "its header does not say how long it is" in refusal(tmp_path / "x.flac")
 
 

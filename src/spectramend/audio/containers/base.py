@@ -87,7 +87,8 @@ def chunks(
     """Give name, start and declared length of the chunks from `start` on, until one is negative.
 
     `size` is that of the file in bytes, `head` the `struct` format of name and length, which
-    `counts_head` or not. Chunks are padded to a multiple of `align` bytes.
+    `counts_head` or not. Chunks are padded to a multiple of `align` bytes, but for those of writers
+    that forget the byte after an odd length.
     """
     head_bytes, length = struct.calcsize(head), 0
     for _ in range(MAX_CHUNKS):
@@ -98,4 +99,21 @@ def chunks(
         start += head_bytes
         length -= head_bytes if counts_head else 0
         yield name, start, length
-        start += length + -length % align
+        start += length
+        padding = -length % align
+        start += 0 if padding == 1 and _is_unpadded(stream, start, size, head) else padding
+
+
+def _is_unpadded(stream: BinaryIO, start: int, size: int, head: str) -> bool:
+    """Whether a chunk begins at `start` already, and not after a byte of padding, which is 0."""
+    stream.seek(start)
+    content = stream.read(struct.calcsize(head) + 1)
+    if len(content) <= struct.calcsize(head) or not _is_name(content[:4]):
+        return False
+    _, length = struct.unpack(head, content[:-1])
+    return stream.tell() - 1 + length <= size or not _is_name(content[1:5])
+
+
+def _is_name(name: bytes) -> bool:
+    """Whether four bytes can be the name of a chunk: printable ASCII that begins with no space."""
+    return name.isascii() and name.decode("ascii").isprintable() and name[:1] != b" "

@@ -18,7 +18,7 @@ def copy_with_metadata(sound: Path, source: Path, target: Path) -> bool:
     Returns whether `source` is a FLAC file; if not, `target` has the metadata of `sound`.
     """
     with sound.open("rb") as new, source.open("rb") as old, target.open("wb") as out:
-        blocks, copied = _read_blocks(new), _read_blocks(old)
+        blocks, copied = read_blocks(new), read_blocks(old)
         if copied:
             # Stream info and seek table describe one coded stream.
             kept = [block for block in copied if block[0] not in (STREAM_INFO, SEEK_TABLE)]
@@ -31,7 +31,7 @@ def copy_with_metadata(sound: Path, source: Path, target: Path) -> bool:
     return bool(copied)
 
 
-def _read_blocks(stream: BinaryIO) -> list[tuple[int, bytes]]:
+def read_blocks(stream: BinaryIO) -> list[tuple[int, bytes]]:
     """Read types and contents of the metadata blocks, none of other files; stop at the sound."""
     if stream.read(4) != b"fLaC":
         return []

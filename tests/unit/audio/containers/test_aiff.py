@@ -57,3 +57,11 @@ def test_compression_types_name_coding_and_byte_order(
     layout = find_layout(tmp_path / "x")
     assert layout is not None
     assert (layout.subtype, layout.big_endian, layout.sr) == (subtype, big_endian, 48000)
+
+
+def test_a_chunk_of_odd_length_may_lack_its_byte_of_padding(tmp_path: Path) -> None:
+    content = aiff_with_chunks()
+    name = chunk(b"NAME", b"odd", ">")
+    assert name in content
+    (tmp_path / "x").write_bytes(content.replace(name, name[:-1]))
+    assert inspect(tmp_path / "x").length == 25

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from audio_files import N, chunk, sparse_rf64, wav, write_noise
-from spectramend.audio import inspect, read_part, write_patched
+from spectramend.audio import Patch, inspect, read_part, write_patched
 from spectramend.audio.containers import find_layout
 from spectramend.errors import AudioError
 
@@ -110,3 +110,32 @@ def test_numbers_that_cannot_be_are_left_to_libsndfile(
     (tmp_path / "x.wav").write_bytes(content)
     layout = find_layout(tmp_path / "x.wav")
     assert layout is None or layout.subtype == ""
+
+
+# Chunks of odd length
+
+
+@pytest.mark.parametrize("padding", [b"", b"\0", b"\x07", b"x"])
+@pytest.mark.parametrize("declared", [None, 0xFFFFFFFF])
+@pytest.mark.parametrize("n", [120, 0x4040 // 2])
+def test_the_next_chunk_is_found_with_and_without_a_byte_of_padding(
+    tmp_path: Path, padding: bytes, declared: int | None, n: int
+) -> None:
+    before = chunk(b"LIST", b"INFOISFT\5\0\0\0abcd\0")[:-1] + padding
+    content = wav(before=before, declared=declared, n=n)
+    (tmp_path / "x.wav").write_bytes(content)
+    info = inspect(tmp_path / "x.wav")
+    assert (info.container, info.length, info.truncated) == ("WAV", n, False)
+    np.testing.assert_array_equal(read_part(info, 0, n)[0] * 32768, np.arange(1, n + 1))
+    write_patched(info, tmp_path / "y.wav", [Patch(0, 0, np.array([0.0]))])
+    place = content.index(b"data") + 8
+    expected = content[:place] + b"\0\0" + content[place + 2 :]
+    assert (tmp_path / "y.wav").read_bytes() == expected
+
+
+def test_chunks_after_the_samples_are_told_from_padding_as_well(tmp_path: Path) -> None:
+    unpadded = chunk(b"note", b"odd")[:-1] + chunk(b"LIST", b"odd")[:-1]
+    for after in (unpadded, unpadded + b"\0"):
+        (tmp_path / "x.wav").write_bytes(wav(n=0, after=after))
+        with pytest.raises(AudioError, match="has no samples"):
+            inspect(tmp_path / "x.wav")
