@@ -94,15 +94,20 @@ REGIONS = [
 ]
 
 
-def parse(text: str | bytes, sr: float | None = None) -> list[Region]:
+def parse(
+    text: str | bytes,
+    sr: float | None = None,
+    recording: str | None = None,
+    frame_rate: float | None = None,
+) -> list[Region]:
     data = text if isinstance(text, bytes) else text.encode()
-    return parse_regions(data, name=NAME, sr=sr)
+    return parse_regions(data, name=NAME, sr=sr, recording=recording, frame_rate=frame_rate)
 
 
-def error_of(text: str | bytes) -> str:
+def error_of(text: str | bytes, recording: str | None = None) -> str:
     """Give the message of the error, which has to be one line."""
     with pytest.raises(FileError) as caught:
-        parse(text)
+        parse(text, recording=recording)
     message = str(caught.value)
     assert len(message.splitlines()) == 1
     assert message.startswith(f"{NAME}: ")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from spectramend.cli.base import progress, say, transform
+from spectramend.cli.base import is_standard, progress, say, transform
 from spectramend.cli.detections import count_text
 from spectramend.errors import FileError, ParameterError
 
@@ -29,6 +29,7 @@ class Arguments:
     output: Path
     specs: tuple[str, ...]
     labels: Path | None
+    frame_rate: float | None
     mask_file: Path | None
     detects: bool
     damage: DamageOption
@@ -62,7 +63,7 @@ def read_damage(
         return _mask(arguments.mask_file, arguments, info)
     regions = specified
     if arguments.labels is not None:
-        regions = _labelled(arguments.labels, info)
+        regions = _labelled(arguments.labels, arguments, info)
     elif arguments.detects:
         regions = _detected(info)
     return _prepared(regions, info, arguments.channel)
@@ -89,11 +90,13 @@ def _detected(info: FileInfo) -> list[Region]:
     return regions
 
 
-def _labelled(path: Path, info: FileInfo) -> list[Region]:
+def _labelled(path: Path, arguments: Arguments, info: FileInfo) -> list[Region]:
     """Read regions from a label file; points are left out."""
     from spectramend.labels import read_regions
 
-    found = read_regions(path, sr=info.sr)
+    recording = None if is_standard(arguments.source) else arguments.source
+    rate = arguments.frame_rate
+    found = read_regions(path, sr=info.sr, recording=recording, frame_rate=rate)
     regions = [region for region in found if not region.is_point]
     if len(regions) < len(found):
         say(f"{path}: points have no length and are left out: {len(found) - len(regions)}.")

@@ -56,7 +56,14 @@ FLAGS = {"context_s": "--context", "stft": "--n-fft and --hop-length"}  # of opt
     help="T0-T1[@F0-F1] in seconds (or h:mm:ss) and Hz, such as 1.2-1.45@800-3k; repeat for more. "
     "A side left out is open.",
 )
-@click.option("--labels", type=PATH, help="Regions from Audacity, Raven, Sonic Visualiser, Praat.")
+@click.option(
+    "--labels",
+    type=PATH,
+    help="Regions from Audacity, Raven, Sonic Visualiser, Praat, Audition, Premiere, REAPER.",
+)
+@click.option(
+    "--frame-rate", type=float, help="Frames a second of timecode in --labels, such as 25 or 29.97."
+)
 @click.option("--mask", "mask_file", type=PATH, help="Mask of cells: .npz, .npy or .png.")
 @click.option("--detect", "detects", is_flag=True, help="Find dropouts, clicks and clipped runs.")
 @click.option(
@@ -140,6 +147,8 @@ def _check_usage(arguments: Arguments) -> None:
         raise click.UsageError(
             "Say what is damaged by one of --region, --labels, --mask, --detect."
         )
+    if arguments.frame_rate is not None and arguments.labels is None:
+        raise click.UsageError("--frame-rate goes with --labels.")
     if arguments.mask_file is not None and arguments.channel is not None:
         raise click.UsageError("--channel goes with regions: a mask is that of every channel.")
     if arguments.as_json and is_standard(arguments.output):

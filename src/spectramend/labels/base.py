@@ -8,7 +8,8 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from pathlib import Path
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from spectramend.core.regions import Region
 from spectramend.errors import ParameterError
@@ -24,12 +25,33 @@ _BINARY = {
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+", re.ASCII)
+_CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:[.,]\d*)?)", re.ASCII)  # h:mm:ss.fff
 _NUMBER_LIKE = re.compile(r"[+-]?(?:[\d.,][\d.,eE+-]*|nan|inf|infinity)", re.ASCII | re.IGNORECASE)
 # Characters that XML does not allow or UTF-8 cannot encode; tabs and line ends are allowed.
 _UNWRITABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _SEPARATORS = re.compile(r"[\t\r\n]")
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What is known of the recording to which a label file belongs."""
+
+    sr: float | None = None  # sample rate in Hz
+    path: Path | None = None
+    frame_rate: float | None = None  # frames of its picture in a second
+
+
+Recognise: TypeAlias = Callable[[str], bool]  # whether a text has a format
+Parse: TypeAlias = Callable[[str, Recording], Iterator[Region]]  # raises MalformedError
+
+
+class Parser(NamedTuple):
+    """A label format that is read only."""
+
+    recognise: Recognise
+    parse: Parse
 
 
 @dataclass(frozen=True)
@@ -40,8 +62,8 @@ class Format:
     """
 
     endings: tuple[str, ...]  # lower-case ends of the names of its files
-    recognise: Callable[[str], bool]  # whether a text has the format
-    parse: Callable[[str, float | None], Iterator[Region]]  # (text, rate); raises MalformedError
+    recognise: Recognise
+    parse: Parse
     format: Callable[[Sequence[Region], float | None, float | None], str]  # (regions, rate, length)
     holds_channels: bool = False  # otherwise they are written into the labels
     may_be_empty: bool = True  # whether a file without regions is valid
@@ -93,17 +115,45 @@ def is_number_like(text: str) -> bool:
 
 
 def read_number(text: str, line: int, name: str) -> float:
-    """Read a decimal number; unlike `float`, refuse ``1_000`` and ``nan``."""
+    """Read a decimal number, also with a comma; unlike `float`, refuse ``1_000`` and ``nan``."""
     text = text.strip()
     found = quoted(text) if text else "missing"
-    if _DECIMAL_COMMA.fullmatch(text):
-        raise MalformedError(f"{name} {found} has a decimal comma: write it with a point.", line)
-    if not _NUMBER.fullmatch(text):
+    if not _is_number(text):
         raise MalformedError(f"{name} is {found}: give a number such as 1.25.", line)
-    value = float(text)
+    value = float(text.replace(",", "."))
     if not math.isfinite(value):
         raise MalformedError(f"{name} {found} is too large: give a smaller number.", line)
     return value
+
+
+def is_time(text: str) -> bool:
+    """Whether `read_time` reads a text, unless the time is impossible."""
+    return _is_number(text.strip()) or _CLOCK.fullmatch(text.strip()) is not None
+
+
+def is_time_like(text: str) -> bool:
+    """Whether a text is meant as a time in seconds or as ``h:mm:ss.fff``."""
+    return is_number_like(text) or _CLOCK.fullmatch(text.strip()) is not None
+
+
+def read_time(text: str, line: int, name: str) -> float:
+    """Read a time: seconds, ``m:ss.fff`` or ``h:mm:ss.fff``."""
+    clock = _CLOCK.fullmatch(text.strip())
+    if clock is None:
+        if ":" in text:
+            raise MalformedError(
+                f"{name} is {quoted(text)}: give seconds, or a time such as 0:01:02.5.", line
+            )
+        return read_number(text, line, name)
+    hours, minutes, seconds = (float((part or "0").replace(",", ".")) for part in clock.groups())
+    if seconds >= 60 or (clock[1] is not None and minutes >= 60):
+        raise MalformedError(f"{name} is {quoted(text)}: minutes and seconds end at 59.", line)
+    return 3600 * hours + 60 * minutes + seconds
+
+
+def _is_number(text: str) -> bool:
+    """Whether a text is a decimal number, with a point or a comma."""
+    return (_NUMBER.fullmatch(text) or _DECIMAL_COMMA.fullmatch(text)) is not None
 
 
 def quoted(text: str) -> str:

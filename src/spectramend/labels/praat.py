@@ -14,6 +14,7 @@ from spectramend.labels import base
 
 _HEADER = re.compile(r'\s*(?:File type\s*=\s*)?"(?:ooTextFile|Praat chronological)')
 _WORD = re.compile(r'\s*("|![^\n]*|[^\s"]+)')  # an opening quote, a comment, or any other word
+_CHRONOLOGICAL = "Praat chronological TextGrid text file"
 _REMEDY = "save it again with Praat"
 _UNNAMED = "region"  # a label in place of none, since intervals without text are not regions
 
@@ -31,10 +32,14 @@ def _is_text_grid(text: str) -> bool:
     return _HEADER.match(text) is not None
 
 
-def _parse_text_grid(text: str, _sr: float | None) -> Iterator[Region]:
-    """Read the intervals that have text, and the points, tier by tier."""
+def _parse_text_grid(text: str, _recording: base.Recording) -> Iterator[Region]:
+    """Read the intervals that have text, and the points, in the order of the file."""
     tokens = _Tokens(text)
-    kind, content = tokens.string("the file type"), tokens.string("the object class")
+    kind = tokens.string("the file type")
+    if kind == _CHRONOLOGICAL:
+        yield from _chronological(tokens)
+        return
+    content = tokens.string("the object class")
     if kind not in ("ooTextFile", "ooTextFile short") or content != "TextGrid":
         raise tokens.error("not a TextGrid in text form: select one in Praat and save it as text.")
     tokens.number("the start")
@@ -143,6 +148,27 @@ class _Tokens:
 
 def _tier(tokens: _Tokens) -> Iterator[Region]:
     """Read a tier."""
+    kind = _tier_head(tokens)
+    for _ in range(tokens.count("the size of a tier")):
+        yield from _mark(tokens, kind)
+
+
+def _chronological(tokens: _Tokens) -> Iterator[Region]:
+    """Read the form in which the tiers come first, and then all marks in the order of time."""
+    tokens.number("the start")
+    tokens.number("the end")
+    count = tokens.count("the number of tiers")
+    kinds = {f"{i}": _tier_head(tokens) for i in range(1, count + 1)}
+    while token := tokens.take():
+        kind = kinds.get(token)
+        if kind is None:
+            given = base.quoted(token.removeprefix('"'))
+            raise tokens.error(f"{given} is no tier of 1 to {len(kinds)}: {_REMEDY}.")
+        yield from _mark(tokens, kind)
+
+
+def _tier_head(tokens: _Tokens) -> str:
+    """Read class, name, start and end of a tier; give its class."""
     kind = tokens.string("the class of a tier")
     if kind not in ("IntervalTier", "TextTier"):
         classes = "IntervalTier or TextTier"
@@ -150,14 +176,18 @@ def _tier(tokens: _Tokens) -> Iterator[Region]:
     tokens.string("the name of a tier")
     tokens.number("the start of a tier")
     tokens.number("the end of a tier")
-    for _ in range(tokens.count("the size of a tier")):
-        start = end = tokens.number("a time")
-        line = tokens.line
-        if kind == "IntervalTier":
-            end = tokens.number("the end of an interval")
-        label = tokens.string("the text")
-        if kind == "TextTier" or label.strip():
-            yield base.region_at(line, start, end, label=label)
+    return kind
+
+
+def _mark(tokens: _Tokens, kind: str) -> Iterator[Region]:
+    """Read an interval, none if it has no text, or a point."""
+    start = end = tokens.number("a time")
+    line = tokens.line
+    if kind == "IntervalTier":
+        end = tokens.number("the end of an interval")
+    label = tokens.string("the text")
+    if kind == "TextTier" or label.strip():
+        yield base.region_at(line, start, end, label=label)
 
 
 def _interval(region: Region, length_s: float | None) -> _Interval:

@@ -10,7 +10,8 @@ format                 ending                what it holds              what it 
 `textgrid`             .TextGrid             time, label                channel, band, empty labels
 ====================== ===================== ========================== ===========================
 
-No format has open times. A channel that a format has no place for is written into the label.
+No format has open times. A channel that a format has no place for is written into the label. Lists
+of Audition, Premiere and REAPER (`markers`) and regions of Sonic Visualiser are read only.
 
 To add a format, write a module that defines a `Format` (`audacity` is the shortest example, `base`
 has the shared helpers), and add it to `FORMATS` and to the table above. The tests in
@@ -29,8 +30,8 @@ from pathlib import Path
 from spectramend.core.files import atomic_file, check_input
 from spectramend.core.regions import Region
 from spectramend.errors import FileError, ParameterError
-from spectramend.labels import audacity, praat, raven, sonic_visualiser
-from spectramend.labels.base import Format, MalformedError, decode, limit_regions
+from spectramend.labels import audacity, markers, praat, raven, sonic_visualiser
+from spectramend.labels.base import Format, MalformedError, Parser, Recording, decode, limit_regions
 
 # The first that recognises a text reads it, and the first that has the ending of a name writes it:
 # ".selections.txt" goes before ".txt".
@@ -41,23 +42,38 @@ FORMATS: dict[str, Format] = {
     "sonic-visualiser-csv": sonic_visualiser.CSV,
     "audacity": audacity.LABELS,
 }
+_PARSERS: tuple[Parser | Format, ...] = (markers.LIST, *FORMATS.values())
 # Bytes of a file at most. Engineering choice: MAX_REGIONS of more than 60 bytes each.
 MAX_LABEL_BYTES = 32 * 2**20
 
 _CHANNEL_IN_LABEL = re.compile(r"(?P<label>.*?)\s*\[channel (?P<channel>[1-9]\d{0,3})\]", re.DOTALL)
-_KNOWN = "Audacity labels, a Raven selection table, Sonic Visualiser boxes or a TextGrid"
+_KNOWN = (
+    "Audacity labels, a Raven selection table, boxes or regions of Sonic Visualiser, a TextGrid of "
+    "Praat, markers of Audition or Premiere, or regions of REAPER"
+)
 
 
-def read_regions(path: str | os.PathLike[str], *, sr: float | None = None) -> list[Region]:
+def read_regions(
+    path: str | os.PathLike[str],
+    *,
+    sr: float | None = None,
+    recording: str | os.PathLike[str] | None = None,
+    frame_rate: float | None = None,
+) -> list[Region]:
     """Read a label file, whose format is recognised by its content.
 
     Parameters
     ----------
     path : path-like
-        Audacity labels, a Raven selection table, Sonic Visualiser boxes (CSV or SVL), or a Praat
-        TextGrid in text form; at most 32 MiB.
+        Audacity labels, a Raven selection table, boxes or regions of Sonic Visualiser (CSV or
+        SVL), a Praat TextGrid in text form, markers of Audition or Premiere, or regions of REAPER;
+        at most 32 MiB.
     sr : float, > 0, optional
-        Sample rate of the recording in Hz, which a CSV of Sonic Visualiser in frames needs.
+        Sample rate of the recording in Hz, which times that count samples need.
+    recording : path-like, optional
+        The recording, by whose name a Raven table of several is read.
+    frame_rate : float, > 0, optional
+        Frames of the picture in a second, which timecode of Premiere needs.
 
     Returns
     -------
@@ -68,11 +84,13 @@ def read_regions(path: str | os.PathLike[str], *, sr: float | None = None) -> li
     Raises
     ------
     FileError
-        If the file cannot be read or holds no regions; the message names the line that is wrong.
+        If the file cannot be read or holds no regions, or none of `recording`; the message names
+        the line that is wrong.
     ParameterError
-        If `sr` is not positive.
+        If `sr` or `frame_rate` is not positive.
     """
     _check_positive("sr", sr)
+    _check_positive("frame_rate", frame_rate)
     source = check_input(path)
     try:
         with source.open("rb") as stream:
@@ -85,19 +103,28 @@ def read_regions(path: str | os.PathLike[str], *, sr: float | None = None) -> li
             f"{source}: is larger than {MAX_LABEL_BYTES >> 20} MiB: "
             f"give a label file, not a recording."
         )
-    return parse_regions(data, name=str(source), sr=sr)
+    name = str(source)
+    return parse_regions(data, name=name, sr=sr, recording=recording, frame_rate=frame_rate)
 
 
-def parse_regions(data: bytes, *, name: str, sr: float | None = None) -> list[Region]:
+def parse_regions(
+    data: bytes,
+    *,
+    name: str,
+    sr: float | None = None,
+    recording: str | os.PathLike[str] | None = None,
+    frame_rate: float | None = None,
+) -> list[Region]:
     """Read the content of a label file, see `read_regions`; errors call the file `name`."""
+    belongs = Recording(sr, None if recording is None else Path(recording), frame_rate)
     try:
         text = decode(data)
         if text.isspace() or not text:
             raise MalformedError("holds no regions.")
-        known = next((known for known in FORMATS.values() if known.recognise(text)), None)
+        known = next((known for known in _PARSERS if known.recognise(text)), None)
         if known is None:
             raise MalformedError(f"is in no known label format: give {_KNOWN}.")
-        regions = [_with_channel_of_label(r) for r in limit_regions(known.parse(text, sr))]
+        regions = [_with_channel_of_label(r) for r in limit_regions(known.parse(text, belongs))]
         if not regions:
             raise MalformedError("holds no regions: mark some and save it again.")
     except MalformedError as error:

@@ -1,4 +1,4 @@
-"""Boxes of Sonic Visualiser, as CSV and as annotation layers in XML (SVL)."""
+"""Boxes and regions of Sonic Visualiser, as CSV and as annotation layers in XML (SVL)."""
 
 from __future__ import annotations
 
@@ -16,15 +16,18 @@ from spectramend.labels import base
 _SECONDS = ("START", "END")
 _FRAMES = ("STARTFRAME", "ENDFRAME")
 _BAND = ("EXTENT START", "EXTENT END")
+_SPANS = (("TIME", "DURATION"), ("START", "DURATION"), ("FRAME", "DURATION"))  # of regions
 _LABEL = "LABEL"
+_LEVEL = "LEVEL"  # a column of notes
 _FIRST_COLUMNS = {"START", "STARTFRAME", "TIME", "FRAME"}  # of layers of any kind
 # Length of the pieces of XML that are parsed, in characters. Engineering choice: expat scans an
 # unfinished token anew for each piece, so that pieces are large.
 _PIECE = 1 << 22
 # Levels of nested elements at most; SVL has four. Engineering choice: each level takes memory.
 _DEPTH = 20
+_ROOT = "sv"
 _DOCTYPE = "sonic-visualiser"
-_REMEDY = "export a layer of boxes from Sonic Visualiser"
+_REMEDY = "export a layer of boxes or regions from Sonic Visualiser"
 
 
 # CSV
@@ -35,21 +38,24 @@ def _is_csv(text: str) -> bool:
     line = base.first_line(text)
     names = _names(line.split(_delimiter(line)))
     numbers = "\t" not in line and len(names) > 2 and all(map(base.is_number_like, names[:3]))
-    return names[0] in _FIRST_COLUMNS or numbers
+    is_labels = names[1:2] == ["END"] and _BAND[0] not in names  # start, end and label of others
+    return (names[0] in _FIRST_COLUMNS and not is_labels) or numbers
 
 
-def _parse_csv(text: str, sr: float | None) -> Iterator[Region]:
-    """Read one box a row."""
+def _parse_csv(text: str, recording: base.Recording) -> Iterator[Region]:
+    """Read one box or region a row."""
     delimiter = _delimiter(base.first_line(text))
     # Strict: otherwise a quote that is not closed hides the rows after it.
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         rows = (row for row in reader if any(cell.strip() for cell in row))
         columns = _names(next(rows))
-        sides, rate = _sides(columns, sr, reader.line_num)
+        sides, rate = _sides(columns, recording.sr, reader.line_num)
         for row in rows:
             cells, line = dict(zip(columns, row, strict=False)), reader.line_num
-            start, end, low, high = (base.read_number(cells.get(s, ""), line, s) for s in sides)
+            start, end, *band = (base.read_number(cells.get(s, ""), line, s) for s in sides)
+            end += start if sides[1] == "DURATION" else 0
+            low, high = band or (None, None)
             label = cells.get(_LABEL, "")
             yield base.region_at(line, start / rate, end / rate, (low, high), label=label)
     except csv.Error as error:
@@ -71,8 +77,8 @@ CSV = base.Format((".csv",), _is_csv, _parse_csv, _format_csv)
 
 
 def _delimiter(line: str) -> str:
-    """Give the delimiter: tabs in a text file of Sonic Visualiser, commas in a CSV."""
-    return "\t" if "\t" in line else ","
+    """Give the delimiter: tabs in a text file, semicolons or commas in a CSV."""
+    return next((delimiter for delimiter in "\t;" if delimiter in line), ",")
 
 
 def _names(cells: Sequence[str]) -> list[str]:
@@ -81,18 +87,32 @@ def _names(cells: Sequence[str]) -> list[str]:
 
 
 def _sides(columns: list[str], sr: float | None, line: int) -> tuple[list[str], float]:
-    """Choose the columns of the sides of a box, and the units of its times in a second."""
+    """Choose the columns of the sides of a box or region, and the units of its times in a second.
+
+    A region has a value, but no band.
+    """
     if base.is_number_like(columns[0]):
         raise base.MalformedError(
             f"no names of columns, so that it may be a layer of any kind: write "
-            f"{','.join([*_SECONDS, *_BAND, _LABEL])} above it if these are boxes.",
+            f"{','.join([*_SECONDS, *_BAND, _LABEL])} above it if these are boxes, "
+            f"TIME,VALUE,DURATION,LABEL if regions.",
             line,
         )
     times = _FRAMES if _FRAMES[0] in columns else _SECONDS
     sides = [*times, *_BAND]
+    span = next((span for span in _SPANS if {*columns} >= {*span}), None)
     if missing := [name for name in sides if name not in columns]:
-        raise base.MalformedError(f"no column {missing[0]}, so not boxes: {_REMEDY}.", line)
-    if times == _SECONDS:
+        if _LEVEL in columns:
+            raise base.MalformedError(
+                f"a layer of notes, not of boxes or regions: {_REMEDY}.", line
+            )
+        if span is None:
+            raise base.MalformedError(
+                f"no column {missing[0]} or DURATION, so neither boxes nor regions: {_REMEDY}.",
+                line,
+            )
+        sides = list(span)
+    if sides[0] not in (*_FRAMES, "FRAME"):
         return sides, 1.0
     if sr is None:
         raise base.MalformedError("times are in frames: give sr, or export them in seconds.", line)
@@ -107,13 +127,15 @@ def _is_svl(text: str) -> bool:
     return text.lstrip().startswith("<")
 
 
-def _parse_svl(text: str, _sr: float | None) -> Iterator[Region]:
-    """Read the points of all models of boxes."""
+def _parse_svl(text: str, _recording: base.Recording) -> Iterator[Region]:
+    """Read the points of all models of boxes and of regions."""
     reader = _LayerReader()
     yield from reader.read(text)
     if not reader.rates:
         others = ", ".join(sorted(reader.others)) or "no layer"
-        raise base.MalformedError(f"holds {base.quoted(others)}, but no boxes: {_REMEDY}.")
+        raise base.MalformedError(
+            f"holds {base.quoted(others)}, but no boxes or regions: {_REMEDY}."
+        )
 
 
 def _format_svl(regions: Sequence[Region], sr: float | None, length_s: float | None) -> str:
@@ -146,10 +168,11 @@ class _LayerReader:
     """Reads the XML of layers piece by piece; only the five entities of XML are expanded."""
 
     def __init__(self) -> None:
-        self.rates: dict[str, float] = {}  # in Hz, by the name of a dataset of boxes
+        self.rates: dict[str, float] = {}  # in Hz, by the name of a dataset
+        self._boxes: set[str] = set()  # names of datasets of boxes; the others are of regions
         self.others: set[str] = set()  # kinds of other models
         self._depth = 0
-        self._rate: float | None = None  # of the dataset that is being read
+        self._dataset = ""  # the one that is being read
         self._found: list[Region] = []
         self._parser = expat.ParserCreate("UTF-8")  # whatever the file declares: `decode` has run
         self._parser.StartElementHandler = self._start
@@ -178,38 +201,43 @@ class _LayerReader:
         self._depth += 1
         if self._depth > _DEPTH:
             raise self._error(f"elements nested deeper than those of SVL: {_REMEDY}.")
+        if self._depth == 1 and name != _ROOT:
+            raise self._error(f"XML of {base.quoted(name)}, which is no layer: {_REMEDY}.")
         if name == "model":
             self._model(attributes)
         elif name == "dataset":
-            self._rate = self.rates.get(attributes.get("id", ""))
-        elif name == "point" and self._rate is not None:
-            self._found.append(self._point(attributes, self._rate))
+            self._dataset = attributes.get("id", "")
+        elif name == "point" and self._dataset in self.rates:
+            self._found.append(self._point(attributes, self.rates[self._dataset]))
 
     def _end(self, _name: str) -> None:
         """Leave an element."""
         self._depth -= 1
 
     def _model(self, attributes: dict[str, str]) -> None:
-        """Read the rate of a model of boxes; note the kind of another one."""
+        """Read the rate of a model of boxes or regions; note the kind of another one."""
         kind = attributes.get("subtype") or attributes.get("type", "")
-        if kind != "box":
+        if kind not in ("box", "region"):
             self.others.add(kind)
             return
-        units = attributes.get("units", "")
-        if units.lower() != "hz":
+        dataset, units = attributes.get("dataset", ""), attributes.get("units", "")
+        if kind == "box":
+            self._boxes.add(dataset)
+        if kind == "box" and units.lower() != "hz":
             raise self._error(f"boxes in {base.quoted(units)}, not Hz: draw them on a spectrogram.")
         rate = self._number(attributes, "sampleRate")
         if rate <= 0:
             raise self._error(f"sampleRate is {rate:g}: {_REMEDY}.")
-        self.rates[attributes.get("dataset", "")] = rate
+        self.rates[dataset] = rate
 
     def _point(self, attributes: dict[str, str], rate: float) -> Region:
-        """Read a box."""
-        frame, duration, low, extent = (
-            self._number(attributes, name) for name in ("frame", "duration", "value", "extent")
-        )
-        band, line = (low, low + extent), self._parser.CurrentLineNumber
-        end = (frame + duration) / rate
+        """Read a box, or a region, whose value is no frequency."""
+        frame, duration = (self._number(attributes, name) for name in ("frame", "duration"))
+        band: tuple[float | None, float | None] = None, None
+        if self._dataset in self._boxes:
+            low, extent = (self._number(attributes, name) for name in ("value", "extent"))
+            band = low, low + extent
+        line, end = self._parser.CurrentLineNumber, (frame + duration) / rate
         return base.region_at(line, frame / rate, end, band, label=attributes.get("label", ""))
 
     def _number(self, attributes: dict[str, str], name: str) -> float:

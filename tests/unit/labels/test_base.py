@@ -27,7 +27,7 @@ def test_text_is_decoded(encoding: str, mark: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("1.25", 1.25), (" -1 ", -1.0), (".5", 0.5), ("2.", 2.0), ("+1e-3", 1e-3)],
+    [("1.25", 1.25), ("1,5", 1.5), (" -1 ", -1.0), (".5", 0.5), ("2.", 2.0), ("+1e-3", 1e-3)],
 )
 def test_decimal_numbers_are_read(text: str, expected: float) -> None:
     assert base.is_number_like(text)
@@ -40,7 +40,7 @@ def test_decimal_numbers_are_read(text: str, expected: float) -> None:
         ("", "line 7: it is missing: give a number such as 1.25."),
         ("nan", "line 7: it is 'nan': give"),
         ("1_0", "line 7: it is '1_0': give"),
-        ("1,5", "line 7: it '1,5' has a decimal comma"),
+        ("1,250.5", "line 7: it is '1,250.5': give"),
         ("1e999", "line 7: it '1e999' is too large"),
     ],
 )

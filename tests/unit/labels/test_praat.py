@@ -33,8 +33,7 @@ def test_text_grids_are_read_in_all_encodings(encoding: str, mark: bytes, end: s
     ("old", "new", "message"),
     [
         ('"TextGrid"', '"Pitch 1"', "line 2: not a TextGrid in text form: select one in Praat"),
-        ("ooTextFile", "Praat chronological TextGrid text file", "line 2: not a TextGrid in text"),
-        ("xmax = 0.5", "xmax = 0,5", "line 17: the end of an interval '0,5' has a decimal comma"),
+        ("ooTextFile", "ooTextFile long", "line 2: not a TextGrid in text"),
         ("xmax = 1.25", "xmax = 0.1", "line 20: region 0.5-0.1: ends before it starts"),
         ("xmax = 1.25", "xmax = nan", "line 21: the end of an interval is 'nan': give a number"),
         ("xmax = 1.25", "", "line 22: the end of an interval is the text 'he said"),
@@ -97,3 +96,47 @@ def test_bands_are_refused(tmp_path: Path) -> None:
     for band in (Region(1, 2, f_low_hz=5), Region(1, 2, f_high_hz=5)):
         with pytest.raises(ParameterError, match="has a band, which a TextGrid cannot hold"):
             write_regions(tmp_path / "a.TextGrid", [band])
+
+
+CHRONOLOGICAL = """"Praat chronological TextGrid text file"
+0 3   ! Time domain.
+2   ! Number of tiers.
+"IntervalTier" "bad" 0 3
+"TextTier" "clicks" 0 3
+
+1 0 1
+""
+2 0.5
+"pop"
+1 1 1.25
+"cough"
+1 1.25 3
+""
+"""
+
+
+def test_a_chronological_text_grid_is_read_in_the_order_of_its_marks() -> None:
+    assert parse(CHRONOLOGICAL) == [Region(0.5, 0.5, label="pop"), Region(1, 1.25, label="cough")]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("\n2 0.5", "\n3 0.5", "line 9: '3' is no tier of 1 to 2: save it again with Praat."),
+        ("\n2 0.5", '\n"x" 0.5', "line 9: 'x' is no tier of 1 to 2: save it again with Praat."),
+        ('"pop"', "7", "line 10: the text is '7', not in quotes: save it again with Praat."),
+        (
+            '"TextTier"',
+            '"PointTier"',
+            "line 5: a tier is 'PointTier', not IntervalTier or TextTier",
+        ),
+        ("2   !", "3   !", "line 7: the class of a tier is '1', not in quotes: save it again"),
+        ("1.25 3", "1.25", "line 14: the end of an interval is the text '': save it again"),
+        ("file", "file of another kind", "line 2: the object class is '0', not in quotes: save"),
+    ],
+)
+def test_chronological_text_grids_that_are_wrong_are_refused(
+    old: str, new: str, message: str
+) -> None:
+    assert old in CHRONOLOGICAL
+    assert error_of(CHRONOLOGICAL.replace(old, new, 1)).startswith(message)

@@ -70,16 +70,77 @@ def test_raven_columns_are_found_by_name(header: str, row: str, expected: Region
         (f"{RAVEN}\n1\tS\tleft\t1\t2\t3\t4", "line 2: Channel is 'left': give a number"),
         (f"{RAVEN}\n1\tS\t1", "line 2: Begin Time (s) is missing: give a number"),
         (f"{RAVEN}\n1\tS\t1\t1", "line 2: End Time (s) is missing: give a number"),
-        (f"{RAVEN}\n\n1\tS\t1\t0,5\t1\t2\t3", "line 3: Begin Time (s) '0,5' has a decimal comma"),
         (f"{RAVEN}\n1\tS\t1\t1\t2\t9\t3", "line 2: region 1-2@9-3: its highest frequency"),
         (
             f"{RAVEN}\tBegin File\n1\tS\t1\t1\t2\t3\t9\ta.wav\n2\tS\t1\t1\t2\t3\t9\tb.wav",
-            "line 3: selections of 'a.wav' and 'b.wav': keep those of one recording.",
+            "selections of 'a.wav' and 'b.wav': keep those of one recording, or say which",
         ),
     ],
 )
 def test_raven_tables_that_are_wrong_are_refused(text: str, message: str) -> None:
     assert error_of(text).startswith(message)
+
+
+COMBINED = "\n".join(
+    [
+        f"{RAVEN}\tCommon Name\tBegin Path\tFile Offset (s)",
+        "1\tSpectrogram 1\t1\t601.0\t601.25\t800\t3000\tRobin\tA/one.wav\t1.0",
+        "2\tSpectrogram 1\t1\t902.0\t902.5\t800\t3000\tWren\tA\\two.wav\t2.0",
+        "3\tSpectrogram 1\t1\t905.0\t906\t800\t3000\tOwl\tC:\\B\\Two.WAV\t3.5",
+    ]
+)
+
+
+def test_of_a_table_of_several_recordings_those_of_one_are_read_where_they_are_in_its_file() -> (
+    None
+):
+    one = [Region(1, 1.25, 800, 3000, channel=1, label="Robin")]
+    two = [Region(2, 2.5, 800, 3000, channel=1, label="Wren")]
+    owl = Region(3.5, 4.5, 800, 3000, channel=1, label="Owl")
+    text = COMBINED.rsplit("\n", 1)[0]
+    for column in ("Begin Path", "Begin File"):
+        table = text.replace("Begin Path", column)
+        assert parse(table, recording="elsewhere/two.wav") == two
+        assert parse(table, recording="ONE.wav") == one
+        assert parse(table, recording="one.flac") == one
+        assert error_of(table).startswith("selections of 'A/one.wav' and 'A\\\\two.wav': keep")
+    message = (
+        "its selections are of 'one.wav', 'two.wav', none of three.wav: give the table of this"
+    )
+    assert error_of(text, recording="three.wav").startswith(message)
+    assert parse(COMBINED.replace("A\\two", "B\\Two"), recording="one.wav") == one
+    assert "selections of" in error_of(COMBINED, recording="two.wav")
+    same = COMBINED.replace("A\\two.wav", "C:\\B\\Two.WAV")
+    assert parse(same, recording="two.wav") == [*two, owl]
+
+
+def test_the_table_of_another_recording_is_refused_and_one_without_names_is_not() -> None:
+    row = "1\tSpectrogram 1\t1\t1\t2\t3\t9"
+    table = f"{RAVEN}\tBegin File\n{row}\ta.wav\n{row}\n"
+    assert error_of(table, recording="b.wav").startswith("its selections are of 'a.wav', none of")
+    assert parse(table) == parse(table, recording="a.wav") == parse(f"{RAVEN}\n{row}")
+    assert parse(f"{RAVEN}\n{row}", recording="b.wav") == parse(f"{RAVEN}\n{row}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{RAVEN}\tAnnotation\tFile Offset (s)\n1\tS\t1\t1,0\t1,25\tNA\tNaN\tNA\tNA\n",
+        '"Selection"\t"Channel"\t"Begin Time (s)"\t"End Time (s)"\n1\t1\t1\t1.25\n',
+        # write.table of R, with names of rows and of columns as it changes them
+        '"Selection"\t"Channel"\t"Begin.Time..s."\t"End.Time..s."\n"1"\t1\t1\t1\t1.25\n',
+        "selection\tchannel\tbegin_time_s\tend_time_s\n1\t1\t1\t1.25\n",
+    ],
+)
+def test_tables_that_r_and_pandas_write_are_read(text: str) -> None:
+    assert parse(text) == [Region(1, 1.25, channel=1)]
+
+
+def test_quotes_stay_where_raven_wrote_them() -> None:
+    row = '1\tS\t1\t1\t2\t3\t9\ta "b"'
+    assert parse(f"{RAVEN}\tAnnotation\n{row}")[0].label == 'a "b"'
+    quoted = '"Begin Time (s)"\t"End Time (s)"\t"Notes"\n1\t2\t"a ""b"""\n'
+    assert parse(quoted)[0].label == 'a "b"'
 
 
 @pytest.mark.parametrize("name", ["a.selections.txt", "a.Table.1.selections.txt", "a.TSV"])

@@ -31,7 +31,7 @@ from spectramend.labels import FORMATS, read_regions, registry, write_regions
         (bytes(range(1, 256)), "is not text"),
         (b"BZh91AY&SY", "is a compressed session, not a layer: export the boxes as an annotation"),
         (b"ooBinaryFile\x08TextGrid", "is a binary Praat file: save it as a text file."),
-        (b"1.5 2.5 label\n", "is in no known label format: give Audacity labels"),
+        (b"1.5 label\n", "is in no known label format: give Audacity labels"),
         (b"Dear all,\n", "is in no known label format"),
         (b"{}", "is in no known label format"),
     ],

@@ -50,6 +50,11 @@ SVL_REGIONS = [
         (CSV.replace(",", "\t") + "\n1\t2\t3\t4\ta,b\n", Region(1, 2, 3, 4, label="a,b")),
         ("LABEL,END,START,EXTENT END,EXTENT START\na,2,1,4,3", None),
         ("Start,End,Extent Start,Extent End\n1,2,3,4\n", Region(1, 2, 3, 4)),
+        (CSV.replace(",", ";") + "\n1,5;2;3;4;a,b\n", Region(1.5, 2, 3, 4, label="a,b")),
+        # Regions
+        ("TIME,VALUE,DURATION,LABEL\n1.0,3,0.25,a\n", Region(1, 1.25, label="a")),
+        ("START,VALUE,DURATION,LABEL\n1.0,3,0.25,a\n", Region(1, 1.25, label="a")),
+        ("TIME,VALUE,DURATION\n1.0,3,0\n", Region(1, 1)),
     ],
 )
 def test_boxes_in_seconds_are_read(text: str, expected: Region | None) -> None:
@@ -63,6 +68,9 @@ def test_boxes_in_frames_need_the_sample_rate() -> None:
     text = "STARTFRAME,ENDFRAME,EXTENT START,EXTENT END,LABEL\n8000,24000,3,4,a\n"
     assert parse(text, sr=16000) == [Region(0.5, 1.5, 3, 4, label="a")]
     assert error_of(text) == ("line 1: times are in frames: give sr, or export them in seconds.")
+    text = "FRAME,VALUE,DURATION,LABEL\n8000,3,16000,a\n"
+    assert parse(text, sr=16000) == [Region(0.5, 1.5, label="a")]
+    assert error_of(text) == ("line 1: times are in frames: give sr, or export them in seconds.")
 
 
 @pytest.mark.parametrize(
@@ -73,13 +81,12 @@ def test_boxes_in_frames_need_the_sample_rate() -> None:
             "1.5,2.0,300.0,400.0,a\n",
             "line 1: no names of columns, so that it may be a layer of any",
         ),
-        ("TIME,VALUE,LABEL\n1,2,a\n", "line 1: no column START, so not boxes: export a layer of"),
-        ("START,VALUE,DURATION,LABEL\n1,2,3,a\n", "line 1: no column END, so not boxes: export"),
+        ("TIME,VALUE,LABEL\n1,2,a\n", "line 1: no column START or DURATION, so neither boxes nor"),
+        ("TIME,VALUE,DURATION,LEVEL,LABEL\n1,60,3,1,a\n", "line 1: a layer of notes, not of boxes"),
         (f"{CSV}\n1,2,3\n", "line 2: EXTENT END is missing: give a number such as 1.25."),
-        (f"{CSV}\n1;2;3;4\n", "line 2: START is '1;2;3;4': give a number such as 1.25."),
         (f"{CSV}\n1,2,4,3,a\n", "line 2: region 1-2@4-3: its highest frequency is not above"),
         (f'{CSV}\n1,2,3,4,"a\n1,2,3,4,b\n', "line 3: unexpected end of data: export a layer of"),
-        (f'{CSV}\n1,2,3,4,"a"b\n', "line 2: ',' expected after '\"': export a layer of boxes"),
+        (f'{CSV}\n1,2,3,4,"a"b\n', "line 2: ',' expected after '\"': export a layer of boxes or"),
         (f"{CSV}\n1,2,3,4,{'a' * 200_000}\n", "line 2: field larger than field limit (131072)"),
     ],
 )
@@ -124,7 +131,7 @@ def test_svl_boxes_of_several_models_are_read() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('subtype="box"', 'subtype="region"', "holds 'region, wavefile', but no boxes: export a"),
+        ('subtype="box"', 'subtype="note"', "holds 'note, wavefile', but no boxes or regions: exp"),
         ('units="Hz"', 'units="dB"', "line 6: boxes in 'dB', not Hz: draw them on a spectrogram."),
         ('units="Hz"', "", "line 6: boxes in '', not Hz"),
         ('sampleRate="48000"', "", "line 6: sampleRate is missing: give a number"),
@@ -136,10 +143,9 @@ def test_svl_boxes_of_several_models_are_read() -> None:
         ('extent="24000"', 'extent="-3"', "line 10: f_high_hz=-3.0: give at least 0 Hz."),
         ('duration="24000"', 'duration="-1"', "line 8: region 1-0.9"),
         ('value="0"', 'value="1e400"', "line 10: value '1e400' is too large"),
-        ('value="0"', 'value="1,5"', "line 10: value '1,5' has a decimal comma"),
         ('dataset id="3"', 'dataset id="4"', "holds no regions: mark some and save it again."),
-        ("</sv>", "", "line 17: broken XML (no element found): export a layer of boxes"),
-        ("&amp;", "&more;", "line 8: broken XML (undefined entity): export a layer of boxes"),
+        ("</sv>", "", "line 17: broken XML (no element found): export a layer of boxes or"),
+        ("&amp;", "&more;", "line 8: broken XML (undefined entity): export a layer of boxes or"),
         ("sonic-visualiser>", "html>", "line 2: a document type that SVL does not have"),
         ("sonic-visualiser>", 'sonic-visualiser SYSTEM "file:///etc/passwd">', "line 2: a docu"),
         ("sonic-visualiser>", "sonic-visualiser []>", "line 2: a document type that SVL does"),
@@ -150,12 +156,29 @@ def test_svl_that_is_wrong_is_refused(old: str, new: str, message: str) -> None:
     assert error_of(SVL.replace(old, new, 1)).startswith(message)
 
 
+REGION_LAYER = """<sv><data>
+<model id="3" sampleRate="16000" type="sparse" dimensions="3" dataset="2" subtype="region"/>
+<dataset id="2" dimensions="2">
+<point frame="16000" value="1" duration="4000" label="cough"/>
+</dataset></data></sv>
+"""
+
+
+def test_svl_regions_have_no_band() -> None:
+    assert parse(REGION_LAYER) == [Region(1, 1.25, label="cough")]
+    boxes = SVL.split("<data>")[1].split("</data>")[0].replace("\n", "")
+    assert parse(REGION_LAYER.replace("<data>", f"<data>{boxes}")) == [
+        *SVL_REGIONS,
+        Region(1, 1.25, label="cough"),
+    ]
+
+
 def test_other_xml_is_refused() -> None:
-    message = "holds 'no layer', but no boxes: export a layer of boxes from Sonic Visualiser."
-    assert error_of("<a/>") == message
-    assert error_of(f"<a>{'<a/>' * 50}</a>") == message
-    assert error_of("<a>" * 20 + "</a>" * 20) == message
-    assert error_of("<a>" * 21).startswith("line 1: elements nested deeper than those of SVL")
+    message = "holds 'no layer', but no boxes or regions: export a layer of boxes or regions from"
+    for content in ("<sv/>", f"<sv>{'<a/>' * 50}</sv>", "<sv>" * 20 + "</sv>" * 20):
+        assert error_of(content).startswith(message)
+    assert error_of("<sv>" * 21).startswith("line 1: elements nested deeper than those of SVL")
+    assert error_of("<ANNOTATION_DOCUMENT/>").startswith("line 1: XML of 'ANNOTATION_DOCUMENT', wh")
 
 
 def test_entities_are_never_expanded() -> None:
