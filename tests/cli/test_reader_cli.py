@@ -64,3 +64,12 @@ def test_repair_reads_timecode_at_the_frame_rate_that_it_is_given(
     assert run(*repair, tmp_path / "out.wav", "--frame-rate", 20).code == 0
     start, end = changed_span(two, tmp_path / "out.wav")
     assert 0.25 <= start <= end < 0.5
+
+
+def test_detect_refuses_an_ending_of_no_label_format_before_it_reads_the_recording(
+    tmp_path: Path, run: Runner
+) -> None:
+    (tmp_path / "x.wav").write_bytes(b"no recording")
+    failed = run("detect", tmp_path / "x.wav", "-o", tmp_path / "labels.xyz")
+    assert failed.code == 1
+    assert "no format has this ending: name it with one of .csv, .selections.txt" in failed.err

@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectramend.audio.containers import FlacOfLength, FlacSpan
+from spectramend.audio.media import MAGIC_BYTES, NAMES, MediaStream, container_of_media
 from spectramend.errors import AudioError
 
 PIECE = 1 << 16  # samples of each channel decoded at once; engineering choice: bounds memory
 UNSEEKABLE = {"PAF", "SDS"}  # libsndfile does not say so
 # Formats that mpg123, the decoder that writes to the terminal, does not decode: names and magics.
-SILENT = {"FLAC", "OGG", "AIFF", "CAF", b"fLaC", b"OggS", b"FORM", b"caff"}
+SILENT = {"FLAC", "OGG", "AIFF", "CAF", b"fLaC", b"OggS", b"FORM", b"caff", *NAMES}
 
 _stderr = threading.Lock()
 
@@ -66,17 +67,19 @@ class _SpanStream:
 
 
 def open_stream(path: Path, span: FlacSpan | None = None) -> Any:
-    """Open a recording as a `soundfile.SoundFile`, within `libsndfile_errors`.
+    """Open a recording as a `soundfile.SoundFile` or what reads like one.
 
-    `span` says where a FLAC stream is whose header does not.
+    It is within `libsndfile_errors`. `span` says where a FLAC stream is whose header does not.
     """
     import soundfile
 
     if span is not None:
         return _SpanStream(path, span)
     with path.open("rb") as file:
-        magic = file.read(4)
-    with _suppressed_stderr(magic not in SILENT):
+        magic = file.read(MAGIC_BYTES)
+    if media := container_of_media(magic):
+        return MediaStream(path, media)
+    with _suppressed_stderr(magic[:4] not in SILENT):
         return soundfile.SoundFile(path)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from spectramend.audio.codings import LOSSLESS
 from spectramend.audio.containers import FlacSpan, Layout, find_layout, find_span
 from spectramend.audio.decoder import PIECE, opened, read_samples, seek_from_start
+from spectramend.audio.media import NAMES, MediaStream
 from spectramend.core.files import check_input
 from spectramend.errors import AudioError, FileError
 
@@ -67,7 +68,8 @@ def inspect(path: str | os.PathLike[str], *, salvage: bool = False) -> FileInfo:
     Parameters
     ----------
     path : path-like
-        The file, in any format that libsndfile reads.
+        The file, in any format that libsndfile reads; with the extra ``media`` also MP4, QuickTime,
+        Windows Media, Matroska and AAC, of which the first audio track is taken.
     salvage : bool
         Whether to accept a truncated recording; its length is that of the samples in the file.
 
@@ -102,6 +104,7 @@ def inspect(path: str | os.PathLike[str], *, salvage: bool = False) -> FileInfo:
     if info.truncated and not salvage:
         is_declared = info.span is None or info.span.declared > 0
         why = "header declares more samples than it holds" if is_declared else "last frame is cut"
+        why = "sound ends early, or is damaged" if info.container in NAMES else why
         raise AudioError(f"{source}: is truncated: its {why}; copy it again, or {_SALVAGE}.")
     if info.length == 0:
         raise AudioError(f"{source}: has no samples.")
@@ -111,6 +114,8 @@ def inspect(path: str | os.PathLike[str], *, salvage: bool = False) -> FileInfo:
 def _from_libsndfile(source: Path, truncated: bool, salvage: bool) -> FileInfo:
     """Describe a file that libsndfile decodes."""
     with opened(source) as stream:
+        if isinstance(stream, MediaStream):
+            return _from_media(source, stream)
         declared, subtype = stream.frames, stream.subtype
         sr, channels, container = stream.samplerate, stream.channels, stream.format
         is_whole = declared < UNKNOWN_LENGTH and _has_last_sample(stream, declared)
@@ -139,6 +144,16 @@ def _decodable(source: Path, found: FlacSpan) -> FlacSpan | None:
             if stop > found.first and _has_last_sample(stream, stop - found.first):
                 return span
     return None
+
+
+def _from_media(source: Path, stream: MediaStream) -> FileInfo:
+    """Describe a file that FFmpeg decodes, by decoding all of it: no header counts samples."""
+    length = 0
+    while n := len(read_samples(stream, PIECE)):
+        length += n
+    truncated = stream.is_damaged or stream.is_truncated(length)
+    coding = (stream.format, stream.subtype, stream.is_lossy)
+    return FileInfo(source, stream.samplerate, stream.channels, length, *coding, truncated)
 
 
 def _has_last_sample(stream: Any, declared: int) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from spectramend.audio.codings import CODINGS, EXACT, LINEAR, converts_exactly
 from spectramend.audio.file_info import FileInfo
+from spectramend.audio.media import EXTENSIONS
 from spectramend.errors import AudioError, ParameterError
 
 WAVE = ("WAV", "WAVEX", "RF64")
@@ -46,7 +47,7 @@ def choose_output_format(
     """
     import soundfile
 
-    container = _container(info, target)
+    container = container_of(target, info)
     chosen = subtype or _subtype(info, target, container, allow_lossy)
     available = soundfile.available_subtypes(container)
     if chosen not in available:
@@ -81,23 +82,23 @@ def predicted_bytes(info: FileInfo, subtype: str) -> int:
     return HEADER_BYTES + info.length * info.channels * width
 
 
-def check_container(path: Path, container: str) -> None:
-    """Refuse an output file whose extension names no container of libsndfile."""
+def container_of(target: Path, info: FileInfo | None = None) -> str:
+    """Choose the container of an output file by its extension, or as that of a recording.
+
+    Raises AudioError if the extension names no container that can be written.
+    """
     import soundfile
 
-    if container not in soundfile.available_formats():
-        raise AudioError(f"{path}: has no extension of an audio format: try .wav or .flac.")
-
-
-def _container(info: FileInfo, target: Path) -> str:
-    """Choose the container by the extension."""
     extension = target.suffix.lower()
     if extension in CONTAINERS:
         family = CONTAINERS[extension]
-        return info.container if info.container in family else family[0]
-    same = extension == info.path.suffix.lower()
-    container = info.container if same else extension[1:].upper()
-    check_container(target, container)
+        return info.container if info is not None and info.container in family else family[0]
+    if extension in EXTENSIONS:
+        raise AudioError(f"{target}: {extension} is read, but not written: name a .wav or .flac.")
+    same = info is not None and extension == info.path.suffix.lower()
+    container = info.container if info is not None and same else extension[1:].upper()
+    if container not in soundfile.available_formats():
+        raise AudioError(f"{target}: has no extension of an audio format: try .wav or .flac.")
     if container in UNWRITABLE:
         raise AudioError(f"{target}: {container} cannot be written without an error; try .wav.")
     return container

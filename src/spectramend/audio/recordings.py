@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from spectramend.audio.codings import CODINGS, LINEAR
 from spectramend.audio.decoder import reason
 from spectramend.audio.file_info import inspect
-from spectramend.audio.output_format import check_container
+from spectramend.audio.output_format import container_of
 from spectramend.audio.reader import read_part
 from spectramend.core.files import Source, atomic_file
 from spectramend.core.given_arrays import on_unit_scale
@@ -69,7 +69,7 @@ def read(path: str | os.PathLike[str], *, salvage: bool = False) -> Audio:
     Parameters
     ----------
     path : path-like
-        The file, in any format that libsndfile reads.
+        The file, in any format that `inspect` reads.
     salvage : bool
         Whether to accept a truncated recording, as far as it goes.
 
@@ -136,10 +136,10 @@ def write(
         raise ParameterError(f"{path}: there are no samples to write.")
     if not np.isfinite(samples).all():
         raise ParameterError("samples are NaN or infinite: not written.")
-    container = Path(path).suffix[1:].upper()
-    check_container(Path(path), container)
+    container = container_of(Path(path))
     if not soundfile.check_format(container, subtype):
-        subtype = soundfile.default_subtype(container)
+        is_opus = Path(path).suffix.lower() == ".opus"
+        subtype = "OPUS" if is_opus else soundfile.default_subtype(container)
     if subtype in LINEAR and CODINGS[subtype].kind == "integer":
         step = 2.0 ** (1 - CODINGS[subtype].bits)
         peak = float(np.abs(samples).max(initial=0.0))

@@ -71,13 +71,14 @@ def detect(
     """Find dropouts, clicks and clipped runs, and write them as labels that repair reads."""
     from spectramend.core.files import check_output
     from spectramend.detection import KINDS, Thresholds
-    from spectramend.labels import write_regions
+    from spectramend.labels import format_of, write_regions
     from spectramend.restoration.recording_files import detect_file
 
     if as_json and is_standard(output):
         raise click.UsageError("--json and -o - both write to stdout: give a file to one of them.")
     if not is_standard(output):
         check_output(output, overwrite=overwrite)
+        format_of(output)  # refuses an ending that no format has
     chosen = Thresholds(**{k: v for k, v in thresholds.items() if v is not None})  # type: ignore[arg-type]
     with input_file(source) as recording, progress() as show:
         info, regions = detect_file(

@@ -184,7 +184,7 @@ def write_regions(
     """
     _check_positive("sr", sr)
     _check_positive("length_s", length_s)
-    name = _format_of(path, format)
+    name = format_of(path, format)
     known = FORMATS[name]
     if not known.holds_channels:
         regions = [_with_channel_in_label(region) for region in regions]
@@ -193,6 +193,21 @@ def write_regions(
     text = known.format(regions, sr, length_s)
     with atomic_file(path, overwrite=overwrite) as temporary:
         temporary.write_bytes(text.encode())
+
+
+def format_of(path: str | os.PathLike[str], name: str | None = None) -> str:
+    """Choose a format by its name or the ending of the file; ParameterError if there is none."""
+    if name in FORMATS:
+        return name
+    if name is not None:
+        raise ParameterError(f"format={name!r}: give one of {', '.join(sorted(FORMATS))}.")
+    for known, entry in FORMATS.items():
+        if Path(path).name.lower().endswith(entry.endings):
+            return known
+    endings = ", ".join(sorted(ending for entry in FORMATS.values() for ending in entry.endings))
+    raise ParameterError(
+        f"{path}: no format has this ending: name it with one of {endings}, or give a format."
+    )
 
 
 def _with_channel_in_label(region: Region) -> Region:
@@ -214,18 +229,3 @@ def _check_positive(name: str, value: float | None) -> None:
     """Refuse a rate or length that is not positive and finite."""
     if value is not None and not (math.isfinite(value) and value > 0):
         raise ParameterError(f"{name}={value}: give a positive number.")
-
-
-def _format_of(path: str | os.PathLike[str], name: str | None) -> str:
-    """Choose a format by its name, or by the ending of the file."""
-    if name in FORMATS:
-        return name
-    if name is not None:
-        raise ParameterError(f"format={name!r}: give one of {', '.join(sorted(FORMATS))}.")
-    for known, entry in FORMATS.items():
-        if Path(path).name.lower().endswith(entry.endings):
-            return known
-    endings = ", ".join(sorted(ending for entry in FORMATS.values() for ending in entry.endings))
-    raise ParameterError(
-        f"{path}: no format has this ending: name it with one of {endings}, or give a format."
-    )

@@ -28,6 +28,7 @@ _DEPTH = 20
 _ROOT = "sv"
 _DOCTYPE = "sonic-visualiser"
 _REMEDY = "export a layer of boxes or regions from Sonic Visualiser"
+_EXPORTS = {"ANNOTATION_DOCUMENT": "export the tiers from ELAN as a Praat TextGrid"}  # by root
 
 
 # CSV
@@ -202,7 +203,8 @@ class _LayerReader:
         if self._depth > _DEPTH:
             raise self._error(f"elements nested deeper than those of SVL: {_REMEDY}.")
         if self._depth == 1 and name != _ROOT:
-            raise self._error(f"XML of {base.quoted(name)}, which is no layer: {_REMEDY}.")
+            export = _EXPORTS.get(name, _REMEDY)
+            raise self._error(f"XML of {base.quoted(name)}, which is no layer: {export}.")
         if name == "model":
             self._model(attributes)
         elif name == "dataset":

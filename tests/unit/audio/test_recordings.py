@@ -16,7 +16,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from audio_files import chunk, wav
-from spectramend.audio import Audio, read, read_same_rate, write
+from spectramend.audio import Audio, inspect, read, read_same_rate, write, write_patched
 from spectramend.audio.codings import CODINGS
 from spectramend.errors import AudioError, FileError, SpectramendError
 
@@ -309,6 +309,26 @@ def test_integers_refuse_a_peak_over_full_scale(tmp_path: Path, ending: str, sub
 def test_floats_hold_a_peak_over_full_scale(tmp_path: Path, subtype: str) -> None:
     write(tmp_path / "x.wav", np.array([0.5, -2.0]), SR, subtype=subtype)
     assert read(tmp_path / "x.wav").samples.tolist() == [0.5, -2.0]
+
+
+@pytest.mark.parametrize(
+    ("name", "container", "subtype"),
+    [
+        *(("x.aif", "AIFF", "PCM_16"), ("x.AIFF", "AIFF", "PCM_16"), ("x.snd", "AU", "FLOAT")),
+        *(("x.wave", "WAV", "FLOAT"), ("x.oga", "OGG", "VORBIS"), ("x.opus", "OGG", "OPUS")),
+        ("x.caf", "CAF", "FLOAT"),
+    ],
+)
+def test_an_extension_means_what_it_does_in_write_patched(
+    tmp_path: Path, name: str, container: str, subtype: str
+) -> None:
+    write(
+        tmp_path / name, np.zeros(9000), 16000, subtype="PCM_16" if container == "AIFF" else "FLOAT"
+    )
+    info = inspect(tmp_path / name)
+    assert (info.container, info.subtype) == (container, subtype)
+    write_patched(info, tmp_path / f"y{Path(name).suffix}", [], allow_lossy=True)
+    assert inspect(tmp_path / f"y{Path(name).suffix}").container == container
 
 
 @pytest.mark.parametrize(

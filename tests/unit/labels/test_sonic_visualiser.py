@@ -178,7 +178,11 @@ def test_other_xml_is_refused() -> None:
     for content in ("<sv/>", f"<sv>{'<a/>' * 50}</sv>", "<sv>" * 20 + "</sv>" * 20):
         assert error_of(content).startswith(message)
     assert error_of("<sv>" * 21).startswith("line 1: elements nested deeper than those of SVL")
-    assert error_of("<ANNOTATION_DOCUMENT/>").startswith("line 1: XML of 'ANNOTATION_DOCUMENT', wh")
+    assert error_of("<xmp/>").startswith("line 1: XML of 'xmp', which is no layer: export a layer")
+    assert error_of("<ANNOTATION_DOCUMENT/>") == (
+        "line 1: XML of 'ANNOTATION_DOCUMENT', which is no layer: export the tiers from ELAN as a "
+        "Praat TextGrid."
+    )
 
 
 def test_entities_are_never_expanded() -> None:
