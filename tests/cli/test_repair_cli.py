@@ -55,7 +55,7 @@ def damaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "channel.txt").write_text("1.0\t1.02\tgap [channel 1]\n")
     (folder / "points.txt").write_text("1.0\t1.0\tclick\n")
     (folder / "late.txt").write_text("100.0\t101.0\tcough\n")
-    (folder / "comma.txt").write_text("1,5\t2,5\tcough\n")
+    (folder / "typo.txt").write_text("1.5.0\t2.5\tcough\n")
     return folder
 
 
@@ -395,7 +395,7 @@ BAD_INPUT: list[tuple[list[str], str]] = [
     ([*MONO, "--labels", "IN/text.txt"], "text.txt"),
     ([*MONO, "--labels", "IN/points.txt"], "holds points only"),
     ([*MONO, "--labels", "IN/late.txt"], "late.txt: region 100-101: lies outside the recording"),
-    ([*MONO, "--labels", "IN/comma.txt"], "comma.txt: line 1"),
+    ([*MONO, "--labels", "IN/typo.txt"], "typo.txt: line 1"),
     ([*MONO, "--labels", "IN/absent.txt"], "no such file"),
     (["repair", "IN/nan.wav", "-o", "OUT/out.wav", "--region", "1.1-1.2"], "NaN or infinite"),
     (["repair", "IN/absent.wav", "-o", "OUT/a.wav", "--region", "1-2"], "no such file"),

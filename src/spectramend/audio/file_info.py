@@ -125,7 +125,8 @@ def _from_libsndfile(source: Path, truncated: bool, salvage: bool) -> FileInfo:
         span = _decodable(source, found)
         if span is not None:
             length = span.stop - span.first
-            truncated = length < found.declared or span.stop < found.stop
+            # The last of several segments may declare the samples of them all.
+            truncated = span.stop < max(found.declared, found.stop)
             return FileInfo(source, sr, channels, length, *coding, truncated, span=span)
     if declared >= UNKNOWN_LENGTH and not salvage:
         raise AudioError(

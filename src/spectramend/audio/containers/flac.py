@@ -33,6 +33,7 @@ def copy_with_metadata(sound: Path, source: Path, target: Path) -> bool:
 
 def read_blocks(stream: BinaryIO) -> list[tuple[int, bytes]]:
     """Read types and contents of the metadata blocks, none of other files; stop at the sound."""
+    skip_id3(stream)
     if stream.read(4) != b"fLaC":
         return []
     blocks = []
@@ -42,3 +43,15 @@ def read_blocks(stream: BinaryIO) -> list[tuple[int, bytes]]:
         if head[0] & LAST:
             break
     return blocks
+
+
+def skip_id3(stream: BinaryIO) -> int:
+    """Go from the beginning of a file to the byte after an ID3 tag, version 2; give its place."""
+    head = stream.read(10)
+    place = 0
+    if head.startswith(b"ID3") and len(head) == 10:
+        for byte in head[6:]:
+            place = place << 7 | byte & 0x7F  # the length has 7 bits in each of 4 bytes
+        place += 10
+    stream.seek(place)
+    return place

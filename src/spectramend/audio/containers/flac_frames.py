@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from spectramend.audio.containers.flac import read_blocks
+from spectramend.audio.containers.flac import read_blocks, skip_id3
 
 TOTAL_PLACE = (
     21  # byte of the file from which the low 36 bits of 5 bytes count samples, section 8.2
@@ -42,11 +42,14 @@ class FlacSpan:
     stop: int  # after the last sample of the last frame
     last_frame: int  # its first sample, where the stream ends if that frame is cut off
     declared: int  # number of samples in the header of the file, 0 if unknown
+    offset: int = 0  # bytes before the stream: those of a tag
 
 
 def find_span(path: Path) -> FlacSpan | None:
     """Find where the stream of a file begins and ends; None if it is not FLAC or has no frame."""
     with path.open("rb") as stream:
+        offset = skip_id3(stream)
+        stream.seek(0)
         blocks = read_blocks(stream)
         if not blocks or len(blocks[0][1]) < 18:
             return None
@@ -56,7 +59,7 @@ def find_span(path: Path) -> FlacSpan | None:
         if first is None:
             return None
         last = _last_header(stream, start, info, first)
-    return FlacSpan(first.first, last.first + last.size, last.first, info.total)
+    return FlacSpan(first.first, last.first + last.size, last.first, info.total, offset)
 
 
 class _StreamInfo:
@@ -136,9 +139,10 @@ def _crc8(data: bytes) -> int:
 class FlacOfLength(io.RawIOBase):
     """A FLAC file that is read with another number of samples in its header."""
 
-    def __init__(self, path: Path, total: int) -> None:
+    def __init__(self, path: Path, total: int, offset: int = 0) -> None:
         self._file = path.open("rb")
-        self._file.seek(TOTAL_PLACE)
+        self._place = offset + TOTAL_PLACE
+        self._file.seek(self._place)
         upper = self._file.read(1)[0] & 0xF0  # four bits that are not of the number
         self._total = bytes([upper | total >> 32]) + (total & 0xFFFFFFFF).to_bytes(4, "big")
         self._file.seek(0)
@@ -147,11 +151,10 @@ class FlacOfLength(io.RawIOBase):
         """Read bytes, those of the number replaced."""
         at = self._file.tell()
         n = self._file.readinto(buffer)
-        first, last = max(at, TOTAL_PLACE), min(at + n, TOTAL_PLACE + len(self._total))
+        first, last = max(at, self._place), min(at + n, self._place + len(self._total))
         if first < last:
-            memoryview(buffer)[first - at : last - at] = self._total[
-                first - TOTAL_PLACE : last - TOTAL_PLACE
-            ]
+            new = self._total[first - self._place : last - self._place]
+            memoryview(buffer)[first - at : last - at] = new
         return n
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:

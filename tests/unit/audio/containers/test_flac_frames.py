@@ -82,7 +82,7 @@ def test_a_segment_of_a_longer_stream_is_counted_from_its_own_first_frame(tmp_pa
     content = flac(10 * FRAME + 17)
     (tmp_path / "x.flac").write_bytes(with_total(content, 10 * FRAME + 17))
     whole, places = libsndfile(tmp_path / "x.flac"), frame_places(content)
-    for total in (0, 8 * FRAME + 17):
+    for total in (0, 8 * FRAME + 17, 10 * FRAME + 17):
         segment = content[: places[0]] + content[places[2] :]
         (tmp_path / "y.flac").write_bytes(with_total(segment, total))
         info = inspect(tmp_path / "y.flac")
@@ -123,6 +123,14 @@ def test_a_tag_after_the_last_frame_is_no_sound(tmp_path: Path) -> None:
 def test_the_last_frame_is_found_behind_a_long_tag(tmp_path: Path) -> None:
     (tmp_path / "x.flac").write_bytes(flac(5000) + b"\xff" * 200_000)
     assert find_span(tmp_path / "x.flac") == FlacSpan(0, 5000, FRAME, 0)
+
+
+def test_an_id3_tag_may_come_before_the_stream(tmp_path: Path) -> None:
+    tag = b"ID3\4\0\0\0\0\1\2" + bytes(130)
+    (tmp_path / "x.flac").write_bytes(tag + flac(5000, total=5000))
+    whole = libsndfile(tmp_path / "x.flac")
+    (tmp_path / "x.flac").write_bytes(tag + flac(5000))
+    np.testing.assert_array_equal(read(tmp_path / "x.flac").samples, whole)
 
 
 @pytest.mark.parametrize("keep", [0, 4, 20, 46, 88])
