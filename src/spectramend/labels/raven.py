@@ -23,7 +23,7 @@ _OFFSET = "File Offset (s)"  # where in that recording; the times are those of a
 _ABSENT = ("NA", "NaN")  # a cell without a value, as R and pandas write it
 # Raven has no standard column for labels; each project names one. The first with text is read.
 _LABELS = ("Annotation", "Label", "Species", "Common Name", "Class", "Call Type", "Type", "Notes")
-_SEPARATOR = re.compile(r"[\t,;]")  # Raven writes tabs; the others are refused with a message
+_SEPARATOR = re.compile(r"[\t,;]")
 _PUNCTUATION = re.compile(r"[^0-9a-z]+")
 
 Row = dict[str, str]  # by the name of the column, see `_key`
@@ -97,10 +97,15 @@ def _rows(text: str) -> Iterator[tuple[int, Row]]:
     """Give the line and the cells of each row."""
     lines = base.numbered_lines(text)
     line, header = next(lines)
-    is_quoted = header.lstrip().startswith('"')  # as R writes it
-    columns = _columns(line, header)
+    # Raven writes tabs and no quotes around cells, other programs commas or quotes.
+    separator = next((separator for separator in "\t;" if separator in header), ",")
+    is_quoted = separator != "\t" or header.lstrip().startswith('"')
+    columns = _columns(line, header.split(separator))
     for line, content in lines:
-        cells = next(csv.reader([content], delimiter="\t")) if is_quoted else content.split("\t")
+        if is_quoted:
+            cells = next(csv.reader([content], delimiter=separator))
+        else:
+            cells = content.split(separator)
         if is_quoted and len(cells) == len(columns) + 1:
             cells = cells[1:]  # the names of rows, over which R writes none
         cells = ["" if cell.strip() in _ABSENT else cell for cell in cells]
@@ -122,11 +127,9 @@ def _file(row: Row) -> str:
     return next(filter(None, (_cell(row, name).strip() for name in _FILES)), "")
 
 
-def _columns(line: int, header: str) -> list[str]:
-    """Read the names of the columns; refuse a table without times."""
-    columns = [_key(name) for name in header.split("\t")]
-    if _key(_BEGIN) not in columns:
-        raise base.MalformedError("the columns are not separated by tabs: save it with tabs.", line)
+def _columns(line: int, names: list[str]) -> list[str]:
+    """Read the names of the columns; refuse a table without ends."""
+    columns = [_key(name) for name in names]
     if _key(_END) not in columns and _key(_DELTA) not in columns:
         raise base.MalformedError(f"no column {_END!r}: add it to the table.", line)
     return columns

@@ -6,6 +6,7 @@ import csv
 import io
 import math
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from xml.parsers import expat
 from xml.sax.saxutils import quoteattr
 
@@ -18,6 +19,7 @@ _FRAMES = ("STARTFRAME", "ENDFRAME")
 _BAND = ("EXTENT START", "EXTENT END")
 _SPANS = (("TIME", "DURATION"), ("START", "DURATION"), ("FRAME", "DURATION"))  # of regions
 _LABEL = "LABEL"
+_REGION = ("TIME", "VALUE", "DURATION", _LABEL)
 _LEVEL = "LEVEL"  # a column of notes
 _FIRST_COLUMNS = {"START", "STARTFRAME", "TIME", "FRAME"}  # of layers of any kind
 # Length of the pieces of XML that are parsed, in characters. Engineering choice: expat scans an
@@ -49,8 +51,11 @@ def _parse_csv(text: str, recording: base.Recording) -> Iterator[Region]:
     # Strict: otherwise a quote that is not closed hides the rows after it.
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
-        rows = (row for row in reader if any(cell.strip() for cell in row))
-        columns = _names(next(rows))
+        rows: Iterator[list[str]] = (row for row in reader if any(cell.strip() for cell in row))
+        first = next(rows)
+        columns = _names(first)
+        if _is_region(columns):
+            columns, rows = list(_REGION), chain([first], rows)
         sides, rate = _sides(columns, recording.sr, reader.line_num)
         for row in rows:
             cells, line = dict(zip(columns, row, strict=False)), reader.line_num
@@ -87,6 +92,12 @@ def _names(cells: Sequence[str]) -> list[str]:
     return [cell.strip(' "').upper() for cell in cells]
 
 
+def _is_region(cells: list[str]) -> bool:
+    """Whether a row without a header is a region: no other layer has three numbers and a text."""
+    is_number = [base.is_number_like(cell) for cell in cells]
+    return is_number == [True, True, True, False]
+
+
 def _sides(columns: list[str], sr: float | None, line: int) -> tuple[list[str], float]:
     """Choose the columns of the sides of a box or region, and the units of its times in a second.
 
@@ -96,7 +107,7 @@ def _sides(columns: list[str], sr: float | None, line: int) -> tuple[list[str], 
         raise base.MalformedError(
             f"no names of columns, so that it may be a layer of any kind: write "
             f"{','.join([*_SECONDS, *_BAND, _LABEL])} above it if these are boxes, "
-            f"TIME,VALUE,DURATION,LABEL if regions.",
+            f"{','.join(_REGION)} if regions.",
             line,
         )
     times = _FRAMES if _FRAMES[0] in columns else _SECONDS

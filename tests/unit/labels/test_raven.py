@@ -63,7 +63,7 @@ def test_raven_columns_are_found_by_name(header: str, row: str, expected: Region
     ("text", "message"),
     [
         (f"{RAVEN}\n", "holds no regions: mark some and save it again."),
-        (RAVEN.replace("\t", ","), "line 1: the columns are not separated by tabs: save it"),
+        (RAVEN.replace("\t", ","), "holds no regions: mark some and save it again."),
         ("Selection\tBegin Time (s)\n1\t2", "line 1: no column 'End Time (s)': add it"),
         (f"{RAVEN}\n1\tS\t0\t1\t2\t3\t4", "line 2: Channel is 0: channels count from 1."),
         (f"{RAVEN}\n1\tS\t1.5\t1\t2\t3\t4", "line 2: Channel is 1.5: channels count from 1."),
@@ -129,6 +129,8 @@ def test_the_table_of_another_recording_is_refused_and_one_without_names_is_not(
         '"Selection"\t"Channel"\t"Begin Time (s)"\t"End Time (s)"\n1\t1\t1\t1.25\n',
         # write.table of R, with names of rows and of columns as it changes them
         '"Selection"\t"Channel"\t"Begin.Time..s."\t"End.Time..s."\n"1"\t1\t1\t1\t1.25\n',
+        '"","Selection","Channel","Begin Time (s)","End Time (s)"\n"1",1,1,"1,0",1.25\n',
+        "Selection;Channel;Begin Time (s);End Time (s)\n1;1;1,0;1,25\n",
         "selection\tchannel\tbegin_time_s\tend_time_s\n1\t1\t1\t1.25\n",
     ],
 )

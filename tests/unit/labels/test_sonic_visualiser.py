@@ -55,6 +55,8 @@ SVL_REGIONS = [
         ("TIME,VALUE,DURATION,LABEL\n1.0,3,0.25,a\n", Region(1, 1.25, label="a")),
         ("START,VALUE,DURATION,LABEL\n1.0,3,0.25,a\n", Region(1, 1.25, label="a")),
         ("TIME,VALUE,DURATION\n1.0,3,0\n", Region(1, 1)),
+        ("1.0,3,0.25,a\n", Region(1, 1.25, label="a")),
+        ("1.0,3,0.25,\n", Region(1, 1.25)),
     ],
 )
 def test_boxes_in_seconds_are_read(text: str, expected: Region | None) -> None:
@@ -81,6 +83,7 @@ def test_boxes_in_frames_need_the_sample_rate() -> None:
             "1.5,2.0,300.0,400.0,a\n",
             "line 1: no names of columns, so that it may be a layer of any",
         ),
+        ("1.5,2.0,300.0\n", "line 1: no names of columns, so that it may be a layer of any"),
         ("TIME,VALUE,LABEL\n1,2,a\n", "line 1: no column START or DURATION, so neither boxes nor"),
         ("TIME,VALUE,DURATION,LEVEL,LABEL\n1,60,3,1,a\n", "line 1: a layer of notes, not of boxes"),
         (f"{CSV}\n1,2,3\n", "line 2: EXTENT END is missing: give a number such as 1.25."),
