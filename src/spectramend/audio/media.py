@@ -24,7 +24,7 @@ EXTENSIONS = (  # that are read and not written
     *(".m4a", ".m4b", ".mp4", ".m4v", ".mov", ".3gp", ".aac"),
     *(".wma", ".wmv", ".asf", ".mkv", ".mka", ".webm", ".avi"),
 )
-PREROLL = 4096  # samples before a target from which MP4 is decoded; engineering choice: a frame
+PREROLL = 4096  # samples before a target from which is decoded; engineering choice: a frame
 # Seconds by which a whole track may be shorter than declared; engineering choice: containers round,
 # and count what a coder adds before the sound.
 TOLERANCE_S = 0.3
@@ -51,7 +51,7 @@ def container_of_media(magic: bytes) -> str:
 
 
 class MediaStream:
-    """The first audio track of a file, decoded in order; lossless MP4 also from any sample on.
+    """The first audio track of a file, decoded in order; lossless ones of MP4 from any sample on.
 
     Raises AudioError if ``av`` is not installed, there is no such track, or it is damaged.
     """
@@ -124,7 +124,7 @@ class MediaStream:
 
         track = self._track
         ticks = 1 / (track.time_base * self.samplerate)  # of a sample
-        if self.is_lossy or self.format != "MP4" or ticks.denominator > 1:
+        if self.is_lossy or ticks.denominator > 1:
             raise soundfile.SoundFileError("only decoded in order")
         start = max(0, sample - PREROLL)
         with self._errors():

@@ -57,6 +57,8 @@ def test_drop_frame_timecode_keeps_pace_with_the_clock() -> None:
     (region,) = parse(PREMIERE + row.format("00;10;00;00", "01:00:00;00"), frame_rate=rate)
     assert region.start_s == pytest.approx(600, abs=1e-3)
     assert region.end_s == pytest.approx(3600, abs=5e-3)
+    (region,) = parse(PREMIERE + row.format("00;10;00;00", "01;00;00;00"), frame_rate=2 * rate)
+    assert (region.start_s, region.end_s) == pytest.approx((600, 3600), abs=5e-3)
     (region,) = parse(PREMIERE + row.format("00:10:00:00", "01:00:00:00"), frame_rate=rate)
     assert (region.start_s, region.end_s) == pytest.approx((600.6, 3603.6))
 

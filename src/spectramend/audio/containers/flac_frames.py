@@ -53,7 +53,7 @@ def find_span(path: Path) -> FlacSpan | None:
         blocks = read_blocks(stream)
         if not blocks or len(blocks[0][1]) < 18:
             return None
-        info = _StreamInfo(blocks[0][1])
+        info = StreamInfo(blocks[0][1])
         start = stream.tell()
         first = info.frame_header(stream.read(HEADER_BYTES))
         if first is None:
@@ -62,7 +62,7 @@ def find_span(path: Path) -> FlacSpan | None:
     return FlacSpan(first.first, last.first + last.size, last.first, info.total, offset)
 
 
-class _StreamInfo:
+class StreamInfo:
     """What the metadata block of the stream says, and frame headers read by its help."""
 
     def __init__(self, content: bytes) -> None:
@@ -92,9 +92,7 @@ class _StreamInfo:
         return FrameHeader(number if is_variable else number * self.block_size, size)
 
 
-def _last_header(
-    stream: BinaryIO, start: int, info: _StreamInfo, first: FrameHeader
-) -> FrameHeader:
+def _last_header(stream: BinaryIO, start: int, info: StreamInfo, first: FrameHeader) -> FrameHeader:
     """Search the header of the last frame from the end of the file back to the first one."""
     end = stream.seek(0, os.SEEK_END)
     tail = TAIL_BYTES

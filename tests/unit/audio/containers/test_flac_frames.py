@@ -14,6 +14,7 @@ from commands import Runner
 from spectramend.audio import Patch, Reader, inspect, read, read_part, write_patched
 from spectramend.audio.containers import FlacOfLength, FlacSpan, find_span
 from spectramend.audio.containers.flac import read_blocks
+from spectramend.audio.containers.flac_frames import FrameHeader, StreamInfo
 from spectramend.errors import AudioError
 
 FRAME = 4096  # samples of a frame that libsndfile writes
@@ -137,6 +138,50 @@ def test_an_id3_tag_may_come_before_the_stream(tmp_path: Path) -> None:
 def test_what_holds_no_frame_has_no_span(tmp_path: Path, keep: int) -> None:
     (tmp_path / "x.flac").write_bytes(flac(5000)[:keep])
     assert find_span(tmp_path / "x.flac") is None
+
+
+def crc8(data: bytes) -> int:
+    """Divide by x^8 + x^2 + x + 1, bit by bit, as in RFC 9639, section 9.1.8."""
+    number = int.from_bytes(data, "big") << 8
+    for place in range(number.bit_length() - 1, 7, -1):
+        if number >> place & 1:
+            number ^= 0x107 << place - 8
+    return number
+
+
+# Frame headers of a mono stream of 4096 samples a frame: bytes without the check, after RFC 9639.
+HEADERS = [
+    ("fff8 c908 05", FrameHeader(5 * 4096, 4096)),  # 12: 2^12 samples
+    ("fff9 c908 05", FrameHeader(5, 4096)),  # samples are counted, not frames
+    ("fff8 1908 00", FrameHeader(0, 192)),
+    ("fff8 2908 7f", FrameHeader(127 * 4096, 576)),
+    ("fff8 5908 c280", FrameHeader(128 * 4096, 4608)),  # a number of two bytes
+    ("fff9 8908 e28080", FrameHeader(0x2000, 256)),  # of three
+    ("fff9 f908 febfbfbfbfbfbf", FrameHeader((1 << 36) - 1, 32768)),  # of seven
+    ("fff8 6908 05 ff", FrameHeader(5 * 4096, 256)),  # one byte for the size
+    ("fff8 7908 05 00ff", FrameHeader(5 * 4096, 256)),  # two
+    ("fff8 6c08 05 0f 30", FrameHeader(5 * 4096, 16)),  # and one for the rate
+    ("fff8 7d08 05 000f ac44", FrameHeader(5 * 4096, 16)),  # two
+]
+NO_HEADERS = ["fff0 c908 05", "fffa c908 05", "fff8 0908 05", "fff8 c908 80", "fff8 c909 05"]
+NO_HEADERS += ["fff8 c9b8 05", "fff8 c918 05", "fff8 c988 05", "fff8 c908 c205", "fff8 c908 ff"]
+
+
+@pytest.mark.parametrize(("content", "expected"), HEADERS)
+def test_frame_headers_are_read(content: str, expected: FrameHeader) -> None:
+    info = StreamInfo((4096).to_bytes(2, "big") * 2 + bytes(14))
+    data = bytes.fromhex(content)
+    data += bytes([crc8(data)])
+    assert info.frame_header(data + b"and more") == expected
+    assert info.frame_header(data[:-1] + bytes([data[-1] ^ 1])) is None
+    assert [info.frame_header(data[:n]) for n in range(len(data))] == [None] * len(data)
+
+
+@pytest.mark.parametrize("content", NO_HEADERS)
+def test_what_is_no_frame_header_is_not_read(content: str) -> None:
+    data = bytes.fromhex(content)
+    info = StreamInfo((4096).to_bytes(2, "big") * 2 + bytes(14))
+    assert info.frame_header(data + bytes([crc8(data), 0, 0, 0, 0])) is None
 
 
 @pytest.mark.parametrize("size", [1, 7, 64, 5000])
