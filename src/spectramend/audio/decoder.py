@@ -42,7 +42,7 @@ class _SpanStream:
     def __init__(self, path: Path, span: FlacSpan) -> None:
         import soundfile
 
-        self._file = FlacOfLength(path, span.stop, span.offset)
+        self._file = FlacOfLength(path, span)
         self._stream = soundfile.SoundFile(self._file)
         self._first = span.first
         self.seek(0)

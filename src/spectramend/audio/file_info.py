@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -139,10 +139,9 @@ def _from_libsndfile(source: Path, truncated: bool, salvage: bool) -> FileInfo:
 
 def _decodable(source: Path, found: FlacSpan) -> FlacSpan | None:
     """Leave out the last frame where it is cut off; None if that does not help."""
-    for stop in (found.stop, found.last_frame):
-        span = replace(found, stop=stop)
+    for span in (found, found.without_last_frame()):
         with suppress(AudioError), opened(source, span) as stream:
-            if stop > found.first and _has_last_sample(stream, stop - found.first):
+            if span.stop > span.first and _has_last_sample(stream, span.stop - span.first):
                 return span
     return None
 

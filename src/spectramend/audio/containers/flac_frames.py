@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import io
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -36,13 +36,19 @@ class FrameHeader:
 
 @dataclass(frozen=True)
 class FlacSpan:
-    """The samples of a stream, counted as its frames do."""
+    """The samples of a stream, counted as its frames do, and where they are in the file."""
 
     first: int  # 0, but in later segments of a stream
     stop: int  # after the last sample of the last frame
-    last_frame: int  # its first sample, where the stream ends if that frame is cut off
+    last_frame: int  # its first sample
     declared: int  # number of samples in the header of the file, 0 if unknown
-    offset: int = 0  # bytes before the stream: those of a tag
+    offset: int  # bytes before the stream: those of a tag
+    last_place: int  # where the last frame begins, in bytes
+    end: int  # where the file is read to, in bytes
+
+    def without_last_frame(self) -> FlacSpan:
+        """Give the span of a stream whose last frame is cut off."""
+        return replace(self, stop=self.last_frame, end=self.last_place)
 
 
 def find_span(path: Path) -> FlacSpan | None:
@@ -58,8 +64,10 @@ def find_span(path: Path) -> FlacSpan | None:
         first = info.frame_header(stream.read(HEADER_BYTES))
         if first is None:
             return None
-        last = _last_header(stream, start, info, first)
-    return FlacSpan(first.first, last.first + last.size, last.first, info.total, offset)
+        last, place = _last_header(stream, start, info, first)
+        end = stream.seek(0, os.SEEK_END)
+    stop = last.first + last.size
+    return FlacSpan(first.first, stop, last.first, info.total, offset, place, end)
 
 
 class StreamInfo:
@@ -92,8 +100,10 @@ class StreamInfo:
         return FrameHeader(number if is_variable else number * self.block_size, size)
 
 
-def _last_header(stream: BinaryIO, start: int, info: StreamInfo, first: FrameHeader) -> FrameHeader:
-    """Search the header of the last frame from the end of the file back to the first one."""
+def _last_header(
+    stream: BinaryIO, start: int, info: StreamInfo, first: FrameHeader
+) -> tuple[FrameHeader, int]:
+    """Search the last frame, from the end of the file back to the first: its header and place."""
     end = stream.seek(0, os.SEEK_END)
     tail = TAIL_BYTES
     while True:
@@ -104,9 +114,9 @@ def _last_header(stream: BinaryIO, start: int, info: StreamInfo, first: FrameHea
         while (at := data.rfind(b"\xff", 0, at)) >= 0:
             header = info.frame_header(data[at : at + HEADER_BYTES])
             if header is not None and header.first >= first.first:
-                return header
+                return header, begin + at
         if begin == start or tail >= MAX_TAIL_BYTES:
-            return first
+            return first, start
         tail *= 4
 
 
@@ -135,28 +145,31 @@ def _crc8(data: bytes) -> int:
 
 
 class FlacOfLength(io.RawIOBase):
-    """A FLAC file that is read with another number of samples in its header."""
+    """A FLAC file that is read with the number of samples of a span in its header."""
 
-    def __init__(self, path: Path, total: int, offset: int = 0) -> None:
+    def __init__(self, path: Path, span: FlacSpan) -> None:
         self._file = path.open("rb")
-        self._place = offset + TOTAL_PLACE
+        self._place, self._end = span.offset + TOTAL_PLACE, span.end
         self._file.seek(self._place)
         upper = self._file.read(1)[0] & 0xF0  # four bits that are not of the number
+        total = span.stop
         self._total = bytes([upper | total >> 32]) + (total & 0xFFFFFFFF).to_bytes(4, "big")
         self._file.seek(0)
 
     def readinto(self, buffer: Any) -> int:
-        """Read bytes, those of the number replaced."""
+        """Read bytes up to the end of the span, those of the number replaced."""
         at = self._file.tell()
-        n = self._file.readinto(buffer)
+        view = memoryview(buffer)[: max(0, self._end - at)]
+        n = self._file.readinto(view)
         first, last = max(at, self._place), min(at + n, self._place + len(self._total))
         if first < last:
-            new = self._total[first - self._place : last - self._place]
-            memoryview(buffer)[first - at : last - at] = new
+            view[first - at : last - at] = self._total[first - self._place : last - self._place]
         return n
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Go to a byte."""
+        if whence == os.SEEK_END:
+            offset, whence = self._end + offset, os.SEEK_SET
         return self._file.seek(offset, whence)
 
     def tell(self) -> int:

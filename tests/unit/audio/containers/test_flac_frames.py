@@ -122,8 +122,14 @@ def test_a_tag_after_the_last_frame_is_no_sound(tmp_path: Path) -> None:
 
 
 def test_the_last_frame_is_found_behind_a_long_tag(tmp_path: Path) -> None:
-    (tmp_path / "x.flac").write_bytes(flac(5000) + b"\xff" * 200_000)
-    assert find_span(tmp_path / "x.flac") == FlacSpan(0, 5000, FRAME, 0)
+    content = flac(5000)
+    (tmp_path / "x.flac").write_bytes(content + b"\xff" * 200_000)
+    place = frame_places(content)[0]
+    span = find_span(tmp_path / "x.flac")
+    assert span is not None
+    assert place < span.last_place < len(content)
+    expected = FlacSpan(0, 5000, FRAME, 0, 0, span.last_place, len(content) + 200_000)
+    assert span == expected
 
 
 def test_an_id3_tag_may_come_before_the_stream(tmp_path: Path) -> None:
@@ -190,9 +196,11 @@ def test_the_number_of_samples_is_replaced_in_whatever_pieces_it_is_read(
 ) -> None:
     content = flac(5000)
     (tmp_path / "x.flac").write_bytes(content)
-    with FlacOfLength(tmp_path / "x.flac", (1 << 33) + 5) as file:
+    span = FlacSpan(0, (1 << 33) + 5, 0, 0, 0, 0, len(content) - 9)
+    with FlacOfLength(tmp_path / "x.flac", span) as file:
         pieces = iter(lambda: file.read(size), b"")
-        assert b"".join(pieces) == with_total(content, (1 << 33) + 5)
+        assert b"".join(pieces) == with_total(content, (1 << 33) + 5)[:-9]
+        assert file.seek(0, 2) == len(content) - 9
         file.seek(21)
         assert file.tell() == 21
 
