@@ -68,11 +68,11 @@ FLAGS = {"context_s": "--context", "stft": "--n-fft and --hop-length"}  # of opt
 @click.option("--detect", "detects", is_flag=True, help="Find dropouts, clicks and clipped runs.")
 @click.option(
     "--damage",
-    type=click.Choice(["auto", "missing", "occluded"]),
+    type=click.Choice(["auto", "missing", "occluded", "pulses"]),
     default="auto",
     show_default=True,
-    help="Whether samples are lost (missing) or covered by another sound (occluded). auto: "
-    "classify each region, or as the mask file says.",
+    help="Whether samples are lost (missing), covered by another sound (occluded) or by repeating "
+    "pulses (pulses). auto: classify each region, or as the mask file says.",
 )
 @click.option(
     "--dictionary",

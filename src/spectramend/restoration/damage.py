@@ -19,6 +19,7 @@ from spectramend.detection import PRECEDING_LENGTHS, damage_kind
 from spectramend.errors import OptionError
 from spectramend.restoration.jobs import Channel, DamagedRegion
 from spectramend.restoration.options import DamageOption, RegionOptions
+from spectramend.restoration.pulse_jobs import pulse_reason
 
 MISSING_LABELS = ("dropout", "click", "clipping")  # labels of `detect`: such samples are lost
 EMPTY_BAND = 1e-5  # power relative to that of the context; engineering choice: 50 dB below it
@@ -38,6 +39,8 @@ def classify_damage(
     full = region.is_full_band(channel.sr)
     if damage != "auto":
         return DamagedRegion(region, span, damage, "as specified", full)
+    if region.label == "pulses":
+        return DamagedRegion(region, span, "pulses", "labelled pulses", full)
     if region.label in MISSING_LABELS and full:
         return DamagedRegion(region, span, "missing", f"labelled {region.label}", full)
     first, last = channel.around(span, context)
@@ -47,6 +50,8 @@ def classify_damage(
     kind, reason = damage_kind(x[: span[1] - first], span[0] - first, span[1] - first)
     if kind == "occluded" and not full and _is_band_empty(x, span, first, region, channel.sr):
         kind, reason = "missing", "the band is empty"
+    if kind == "occluded" and (pulses := pulse_reason(channel, span, region, context)):
+        return DamagedRegion(region, span, "pulses", pulses, full)
     return DamagedRegion(region, span, kind, reason, full)
 
 
@@ -61,19 +66,19 @@ def check_applicable(options: RegionOptions, damaged: Sequence[DamagedRegion]) -
             "fills gaps, and no region is missing over the whole band; leave it out, or give "
             "damage='missing'.",
         )
-    if options.dictionaries and all(d.damage == "missing" for d in damaged):
+    if options.dictionaries and all(d.damage != "occluded" for d in damaged):
         raise OptionError(
             "dictionary",
             options.dictionaries,
-            "goes with occluded regions, and all regions are missing; leave it out, or give "
-            "damage='occluded'.",
+            f"goes with occluded regions, and all regions are {damaged[0].damage}; leave it out, "
+            "or give damage='occluded'.",
         )
-    if options.stft is not None and all(d.is_gap for d in damaged):
+    if options.stft is not None and all(d.is_gap or d.damage == "pulses" for d in damaged):
         raise OptionError(
             "stft",
             options.stft,
-            "all regions are gaps over the whole band, which are filled sample by sample; leave it "
-            "out.",
+            "all regions are gaps over the whole band, or pulses, which are repaired sample by "
+            "sample; leave it out.",
         )
 
 

@@ -80,9 +80,14 @@ class DamagedChannel:
         return [d for d in self.regions if d.damage == "occluded"]
 
     @cached_property
+    def pulses(self) -> list[DamagedRegion]:
+        """Regions with repeating pulses."""
+        return [d for d in self.regions if d.damage == "pulses"]
+
+    @cached_property
     def bands_and_events(self) -> list[DamagedRegion]:
         """All that are not gaps, in the order of time."""
-        return sorted(self.bands + self.events, key=lambda d: d.span)
+        return sorted(self.bands + self.pulses + self.events, key=lambda d: d.span)
 
 
 @dataclass(frozen=True)
@@ -97,14 +102,14 @@ class Job:
         First sample that may have changed, and the one after the last.
     regions : tuple of Region
         The regions.
-    damage : {"missing", "occluded"}
+    damage : {"missing", "occluded", "pulses"}
         Their damage.
     reason : str
         Why the damage was classified so.
     method : str
         What was done, in words.
     model : str
-        The model: a method of `spectramend.gaps.fill_gaps`, ``"subband"``,
+        The model: a method of `spectramend.gaps.fill_gaps`, ``"subband"``, ``"pulse_template"``,
         ``"semisupervised_nmf"`` or ``"masked_nmf"``.
     n_fft : int, optional
         Samples of a frame; None for autoregressive models.
@@ -140,11 +145,12 @@ def job_text(job: Job) -> str:
     """Describe a job in a sentence."""
     first = "all of it" if str(job.regions[0]) == "-" else str(job.regions[0])
     more = f" and {len(job.regions) - 1} more" if len(job.regions) > 1 else ""
-    size = f"n_fft {job.n_fft}" if job.order is None else f"order {job.order}"
+    sizes = {"n_fft": job.n_fft, "order": job.order}
+    size = "".join(f", {name} {size}" for name, size in sizes.items() if size is not None)
     snr = "" if job.expected_snr_db is None else f", expected SNR {job.expected_snr_db:.0f} dB"
     end = "" if job.status == "done" else f": {job.status.removesuffix('.')}"
     return (
-        f"channel {job.channel_number}, {first}{more}: {job.damage} ({job.reason}), {job.method}, "
+        f"channel {job.channel_number}, {first}{more}: {job.damage} ({job.reason}), {job.method}"
         f"{size}{snr}{end}."
     )
 

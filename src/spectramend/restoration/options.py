@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Literal, TypeAlias, TypedDict
+from typing import Any, Literal, TypeAlias, TypedDict, get_args
 
 import numpy as np
 
@@ -19,8 +19,13 @@ from spectramend.errors import OptionError, ParameterError
 from spectramend.gaps import METHODS, Method
 from spectramend.inpainting.dictionary import Dictionary, as_dictionaries
 
-RegionDamage: TypeAlias = Literal["missing", "occluded"]
+RegionDamage: TypeAlias = Literal[
+    "missing",
+    "occluded",
+    "pulses",
+]
 DamageOption: TypeAlias = Literal["auto"] | RegionDamage
+DAMAGE_OPTIONS: tuple[DamageOption, ...] = ("auto", *get_args(RegionDamage))
 
 MAX_CONTEXT_S = 60.0  # seconds; engineering choice: bounds the samples that are held at once
 
@@ -42,9 +47,11 @@ class RegionOptions:
 
     Parameters
     ----------
-    damage : {"auto", "missing", "occluded"}
-        Whether they are missing or occluded. ``"auto"`` classifies each: digital silence, NaN, a
-        constant value, a repeated buffer and an empty band are missing, all else is occluded.
+    damage : {"auto", "missing", "occluded", "pulses"}
+        Whether they are missing, occluded, or hold pulses that repeat at a constant rate.
+        ``"auto"`` classifies each: digital silence, NaN, a constant value, a repeated buffer and an
+        empty band are missing, a train of pulses that the context does not have is pulses, all else
+        is occluded.
     context_s : float, > 0
         Context that is used on either side of a region, in seconds, at most 60.
     stft : STFT, optional
@@ -76,8 +83,10 @@ class RegionOptions:
     method: Method = "auto"
 
     def __post_init__(self) -> None:
-        if self.damage not in ("auto", "missing", "occluded"):
-            raise ParameterError(f"damage={self.damage!r}: give 'auto', 'missing' or 'occluded'.")
+        if self.damage not in DAMAGE_OPTIONS:
+            raise ParameterError(
+                f"damage={self.damage!r}: give one of {', '.join(map(repr, DAMAGE_OPTIONS))}."
+            )
         if self.method not in METHODS:
             raise ParameterError(f"method={self.method!r}: give one of {', '.join(METHODS)}.")
         number = isinstance(self.context_s, int | float | np.number)
@@ -87,15 +96,17 @@ class RegionOptions:
             )
         _check_stft(self.stft)
         object.__setattr__(self, "dictionary", as_dictionaries(self.dictionary) or None)
-        if self.damage == "occluded" and self.method != "auto":
+        if self.damage not in ("auto", "missing") and self.method != "auto":
             raise OptionError(
-                "method", self.method, "fills gaps, and damage='occluded' has none; leave it out."
+                "method",
+                self.method,
+                f"fills gaps, and damage={self.damage!r} has none; leave it out.",
             )
-        if self.damage == "missing" and self.dictionaries:
+        if self.damage not in ("auto", "occluded") and self.dictionaries:
             raise OptionError(
                 "dictionary",
                 self.dictionary,
-                "goes with occluded regions, and damage='missing' has none; leave it out.",
+                f"goes with occluded regions, and damage={self.damage!r} has none; leave it out.",
             )
 
     @property

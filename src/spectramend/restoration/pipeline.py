@@ -5,7 +5,8 @@ recording. What it does depends on the damage, which `damage` decides:
 
 1. gaps, missing over the whole band: `gap_jobs`;
 2. bands that are missing: `band_jobs`;
-3. occluded regions: `event_jobs`.
+3. repeating pulses: `pulse_jobs`;
+4. occluded regions: `event_jobs`.
 
 This is their order, too: each job builds on the patches of the earlier ones. No sample outside a
 region changes.
@@ -30,6 +31,7 @@ from spectramend.restoration.event_jobs import repair_event
 from spectramend.restoration.gap_jobs import group_gaps, repair_gaps
 from spectramend.restoration.jobs import Channel, DamagedChannel, DamagedRegion, Job, span_of
 from spectramend.restoration.options import RegionOptions
+from spectramend.restoration.pulse_jobs import repair_pulses
 
 
 @dataclass(frozen=True)
@@ -111,8 +113,10 @@ def _tasks(damaged: DamagedChannel) -> Iterator[_Task]:
     for group in _touching(bands):
         yield _Task(2, span_of(group)[0], partial(repair_band, damaged, group, bands))
         bands = [d for d in bands if all(d is not own for own in group)]
+    for pulses in damaged.pulses:
+        yield _Task(3, pulses.span[0], partial(repair_pulses, damaged, [pulses]))
     for group in _touching(damaged.events):
-        yield _Task(3, span_of(group)[0], partial(repair_event, damaged, group))
+        yield _Task(4, span_of(group)[0], partial(repair_event, damaged, group))
 
 
 def _touching(regions: list[DamagedRegion]) -> list[list[DamagedRegion]]:

@@ -34,7 +34,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramend.spectral_repair.pulse_trains import CELL_S, PulseTrain, log_envelope
+from spectramend.spectral_repair.pulse_trains import CELL_S, PulseTrain, folded, log_envelope
 
 Vector: TypeAlias = NDArray[np.float64]
 
@@ -85,38 +85,28 @@ def estimate_pulses(x: Vector, sr: int, train: PulseTrain) -> PulseEstimate:
     smooth = 2 * max(1, int(SMOOTHING_HZ * (L + 2 * MARGIN) / sr)) + 1
     t = t + _skew(_snippets(x, t, L), k, sr)
     a = np.ones(k.size)
-    P = None
+    snippets = _snippets(x, t, L)
+    P = np.fft.rfft(np.median(np.fft.irfft(snippets.Y, L + 2 * MARGIN, axis=1), axis=0))
     for _ in range(ROUNDS):
-        snippets = _snippets(x, t, L)
         Y = snippets.Y
-        if P is None:
-            P = np.fft.rfft(np.median(np.fft.irfft(Y, L + 2 * MARGIN, axis=1), axis=0))
         power = _power(Y - a[:, None] * P, smooth)
         inverse = 1 / (power + FLOOR * np.median(power, axis=0) + TINY)
         precision = (a**2) @ inverse + TINY
-        P = _gated((a[:, None] * Y * inverse).sum(axis=0) / precision, precision, sr, window)
+        P = (a[:, None] * Y * inverse).sum(axis=0) / precision
+        P, through = _gated(P, precision, sr, window)
         a = _amplitudes(Y, P, inverse)
         t = _delays(snippets, a, P, inverse, k) + t
-    snippets = _snippets(x, t, L)
-    # The variance of (2), where the gain lets it through, and that of (3).
-    through = np.sum(window[: L + 2 * MARGIN]) / (L + 2 * MARGIN)
+        snippets = _snippets(x, t, L)
+    # The variance of (2), where the gain lets it through.
     noise = float(np.sum(1 / precision)) * 2 / (L + 2 * MARGIN) * through
-    return PulseEstimate(
-        _train_of(x.size, snippets, P, a, L), t, noise * float(np.sum(a**2)), L
-    )
+    return PulseEstimate(_train_of(x.size, snippets, P, a, L), t, noise * float(np.sum(a**2)), L)
 
 
 def _first_times(x: Vector, sr: int, T: float, L: int) -> tuple[NDArray[np.intp], Vector]:
     """Find the pulses on the envelope folded at the period: numbers k and times t_k."""
-    from scipy.ndimage import uniform_filter1d
-
     v, _ = log_envelope(x, sr)
-    cell = max(1, round(CELL_S * sr))
-    parts = int(np.clip(T / cell, 8, 256))
-    phase = ((np.arange(v.size) + 0.5) * cell / T) % 1
-    part = np.minimum((phase * parts).astype(int), parts - 1)
-    mean = np.bincount(part, v, parts) / np.maximum(np.bincount(part, minlength=parts), 1)
-    peak = (np.argmax(uniform_filter1d(mean, 3, mode="wrap")) + 0.5) / parts * T
+    mean = folded(v, max(1, round(CELL_S * sr)), T)
+    peak = (np.argmax(mean) + 0.5) / mean.size * T
     t_0 = peak - min(LEAD_PART * L, LEAD_S * sr)
     k = np.arange(int(-(L + t_0) // T), int((x.size - t_0) // T) + 1)
     t = t_0 + k * T
@@ -135,9 +125,7 @@ def _snippets(x: Vector, t: Vector, L: int) -> _Snippets:
     return _Snippets(Y * np.exp(1j * omega * fraction[:, None]), omega, first, fraction)
 
 
-def _train_of(
-    n: int, snippets: _Snippets, P: NDArray[np.complex128], a: Vector, L: int
-) -> Vector:
+def _train_of(n: int, snippets: _Snippets, P: NDArray[np.complex128], a: Vector, L: int) -> Vector:
     """Add the pulses of (1) up [shape=(n,)]."""
     size = L + 2 * MARGIN
     shifted = P * np.exp(-1j * snippets.omega * snippets.fraction[:, None])
@@ -178,8 +166,8 @@ def _power(R: NDArray[np.complex128], smooth: int) -> Vector:
 
 def _gated(
     P: NDArray[np.complex128], precision: Vector, sr: int, window: Vector
-) -> NDArray[np.complex128]:
-    """Remove from a template what its noise explains, sample by sample of its whitened form."""
+) -> tuple[NDArray[np.complex128], float]:
+    """Remove what noise explains in a whitened template, sample by sample; give the mean gain."""
     from scipy.ndimage import uniform_filter1d
 
     n = window.size
@@ -189,7 +177,7 @@ def _gated(
     power = uniform_filter1d(q**2, width, mode="nearest")
     gain = np.clip(1 - GATE_EXCESS / np.maximum(power, TINY), 0, 1)
     gain = uniform_filter1d(gain, max(1, width // 2)) * window
-    return np.fft.rfft(gain * q) / scale
+    return np.fft.rfft(gain * q) / scale, float(np.mean(gain))
 
 
 def _amplitudes(Y: NDArray[np.complex128], P: NDArray[np.complex128], inverse: Vector) -> Vector:

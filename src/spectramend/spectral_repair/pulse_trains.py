@@ -1,4 +1,4 @@
-"""Pulses that repeat at a constant rate: is there such a train, and what is its period?
+"""Pulses that repeat at a constant rate: evidence that there are any, and their period.
 
 A phone's bursts, a projector or a strobe make broadband pulses at exactly constant intervals. The
 residual of linear prediction shows each as a peak, and its log energy in cells of a quarter of a
@@ -14,7 +14,7 @@ rate or, where pulses are left out in a pattern, at a submultiple. The rate is t
 of it that keeps most of ``sum_h (V - N)(h f)``.
 
 Reference: harmonic sums of log spectra, M. R. Schroeder, "Period histogram and product spectrum",
-J. Acoust. Soc. Am. 43, 1968.
+Journal of the Acoustical Society of America 43, 1968.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LOWEST_HZ = 8.0  # Hz, lowest rate; engineering choice: slower pulses are single
 HIGHEST_HZ = 300.0  # Hz, highest rate; engineering choice: above GSM's 217 Hz
 MIN_PULSES = 6  # periods in a region at least; engineering choice: fewer show no constant rate
 CELL_S = 0.00025  # s, cell of the envelope; engineering choice: half of a GSM burst
-MEAN_S = 0.2  # s, of the moving mean taken from the envelope; engineering choice: two periods of 8 Hz
+MEAN_S = 0.2  # s, of the mean that the envelope loses; engineering choice: two periods of 8 Hz
 BAND_HZ = 1500.0  # Hz, B of (1); engineering choice: below half of the rate of the cells
 NOISE_HZ = 60.0  # Hz, width of the local mean N; engineering choice: wider than a harmonic
 LEAST_RATIO = 0.05  # V / N at least; engineering choice: bounds the logarithm
@@ -39,20 +39,26 @@ ORDER = 32  # order of the prediction; engineering choice: formants, but no pitc
 PREDICTION_CELL_S = 0.001  # s, cell of the background of the prediction, as in `detection.clicks`
 SILENCE = 1e-4  # of the level; engineering choice: softer than -80 dB is silence
 STEPS_PER_CYCLE = 4  # grid of rates: steps for a cycle of h f at the end; engineering choice
+FOLDED_PARTS = (8, 256)  # parts of a folded period, least and most; engineering choice
+FOLDED_SMOOTH = 2  # parts in a moving mean of them; engineering choice
 PADDING = 8  # length of the transform, in lengths of the envelope; engineering choice
 
 
 class PulseTrain(NamedTuple):
-    """The period of a train in samples, and the evidence S of (1)."""
+    """The period of a train in samples, the evidence S of (1), and the shape of its envelope."""
 
     period: float
     evidence: float
+    rise_db: float  # of the folded envelope, from its median to its peak
+    asymmetry: float  # ratio of this to the fall from the median to the minimum
 
 
 def find_pulse_train(x: NDArray[np.float64], sr: int) -> PulseTrain | None:
     """Find the period of repeating pulses in x [shape=(n,), finite]; None if it is too short."""
     from scipy.ndimage import uniform_filter1d
 
+    if x.size < MIN_PULSES / HIGHEST_HZ * sr:
+        return None
     v, rate = log_envelope(x, sr)
     lowest = max(LOWEST_HZ, MIN_PULSES * rate / max(v.size, 1))
     band = min(BAND_HZ, 0.45 * rate)
@@ -82,7 +88,22 @@ def find_pulse_train(x: NDArray[np.float64], sr: int) -> PulseTrain | None:
         f, kept = strongest_near(multiple * first)
         if kept >= KEPT * power:
             found = f
-    return PulseTrain(sr / found, float(S.max()))
+    mean = folded(v, sr / rate, sr / found)
+    middle = np.median(mean)
+    rise, fall = mean.max() - middle, middle - mean.min()
+    rise_db = 10 / np.log(10) * rise
+    return PulseTrain(sr / found, float(S.max()), float(rise_db), float(rise / max(fall, 1e-9)))
+
+
+def folded(v: NDArray[np.float64], cell: float, period: float) -> NDArray[np.float64]:
+    """Average an envelope over periods, given a cell and the period in samples [shape=(m,)]."""
+    from scipy.ndimage import uniform_filter1d
+
+    m = int(np.clip(period / cell, *FOLDED_PARTS))
+    phase = ((np.arange(v.size) + 0.5) * cell / period) % 1
+    part = np.minimum((phase * m).astype(int), m - 1)
+    mean = np.bincount(part, v, m) / np.maximum(np.bincount(part, minlength=m), 1)
+    return uniform_filter1d(mean, FOLDED_SMOOTH, mode="wrap")
 
 
 def predicted(x: NDArray[np.float64], sr: int) -> Prediction:

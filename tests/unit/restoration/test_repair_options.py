@@ -128,7 +128,7 @@ def test_repair_is_that_of_regions_or_of_cells() -> None:
 @pytest.mark.parametrize(
     ("record", "values", "message"),
     [
-        (RegionOptions, {"damage": "lost"}, "damage='lost': give 'auto', 'missing' or 'occluded'"),
+        (RegionOptions, {"damage": "lost"}, "damage='lost': give one of 'auto', 'missing',"),
         (RegionOptions, {"method": "magic"}, "method='magic': give one of auto, hybrid, ar,"),
         (RegionOptions, {"context_s": 0}, "context_s=0: give seconds, at most 60"),
         (RegionOptions, {"context_s": np.nan}, "context_s=nan: give seconds, at most 60"),
