@@ -13,10 +13,14 @@ from spectramend.core.intervals import Span, join
 from spectramend.restoration.crossfade import crossfaded
 from spectramend.restoration.jobs import DamagedChannel, DamagedRegion, Job, finished_job, span_of
 from spectramend.restoration.segments import read_segment
-from spectramend.spectral_repair.subband_interpolation import fill_band, stft_for_band
+from spectramend.spectral_repair.band_validation import BandFill, Hole, fill_validated
+from spectramend.spectral_repair.subband_interpolation import stft_for_band
 
 Band: TypeAlias = tuple[float, float]  # lowest and highest Hz
 
+# dB, expected SNR from which a prediction is used: recordings of `data/dev` that were not looked at
+# lose less by leaving others than by filling them.
+MIN_SNR_DB = 1.0
 MIN_HOPS = 3  # hops that are known on one side, besides half a frame: the least for a predictor
 
 
@@ -36,18 +40,51 @@ def repair_band(
     y, first = segment.samples, segment.first
     needed = stft.n_fft // 2 + MIN_HOPS * stft.hop_length
     unknown = False
+    fills: list[BandFill] = []
     for band, hole, following in _holes(bands, span, unrepaired, channel.sr):
         end = y.size if following is None else min(y.size, following - first)
         known = y[:end] if end >= stft.n_fft else np.pad(y[:end], (0, stft.n_fft - end))
         start, stop = hole[0] - first, hole[1] - first
         unknown |= max(start, end - stop) < needed
-        filled = fill_band(known, start, stop, *band, sr=channel.sr, stft=stft)
-        y = np.concatenate([filled[:end], y[end:]])
-    status = "nothing is known of the band: left empty" if unknown else "done"
+        fill = fill_validated(known, Hole(start, stop, *band), sr=channel.sr, stft=stft)
+        fills.append(fill)
+        if fill.snr_db is None or fill.snr_db >= MIN_SNR_DB:
+            y = np.concatenate([fill.samples[:end], y[end:]])
+    status = "nothing is known of the band: left empty" if unknown else _status(fills)
     job = finished_job(
-        channel, group, "subband prediction", "subband", n_fft=stft.n_fft, status=status
+        channel,
+        group,
+        "subband prediction",
+        "subband",
+        n_fft=stft.n_fft,
+        status=status,
+        expected_snr_db=_expected_snr_db(fills),
     )
     return job, Patch(channel.number, job.start, crossfaded(segment, y, stft))
+
+
+def _status(fills: list[BandFill]) -> str:
+    """Say which of the holes were worth filling."""
+    left = [fill for fill in fills if fill.snr_db is not None and fill.snr_db < MIN_SNR_DB]
+    if not left:
+        return "done"
+    some = "left as it is" if len(left) == len(fills) else "left as it is in part"
+    return (
+        f"{some}: on pretended holes beside it a prediction recovers less than {MIN_SNR_DB:g} dB; "
+        f"mark a shorter part, or give more context"
+    )
+
+
+def _expected_snr_db(fills: list[BandFill]) -> float | None:
+    """Compare the power of all holes with that of the error; None without a measurement."""
+    measured = [fill for fill in fills if fill.power is not None]
+    if not measured:
+        return None
+    power = sum(fill.power or 0.0 for fill in measured)
+    error = sum(
+        fill.error if (fill.snr_db or 0.0) >= MIN_SNR_DB else fill.power or 0.0 for fill in measured
+    )
+    return 10 * float(np.log10(power / max(error, float(np.finfo(np.float64).tiny))))
 
 
 def _holes(

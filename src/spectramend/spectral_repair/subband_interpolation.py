@@ -76,13 +76,13 @@ def fill_band(
     """
     stft = stft or stft_for_band(sr, stop - start, high - low)
     Z = stft.forward(np.asarray(x, np.float64))
-    pad = stft.n_fft // 2
     centers = np.arange(Z.shape[1]) * stft.hop_length
-    lost = (centers + pad > start) & (centers - pad < stop)
-    first, end = int(np.argmax(lost)), Z.shape[1] - int(np.argmax(lost[::-1]))
+    bins, frames = lost_cells(Z.shape[1], start, stop, low, high, sr=sr, stft=stft)
+    first, end = frames.start, frames.stop
+    lost = (np.arange(Z.shape[1]) >= first) & (np.arange(Z.shape[1]) < end)
     frames_per_s = sr / stft.hop_length
     order = max(2, round(ORDER_S * frames_per_s))
-    band = Z[int(low * stft.n_fft / sr) : int(high * stft.n_fft / sr) + 2]
+    band = Z[bins]
     features = crossband_features(x, centers, low, high, sr=sr)
     prediction = predict_band(features, band, ~lost, slice(first, end), frames_per_s)
     for b in range(0, band.shape[0], BINS_AT_ONCE):
@@ -97,6 +97,17 @@ def fill_band(
             reach=REACH_S * frames_per_s,
         )
     return stft.inverse(Z, length=x.size)
+
+
+def lost_cells(
+    n_frames: int, start: int, stop: int, low: float, high: float, *, sr: int, stft: STFT
+) -> tuple[slice, slice]:
+    """Give the bins and the frames of which `fill_band` takes the cells for lost."""
+    pad = stft.n_fft // 2
+    centers = np.arange(n_frames) * stft.hop_length
+    lost = (centers + pad > start) & (centers - pad < stop)
+    frames = slice(int(np.argmax(lost)), n_frames - int(np.argmax(lost[::-1])))
+    return slice(int(low * stft.n_fft / sr), int(high * stft.n_fft / sr) + 2), frames
 
 
 def stft_for_band(sr: int, samples: int, width_hz: float) -> STFT:

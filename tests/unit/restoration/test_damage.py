@@ -8,9 +8,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from damaged_scenes import SR, repeated, scene, with_value, without_band
+from damaged_scenes import SR, N, repeated, scene, with_value, without_band
 from spectramend import Region, repair
 from spectramend.restoration.damage import suitable_stft
+
+NOISE = np.random.default_rng(5).standard_normal(N)
+
+
+def faded(x: NDArray[Any]) -> NDArray[Any]:
+    """Fade a scene down by 30 dB and up again, at all frequencies."""
+    return x * 10 ** (-1.5 * np.hanning(N)[np.clip(2 * np.arange(N) - N // 3, 0, N - 1)])
 
 
 @pytest.mark.parametrize(
@@ -25,6 +32,11 @@ from spectramend.restoration.damage import suitable_stft
         (scene(), Region(1, 1.5, 500, 1500), "occluded", "there is sound"),
         (without_band(scene(), SR // 2, 2 * SR, 450, 1600), Region(0.5, 2, 500, 1500), "missing",
          "the band is empty"),
+        (0.1 * without_band(scene(), SR // 2, 2 * SR, 450, 1600) + 1e-4 * NOISE,
+         Region(0.5, 2, 500, 1500), "missing", "the band is empty: "),
+        (0.95 * without_band(scene(), SR // 2, 2 * SR, 450, 1600) + 0.05 * scene(),
+         Region(0.5, 2, 500, 1500), "missing", "the band is empty: "),
+        (faded(scene()), Region(0.5, 2, 500, 1500), "occluded", "there is sound"),
         (scene(), Region(1, 1.05, label="click"), "missing", "labelled click"),
         (scene(), Region(1, 1.05, label="dropout"), "missing", "labelled dropout"),
         (scene(), Region(1, 1.05, label="clipping"), "missing", "labelled clipping"),
