@@ -17,7 +17,14 @@ from numpy.typing import NDArray
 
 from spectramend.core.intervals import Span, SpanSet, apart, join, runs
 from spectramend.core.regions import Region
-from spectramend.detection import click_classifier, clicks, clipping, clipping_level, dropouts
+from spectramend.detection import (
+    abrupt_gaps,
+    click_classifier,
+    clicks,
+    clipping,
+    clipping_level,
+    dropouts,
+)
 from spectramend.detection.thresholds import DEFAULT_THRESHOLDS, KINDS, Thresholds
 from spectramend.errors import ParameterError
 
@@ -179,6 +186,16 @@ class _ChannelScan:
             self.lost += block.own([(int(a), int(b)) for a, b in spans])
         self.lost += block.own(dropouts.repeated_packets(x, self.sr))
         self.flat += block.own(self._flat_dropouts(block, x))
+        self.lost += block.own(
+            abrupt_gaps.abrupt_gaps(
+                x,
+                self.sr,
+                level=self.statistics.level,
+                step=self.statistics.step,
+                longest=round(self.thresholds.dropout_max_ms / 1000 * self.sr),
+                offset=block.offset,
+            )
+        )
         for sign, found in self.rail_runs.items():
             rail, step = self.statistics.rails[sign], self.statistics.step
             own = (block.start, block.stop)

@@ -1,0 +1,189 @@
+"""Dropouts by their level: sound stops within a sample or two, and goes on as abruptly.
+
+What is left in a dropout may be noise of the converter, an offset, the sound at a fraction of its
+level, or what a lossy codec made of silence: it is soft, and so are the pauses of speech. But
+before a pause the sound rings out, as an autoregressive model of it predicts. With ``y`` predicted
+from the samples on one side of a span alone, ``x`` what is there, and ``c`` its mean,
+
+    S = max( |y|^2 / |x|^2,  min( |y - c|^2 / |x - c|^2,  var(y) / var(x) ) )                  (1)
+
+over the first 2 ms is about 1 where sound rings out or something else begins, and large where
+something is cut off; with the second term, also beside an offset c. The ratio of a span is the
+lesser of both sides: the burst after a plosive's closure begins abruptly, but the vowel before it
+has rung out.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from spectramend.core.intervals import Span
+from spectramend.core.levinson import levinson_durbin
+
+CELL_S = 0.0005  # s, at least 3 samples, whose peaks are compared; engineering choice: a quarter of
+# the shortest dropout
+BEFORE = 4  # cells before a fall whose peak counts; engineering choice: half a pitch period
+AFTER = 3  # cells after a fall that are soft; engineering choice: less than the shortest dropout
+FALL = 3.0  # least ratio of the peaks before and after a fall; engineering choice: low, (1) decides
+CREST = 1.15  # of the largest magnitude inside, at an edge; engineering choice: noise may exceed it
+CONTEXT_S = 0.03  # s of a model's samples; engineering choice: three pitch periods
+PREDICTED_S = 0.002  # s that are predicted; engineering choice: formants ring longer
+ORDER = 32  # of the models at `ORDER_SR`; engineering choice: all formants
+ORDER_SR = 16000  # Hz; the order grows with the root of the rate
+RIDGE = 1e-7  # relative to the power; engineering choice: rounding of 16 bits
+SHORT_S = 0.005  # s; engineering choice: pitch periods of low voices hold softer stretches
+SHORT_DB = 23.0  # least (1) of a dropout shorter than `SHORT_S`, in dB; chosen by
+# benchmarks/detection.py
+LONG_DB = 12.5  # the same of a longer one, in dB
+FLOOR = 1e-4  # of the level of a recording: softer is silence; engineering choice: -80 dB
+SOFTER_DB = 10.0  # dB from the context to a span, at least; engineering choice: saves time
+
+Samples = NDArray[np.float64]
+
+
+def quiet_spans(x: Samples, sr: float, *, longest: int, floor: float, offset: int = 0) -> list[Span]:
+    """Find spans of at most `longest` samples that are much softer than 2 ms on either side.
+
+    They are soft by themselves or by their differences, which an offset does not raise. `floor` is
+    the amplitude of silence, `offset` the place of `x` in the recording: cells lie on one grid.
+    """
+    cell = max(3, round(CELL_S * sr))
+    lead = -offset % cell
+    found: set[Span] = set()
+    for samples in (x, np.diff(x, prepend=x[:1])):
+        count = (x.size - lead) // cell
+        if count <= BEFORE + AFTER:
+            return []
+        peaks = np.abs(samples[lead : lead + count * cell]).reshape(count, cell).max(axis=1)
+        found |= {
+            (first * cell + lead, last * cell + lead)
+            for first, last in _quiet_cells(peaks, longest // cell + 2, floor)
+        }
+    refined = {_to_samples(x, span, cell, floor) for span in found}
+    return sorted((a, b) for a, b in refined if 2 * cell <= b - a <= longest)
+
+
+def _quiet_cells(peaks: Samples, longest: int, floor: float) -> list[Span]:
+    """Find runs of cells, at most `longest`, whose peaks fall and rise again abruptly."""
+    before = np.zeros(peaks.size)
+    before[BEFORE:] = sliding_window_view(peaks, BEFORE).max(axis=1)[:-1]
+    after = np.full(peaks.size, np.inf)
+    after[: 1 - AFTER] = sliding_window_view(peaks, AFTER).max(axis=1)
+    ratio = before / np.maximum(after, floor)
+    falls = np.flatnonzero(ratio > FALL)
+    found = []
+    for group in np.split(falls, np.flatnonzero(np.diff(falls) > 1) + 1) if falls.size else []:
+        first = int(group[np.argmax(ratio[group])])
+        soft = max(float(after[first]), floor)
+        # Half way, in dB, to what was before; noise may be twice the peak of its beginning.
+        limit = max(2 * soft, (soft * before[first]) ** 0.5)
+        rises = np.flatnonzero(peaks[first + AFTER : first + longest] > limit)
+        if not rises.size:
+            continue
+        last = first + AFTER + int(rises[0])
+        inside = max(float(peaks[first:last].max()), floor)
+        if min(before[first], peaks[last : last + BEFORE].max()) >= FALL * inside:
+            found.append((first, last))
+    return found
+
+
+def _to_samples(x: Samples, span: Span, cell: int, floor: float) -> Span:
+    """Widen a span of cells to the first and last sample that are as soft as its ends."""
+    first, last = span[0] + cell // 2, span[1] - cell // 2
+    ends = min(4 * cell, last - first)
+    edges = []
+    for y in (x[first - 4 * cell : first + ends][::-1], x[last - ends : last + 4 * cell]):
+        inside, outside = y[:ends], y[ends:]
+        c = float(np.median(inside))
+        largest = CREST * float(np.max(np.abs(inside - c))) + 0.5 * floor
+        loud = np.flatnonzero(np.abs(outside - c) > largest)
+        edges.append(int(loud[0]) if loud.size else outside.size)
+    return first - edges[0], last + edges[1]
+
+
+def cut_off_db(x: Samples, spans: list[Span], sr: float, *, floor: float) -> Samples:
+    """Measure (1) for spans of a part of a recording: dB of the lesser side (spans,).
+
+    -inf where a side is not `SOFTER_DB` louder than the span, or shorter than a model needs.
+    """
+    size, reach = round(CONTEXT_S * sr), max(4, round(PREDICTED_S * sr))
+    order = round(ORDER * max(1.0, (sr / ORDER_SR) ** 0.5))
+    ratios = np.full((len(spans), 2), -np.inf)
+    sides, rows = list[tuple[Samples, Samples, float]](), list[tuple[int, int]]()
+    for i, (start, stop) in enumerate(spans):
+        inside = x[start:stop]
+        c = float(inside.mean())
+        power = max(float(np.var(inside)), floor**2) * 10 ** (SOFTER_DB / 10)
+        contexts = (x[max(0, start - size) : start], x[stop : stop + size][::-1])
+        if any(s.size < 3 * order or np.mean((s - c) ** 2) < power for s in contexts):
+            continue
+        sides += [(contexts[0], inside[:reach], c), (contexts[1], inside[::-1][:reach], c)]
+        rows += [(i, 0), (i, 1)]
+    if sides:
+        ratios[tuple(np.array(rows).T)] = _side_ratios(sides, order, size, reach, floor)
+    return ratios.min(axis=1)
+
+
+def _side_ratios(
+    sides: list[tuple[Samples, Samples, float]], order: int, size: int, reach: int, floor: float
+) -> Samples:
+    """Measure (1) in dB for sides: samples that end at an edge, those after it, their mean."""
+    past, actual = np.zeros((len(sides), size)), np.zeros((len(sides), reach))
+    for i, (context, inside, _) in enumerate(sides):
+        past[i, size - context.size :] = context
+        actual[i, : inside.size] = inside
+    widths = np.array([inside.size for _, inside, _ in sides])
+    weights = (np.arange(reach) < widths[:, None]) / widths[:, None]
+    c = np.array([[mean] for *_, mean in sides])
+    y = _continued(past, order, reach)
+
+    def power(z: Samples) -> Samples:
+        return np.sum(weights * z**2, axis=1)
+
+    def about_mean(z: Samples) -> Samples:
+        return power(z - np.sum(weights * z, axis=1)[:, None])
+
+    least = floor**2
+    offset = power(y - c) / (power(actual - c) + least)
+    variance = about_mean(y) / (about_mean(actual) + least)
+    ratio = np.maximum(power(y) / (power(actual) + least), np.minimum(offset, variance))
+    return 10 * np.log10(np.maximum(ratio, 1e-12))
+
+
+def _continued(past: Samples, order: int, reach: int) -> Samples:
+    """Predict the samples after each row [shape=(m, n)]: (m, reach)."""
+    from scipy.fft import irfft, next_fast_len, rfft
+
+    size = past.shape[1]
+    # The window rises to the edge: the latest samples count most.
+    window = np.sin(np.pi / 2 * (np.arange(size) + 0.5) / size)
+    length = next_fast_len(size + order + 1, real=True)
+    lags = irfft(np.abs(rfft(past * window, length)) ** 2, length)[:, : order + 1]
+    lags[:, 0] = lags[:, 0] * (1 + RIDGE) + np.finfo(float).tiny
+    a, _ = levinson_durbin(lags, summation="pairwise")
+    y = np.concatenate((past[:, size - order :], np.zeros((len(past), reach))), axis=1)
+    backwards = a[:, :0:-1]
+    for n in range(reach):
+        y[:, order + n] = -np.sum(backwards * y[:, n : order + n], axis=1)
+    return y[:, order:]
+
+
+def abrupt_gaps(
+    x: Samples, sr: float, *, level: float, step: float, longest: int, offset: int = 0
+) -> list[Span]:
+    """Find the spans of a part of a recording, at most `longest` samples, where sound is cut off.
+
+    `level` is the RMS value of the recording, `step` that of its quantisation.
+    """
+    if not level > 0:
+        return []
+    floor = max(step if np.isfinite(step) else 0.0, FLOOR * level)
+    spans = quiet_spans(x, sr, longest=longest, floor=floor, offset=offset)
+    ratios = cut_off_db(x, spans, sr, floor=floor)
+    return [
+        span
+        for span, ratio in zip(spans, ratios, strict=True)
+        if ratio >= (SHORT_DB if span[1] - span[0] < SHORT_S * sr else LONG_DB)
+    ]
