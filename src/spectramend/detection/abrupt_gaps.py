@@ -15,12 +15,16 @@ has rung out.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import TypeAlias
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from spectramend.core.intervals import Span
 from spectramend.core.levinson import levinson_durbin
+from spectramend.detection.dropouts import BORDER_S, LONG_S, LOUD
 
 CELL_S = 0.0005  # s, at least 3 samples, whose peaks are compared; engineering choice: a quarter of
 # the shortest dropout
@@ -33,14 +37,45 @@ PREDICTED_S = 0.002  # s that are predicted; engineering choice: formants ring l
 ORDER = 32  # of the models at `ORDER_SR`; engineering choice: all formants
 ORDER_SR = 16000  # Hz; the order grows with the root of the rate
 RIDGE = 1e-7  # relative to the power; engineering choice: rounding of 16 bits
+FADED = 0.03  # of the level of the context, just before an edge: -30 dB; engineering choice: a
+# quadratic fade
 SHORT_S = 0.005  # s; engineering choice: pitch periods of low voices hold softer stretches
-SHORT_DB = 23.0  # least (1) of a dropout shorter than `SHORT_S`, in dB; chosen by
-# benchmarks/detection.py
-LONG_DB = 12.5  # the same of a longer one, in dB
+EVEN_CELL_S = 0.001  # s whose powers are compared; engineering choice: a few periods of formants
+END_CELLS = 4  # cells at an end; engineering choice: a tail of a voice is longer
+UNEVEN = 2.0  # weight of unevenness in dB against (1) in dB
+# Least (1) of a dropout shorter than `SHORT_S`, of a longer one less its unevenness, and of one with
+# the floor of others, all in dB. Chosen by benchmarks/detection.py on half of the recordings.
+SHORT_DB, LONG_DB, SURE_DB, SAME_DB = 25.0, 11.5, 21.0, 6.0
+SAME_FLOOR_DB = 3.0  # dB between floors that are the same; engineering choice: of short noise
+FEWEST_SAME = 2  # certain dropouts that others are compared with; engineering choice: one is chance
+SAME_SHARE = 0.5  # of the certain dropouts; engineering choice: most of them
+TOLERANCE = 0.9  # of the shortest dropout; engineering choice: its ends may look like the sound
 FLOOR = 1e-4  # of the level of a recording: softer is silence; engineering choice: -80 dB
 SOFTER_DB = 10.0  # dB from the context to a span, at least; engineering choice: saves time
 
-Samples = NDArray[np.float64]
+Samples: TypeAlias = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A candidate, and what is measured of it."""
+
+    span: Span
+    cut_off_db: float  # (1)
+    unevenness_db: float  # mean power over the geometric mean of the powers of cells
+    floor_db: float  # power of its softer cells
+
+    @property
+    def length(self) -> int:
+        """Its samples."""
+        return self.span[1] - self.span[0]
+
+    def is_certain(self, sr: float) -> bool:
+        """Return whether it is a dropout without regard to others."""
+        if self.length < SHORT_S * sr:
+            return self.cut_off_db >= SHORT_DB
+        even = self.cut_off_db - UNEVEN * self.unevenness_db >= LONG_DB
+        return even or self.cut_off_db >= SURE_DB
 
 
 def quiet_spans(x: Samples, sr: float, *, longest: int, floor: float, offset: int = 0) -> list[Span]:
@@ -109,7 +144,7 @@ def cut_off_db(x: Samples, spans: list[Span], sr: float, *, floor: float) -> Sam
     -inf where a side is not `SOFTER_DB` louder than the span, or shorter than a model needs.
     """
     size, reach = round(CONTEXT_S * sr), max(4, round(PREDICTED_S * sr))
-    order = round(ORDER * max(1.0, (sr / ORDER_SR) ** 0.5))
+    border, order = round(BORDER_S * sr), round(ORDER * max(1.0, (sr / ORDER_SR) ** 0.5))
     ratios = np.full((len(spans), 2), -np.inf)
     sides, rows = list[tuple[Samples, Samples, float]](), list[tuple[int, int]]()
     for i, (start, stop) in enumerate(spans):
@@ -117,13 +152,19 @@ def cut_off_db(x: Samples, spans: list[Span], sr: float, *, floor: float) -> Sam
         c = float(inside.mean())
         power = max(float(np.var(inside)), floor**2) * 10 ** (SOFTER_DB / 10)
         contexts = (x[max(0, start - size) : start], x[stop : stop + size][::-1])
-        if any(s.size < 3 * order or np.mean((s - c) ** 2) < power for s in contexts):
+        if any(s.size < 3 * order or _is_faded(s - c, border, power) for s in contexts):
             continue
         sides += [(contexts[0], inside[:reach], c), (contexts[1], inside[::-1][:reach], c)]
         rows += [(i, 0), (i, 1)]
     if sides:
         ratios[tuple(np.array(rows).T)] = _side_ratios(sides, order, size, reach, floor)
     return ratios.min(axis=1)
+
+
+def _is_faded(context: Samples, border: int, least: float) -> bool:
+    """Return whether the power of samples before an edge is below `least`, or falls before it."""
+    power = float(np.mean(context**2))
+    return power < least or float(np.mean(context[-border:] ** 2)) < FADED**2 * power
 
 
 def _side_ratios(
@@ -170,20 +211,63 @@ def _continued(past: Samples, order: int, reach: int) -> Samples:
     return y[:, order:]
 
 
-def abrupt_gaps(
-    x: Samples, sr: float, *, level: float, step: float, longest: int, offset: int = 0
-) -> list[Span]:
-    """Find the spans of a part of a recording, at most `longest` samples, where sound is cut off.
 
-    `level` is the RMS value of the recording, `step` that of its quantisation.
+def find_gaps(
+    x: Samples, sr: float, *, level: float, step: float, longest: int, offset: int = 0
+) -> list[Gap]:
+    """Find the candidates in a part of a recording, at most `longest` samples each, and measure.
+
+    `level` is the RMS value of the recording, `step` that of its quantisation; `offset` is the
+    place of `x` in the recording.
     """
     if not level > 0:
         return []
     floor = max(step if np.isfinite(step) else 0.0, FLOOR * level)
-    spans = quiet_spans(x, sr, longest=longest, floor=floor, offset=offset)
+    spans = [
+        (a, b)
+        for a, b in quiet_spans(x, sr, longest=longest, floor=floor, offset=offset)
+        if b - a <= LONG_S * sr or _is_loud_beside(x, (a, b), sr, LOUD * level)
+    ]
     ratios = cut_off_db(x, spans, sr, floor=floor)
     return [
-        span
-        for span, ratio in zip(spans, ratios, strict=True)
-        if ratio >= (SHORT_DB if span[1] - span[0] < SHORT_S * sr else LONG_DB)
+        Gap((a, b), float(ratio), *_evenness(x[a:b], sr, floor))
+        for (a, b), ratio in zip(spans, ratios, strict=True)
+        if ratio >= SAME_DB
     ]
+
+
+def choose_gaps(gaps: list[Gap], sr: float, shortest: float) -> list[Span]:
+    """Choose the dropouts of at least `shortest` samples among the candidates of a recording.
+
+    A soft stretch of a voice is less even than a dropout. Where some are certain and most of them
+    have one floor, others with that floor need less evidence.
+    """
+    gaps = [gap for gap in gaps if gap.length >= TOLERANCE * shortest]
+    certain = [gap for gap in gaps if gap.is_certain(sr)]
+    floors = np.array([gap.floor_db for gap in certain])
+    most = max(FEWEST_SAME, SAME_SHARE * floors.size)
+    return [
+        gap.span
+        for gap in gaps
+        if gap.is_certain(sr)
+        or (gap.length >= SHORT_S * sr)
+        and np.sum(np.abs(floors - gap.floor_db) < SAME_FLOOR_DB) >= most
+    ]
+
+
+def _is_loud_beside(x: Samples, span: Span, sr: float, least: float) -> bool:
+    """Return whether the RMS value on both sides of a span is at least `least`."""
+    size = round(CONTEXT_S * sr)
+    sides = (x[max(0, span[0] - size) : span[0]], x[span[1] : span[1] + size])
+    return all(side.size and np.mean(side**2) >= least**2 for side in sides)
+
+
+def _evenness(inside: Samples, sr: float, floor: float) -> tuple[float, float]:
+    """Measure in dB how uneven the power of 1 ms cells is, and the lower quartile of it."""
+    cell = min(inside.size, max(4, round(EVEN_CELL_S * sr)))
+    z = inside - inside.mean()
+    power = np.mean(z[: z.size // cell * cell].reshape(-1, cell) ** 2, axis=1) + floor**2
+    levels = 10 * np.log10(power)
+    spread = 10 * np.log10(power.mean()) - levels.mean()
+    ends = max(levels[:END_CELLS].mean(), levels[-END_CELLS:].mean()) - levels.mean()
+    return float(max(spread, ends / UNEVEN)), float(np.quantile(levels, 0.25))

@@ -8,7 +8,7 @@ result is that of the whole recording.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -167,6 +167,7 @@ class _ChannelScan:
     thresholds: Thresholds
     lost: list[Span] = field(default_factory=list)  # not finite, or a repeated packet
     flat: list[Span] = field(default_factory=list)  # runs of one value
+    gaps: list[abrupt_gaps.Gap] = field(default_factory=list)  # candidates of soft dropouts
     candidates: list[Span] = field(default_factory=list)
     log_odds: list[Samples] = field(default_factory=list)  # of the candidates, by block
     rail_runs: dict[int, list[clipping.RailRuns]] = field(
@@ -186,16 +187,7 @@ class _ChannelScan:
             self.lost += block.own([(int(a), int(b)) for a, b in spans])
         self.lost += block.own(dropouts.repeated_packets(x, self.sr))
         self.flat += block.own(self._flat_dropouts(block, x))
-        self.lost += block.own(
-            abrupt_gaps.abrupt_gaps(
-                x,
-                self.sr,
-                level=self.statistics.level,
-                step=self.statistics.step,
-                longest=round(self.thresholds.dropout_max_ms / 1000 * self.sr),
-                offset=block.offset,
-            )
-        )
+        self._add_gaps(block, x)
         for sign, found in self.rail_runs.items():
             rail, step = self.statistics.rails[sign], self.statistics.step
             own = (block.start, block.stop)
@@ -219,6 +211,20 @@ class _ChannelScan:
             and dropouts.is_dropout(x, span, self.sr, level=level, border_steps=border_steps)
         ]
 
+    def _add_gaps(self, block: _Block, x: Samples) -> None:
+        """Find the candidates of soft dropouts that begin in a block."""
+        found = abrupt_gaps.find_gaps(
+            x,
+            self.sr,
+            level=self.statistics.level,
+            step=self.statistics.step,
+            longest=round(self.thresholds.dropout_max_ms / 1000 * self.sr),
+            offset=block.offset,
+        )
+        self.gaps += [
+            replace(gap, span=span) for gap in found for span in block.own([gap.span])
+        ]
+
     def _add_candidates(self, block: _Block, x: Samples) -> None:
         """Find click candidates that begin in a block, and their log-odds."""
         context = round(clicks.CLICK_CONTEXT_S * self.sr)
@@ -237,7 +243,9 @@ class _ChannelScan:
     def damage(self) -> dict[str, list[Span]]:
         """Decide what is damage, by kind, after the last block."""
         clipped = self._clipped()
-        lost = join([*self.lost, *apart(self.flat, clipped, 0)])
+        shortest = self.thresholds.dropout_ms / 1000 * self.sr
+        soft = abrupt_gaps.choose_gaps(self.gaps, self.sr, shortest)
+        lost = join([*self.lost, *apart([*self.flat, *soft], clipped, 0)])
         return {"dropout": lost, "click": self._clicks([*lost, *clipped]), "clipping": clipped}
 
     def _clipped(self) -> list[Span]:
