@@ -23,6 +23,7 @@ from spectramend.detection import (
     clicks,
     clipping,
     clipping_level,
+    concealed_packets,
     dropouts,
 )
 from spectramend.detection.thresholds import DEFAULT_THRESHOLDS, KINDS, Thresholds
@@ -186,10 +187,12 @@ class _ChannelScan:
             spans = runs(bad[block.start : block.stop]) + block.start
             self.lost += block.own([(int(a), int(b)) for a, b in spans])
         self.lost += block.own(dropouts.repeated_packets(x, self.sr))
+        step = self.statistics.step
+        self.lost += block.own(concealed_packets.concealed_packets(x, self.sr, step=step))
         self.flat += block.own(self._flat_dropouts(block, x))
         self._add_gaps(block, x)
         for sign, found in self.rail_runs.items():
-            rail, step = self.statistics.rails[sign], self.statistics.step
+            rail = self.statistics.rails[sign]
             own = (block.start, block.stop)
             found.append(clipping.rail_runs(sign * x, rail, step, own=own, offset=block.offset))
             if edge := self.statistics.edges[sign]:

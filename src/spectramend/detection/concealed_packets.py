@@ -1,0 +1,190 @@
+"""Lost packets that a decoder concealed by what was before them, times a gain that falls.
+
+``x[n] = g(n) x[n - lag]`` with a gain g that changes slowly, down to the rounding of the samples.
+A voice or a note repeats itself, too, but not as exactly, and it does so before and after; in a
+concealed packet the error of this prediction is small all at once, and large again all at once.
+
+Candidates have equal signs: a gain leaves the zero crossings of sound where they are, so that a few
+intervals between them in a row recur, and their hash finds the lag.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectramend.core.intervals import Span, join
+from spectramend.detection.dropouts import LONGEST_PACKET_S, SHORTEST_PACKET_S
+
+INTERVALS = (4, 16)  # intervals that are hashed, of voices and of noise; engineering choice: fewer
+# recur by chance
+SHORTEST_SEED_S = 0.001  # s of those intervals; engineering choice: noise has shorter ones
+WINDOW_S = 0.001  # s in which the gain is fitted; engineering choice: it falls little
+EXACT = 0.01  # most RMS error over that of the sound in a packet; engineering choice: -40 dB
+CONTRAST = 6.0  # least error outside over that inside; engineering choice: 16 dB
+MAX_GAIN = 1.05  # of a concealed packet; engineering choice: gains fall
+OCCURRENCES = 3  # lags of each seed that are tried; engineering choice: pitch periods of a packet
+SHORTEST_LAG_S = 0.0025  # s; engineering choice: the pitch period of high voices
+SHORTEST_HEARD_S = 0.003  # s above `AUDIBLE`; engineering choice: what rounding does not explain
+AUDIBLE = 10.0  # RMS value in steps of quantisation; engineering choice: softer sound is all rounding
+BATCH = 4096  # seeds that are compared at once; engineering choice: bounds the memory
+LONGEST_S = 0.3  # s of a concealed stretch; engineering choice: concealment fades out before that
+
+Samples: TypeAlias = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _Repetition:
+    """How well samples around a place are a multiple of those `lag` before, window by window."""
+
+    first: int  # first sample of the first window
+    size: int  # samples of a window
+    gains: Samples  # (windows, 2): at the middle of a window, and slope per sample
+    errors: Samples  # (windows,) RMS values
+    levels: Samples  # (windows,) RMS values of the samples
+
+
+def concealed_packets(x: Samples, sr: float, *, step: float) -> list[Span]:
+    """Find the spans that repeat what is before them with a gain that changes slowly.
+
+    `step` is that of the quantisation of the recording.
+    """
+    rounding = step if np.isfinite(step) else 0.0
+    found: list[Span] = []
+    examined: dict[int, int] = {}  # by lag: the end of the last span
+    for i, lag in _similar(x, sr, *_seeds(x, sr), rounding):
+        if examined.get(lag, 0) > i:
+            continue
+        span, is_concealed = _examine(x, i, lag, sr, rounding)
+        examined[lag] = max(span[1], i + 1)
+        if is_concealed:
+            found.append(span)
+    return join(found)
+
+
+def _seeds(x: Samples, sr: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Find places whose zero crossings, or those of the slope, recur: samples and lags."""
+    found = [
+        _recurring_crossings(samples, sr, count)
+        for samples in (x, np.diff(x, prepend=x[:1]))
+        for count in INTERVALS
+    ]
+    starts, lags = np.concatenate(found, axis=1)
+    return starts, lags
+
+
+def _recurring_crossings(x: Samples, sr: float, intervals: int) -> NDArray[np.intp]:
+    """Find zero crossings after which intervals follow as after an earlier one, and lags (2, m)."""
+    at = np.flatnonzero(np.diff(x >= 0)) + 1
+    widths = np.diff(at).astype(np.uint64)
+    count = widths.size - intervals + 1
+    found = [np.zeros((2, 0), np.intp)]
+    if count < 2:
+        return found[0]
+    factors = np.random.default_rng(0).integers(1, 2**63, intervals, dtype=np.uint64)
+    hashes = np.zeros(count, np.uint64)
+    for k, factor in enumerate(factors | np.uint64(1)):
+        hashes += widths[k : k + count] * factor
+    kept = np.flatnonzero(at[intervals:] - at[:count] >= SHORTEST_SEED_S * sr)
+    order = kept[np.argsort(hashes[kept], kind="stable")]
+    for back in range(1, OCCURRENCES + 1):
+        same = hashes[order[back:]] == hashes[order[:-back]]
+        later, earlier = at[order[back:][same]], at[order[:-back][same]]
+        lags = later - earlier
+        near = (lags <= LONGEST_PACKET_S * sr) & (lags >= SHORTEST_LAG_S * sr)
+        found.append(np.stack((later[near], lags[near])))
+    return np.concatenate(found, axis=1)
+
+
+def _similar(
+    x: Samples, sr: float, starts: NDArray[np.intp], lags: NDArray[np.intp], rounding: float
+) -> list[tuple[int, int]]:
+    """Keep the places from which on 2 ms are exactly a multiple of those a lag before, in order."""
+    size = max(8, round(2 * WINDOW_S * sr))
+    inside = (starts - lags >= 0) & (starts + size <= x.size)
+    starts, lags = starts[inside], lags[inside]
+    kept: list[tuple[int, int]] = []
+    for part in range(0, starts.size, BATCH):
+        at, lag = starts[part : part + BATCH], lags[part : part + BATCH]
+        index = at[:, None] + np.arange(size)
+        _, errors, levels = _fitted(x[index], x[index - lag[:, None]])
+        good = (errors <= EXACT * levels + rounding) & (levels >= AUDIBLE * rounding) & (levels > 0)
+        kept += zip(at[good].tolist(), lag[good].tolist(), strict=True)
+    return sorted(kept)
+
+
+def _fitted(u: Samples, v: Samples) -> tuple[Samples, Samples, Samples]:
+    """Fit ``u = (g + h t) v`` in each row: (g, h) (m, 2), RMS values of the error and of u (m,)."""
+    t = np.arange(u.shape[1]) - (u.shape[1] - 1) / 2
+    w = t * v
+    vv, vw, ww = np.sum(v * v, axis=1), np.sum(v * w, axis=1), np.sum(w * w, axis=1)
+    uv, uw = np.sum(u * v, axis=1), np.sum(u * w, axis=1)
+    determinant = vv * ww - vw**2
+    safe = np.where(determinant > 1e-12 * vv * ww, determinant, np.inf)
+    g, h = (uv * ww - uw * vw) / safe, (uw * vv - uv * vw) / safe
+    error = u - g[:, None] * v - h[:, None] * w
+    return (
+        np.stack((g, h), axis=1),
+        np.sqrt(np.mean(error**2, axis=1)),
+        np.sqrt(np.mean(u**2, axis=1)),
+    )
+
+
+def _repetition(x: Samples, i: int, lag: int, sr: float) -> _Repetition:
+    """Fit gains in windows from `LONGEST_S` before the sample i to as much after it."""
+    size = max(6, round(WINDOW_S * sr))
+    before = min((i - lag) // size, round(LONGEST_S * sr) // size)
+    after = min((x.size - i) // size, round(LONGEST_S * sr) // size)
+    first = i - before * size
+    shape = (before + after, size)
+    u = x[first : first + shape[0] * size].reshape(shape)
+    v = x[first - lag : first - lag + shape[0] * size].reshape(shape)
+    return _Repetition(first, size, *_fitted(u, v))
+
+
+def _examine(x: Samples, i: int, lag: int, sr: float, rounding: float) -> tuple[Span, bool]:
+    """Find the span around sample i that repeats what is `lag` before, and whether it is a packet."""
+    r = _repetition(x, i, lag, sr)
+    gain = r.gains[:, 0]
+    good = (r.errors <= EXACT * r.levels + rounding) & (gain <= MAX_GAIN)
+    good &= (gain > 0) | (r.levels < AUDIBLE * rounding)
+    at = (i - r.first) // r.size
+    first, last = _around(good, at)
+    span = _exact_span(x, r, lag, (first, last), rounding)
+    heard = r.levels[first:last] >= AUDIBLE * rounding
+    if span[1] - span[0] < SHORTEST_PACKET_S * sr or np.sum(heard) * r.size < SHORTEST_HEARD_S * sr:
+        return span, False
+    inside = float(np.sqrt(np.mean(r.errors[first + 1 : last - 1] ** 2))) + 0.5 * rounding
+    outside = [r.errors[max(0, first - 3) : first], r.errors[last : last + 3]]
+    return span, all(e.size and float(np.max(e)) >= CONTRAST * inside for e in outside)
+
+
+def _around(good: NDArray[np.bool_], at: int) -> Span:
+    """Find the run of good windows around one; single bad ones, where a gain jumps, do not end it."""
+    bridged = good.copy()
+    bridged[1:-1] |= good[:-2] & good[2:]
+    bad = np.flatnonzero(~bridged)
+    before, after = bad[bad < at], bad[bad > at]
+    return (
+        int(before[-1]) + 1 if before.size else 0,
+        int(after[0]) if after.size else good.size,
+    )
+
+
+def _exact_span(x: Samples, r: _Repetition, lag: int, windows: Span, rounding: float) -> Span:
+    """Extend a run of windows, by the gains of its ends, up to the samples that differ."""
+    first, last = windows
+    edges = []
+    for window, sign in ((first, -1), (last - 1, 1)):
+        g, h = r.gains[window]
+        middle = r.first + window * r.size + (r.size - 1) / 2
+        edge = r.first + (first * r.size - 1 if sign < 0 else last * r.size)
+        n = edge + sign * np.arange(2 * r.size)
+        n = n[(n >= lag) & (n < x.size)]
+        error = np.abs(x[n] - (g + h * (n - middle)) * x[n - lag])
+        differ = np.flatnonzero(error > 3 * EXACT * r.levels[window] + 1.5 * rounding)
+        edges.append(int(differ[0]) if differ.size else n.size)
+    return r.first + first * r.size - edges[0], r.first + last * r.size + edges[1]
