@@ -23,13 +23,16 @@ INTERVALS = (4, 16)  # intervals that are hashed, of voices and of noise; engine
 # recur by chance
 SHORTEST_SEED_S = 0.001  # s of those intervals; engineering choice: noise has shorter ones
 WINDOW_S = 0.001  # s in which the gain is fitted; engineering choice: it falls little
+LEAST_WINDOW = 12  # samples of it; engineering choice: six for each parameter
 EXACT = 0.01  # most RMS error over that of the sound in a packet; engineering choice: -40 dB
+TYPICAL = 0.003  # most median of that; engineering choice: -50 dB, voices stay above -46 dB
 CONTRAST = 6.0  # least error outside over that inside; engineering choice: 16 dB
 MAX_GAIN = 1.05  # of a concealed packet; engineering choice: gains fall
 OCCURRENCES = 3  # lags of each seed that are tried; engineering choice: pitch periods of a packet
 SHORTEST_LAG_S = 0.0025  # s; engineering choice: the pitch period of high voices
 SHORTEST_HEARD_S = 0.003  # s above `AUDIBLE`; engineering choice: what rounding does not explain
-AUDIBLE = 10.0  # RMS value in steps of quantisation; engineering choice: softer sound is all rounding
+AUDIBLE = 50.0  # RMS value in steps of quantisation; engineering choice: in softer sound rounding
+# hides how exactly it repeats
 BATCH = 4096  # seeds that are compared at once; engineering choice: bounds the memory
 LONGEST_S = 0.3  # s of a concealed stretch; engineering choice: concealment fades out before that
 
@@ -135,7 +138,7 @@ def _fitted(u: Samples, v: Samples) -> tuple[Samples, Samples, Samples]:
 
 def _repetition(x: Samples, i: int, lag: int, sr: float) -> _Repetition:
     """Fit gains in windows from `LONGEST_S` before the sample i to as much after it."""
-    size = max(6, round(WINDOW_S * sr))
+    size = max(LEAST_WINDOW, round(WINDOW_S * sr))
     before = min((i - lag) // size, round(LONGEST_S * sr) // size)
     after = min((x.size - i) // size, round(LONGEST_S * sr) // size)
     first = i - before * size
@@ -157,7 +160,10 @@ def _examine(x: Samples, i: int, lag: int, sr: float, rounding: float) -> tuple[
     heard = r.levels[first:last] >= AUDIBLE * rounding
     if span[1] - span[0] < SHORTEST_PACKET_S * sr or np.sum(heard) * r.size < SHORTEST_HEARD_S * sr:
         return span, False
-    inside = float(np.sqrt(np.mean(r.errors[first + 1 : last - 1] ** 2))) + 0.5 * rounding
+    errors, levels = r.errors[first:last][heard], r.levels[first:last][heard]
+    if np.median(errors / levels) > TYPICAL + 0.5 * rounding / np.median(levels):
+        return span, False
+    inside = float(np.median(errors)) + 0.5 * rounding
     outside = [r.errors[max(0, first - 3) : first], r.errors[last : last + 3]]
     return span, all(e.size and float(np.max(e)) >= CONTRAST * inside for e in outside)
 
