@@ -213,19 +213,27 @@ def _continued(past: Samples, order: int, reach: int) -> Samples:
 
 
 def find_gaps(
-    x: Samples, sr: float, *, level: float, step: float, longest: int, offset: int = 0
+    x: Samples,
+    sr: float,
+    *,
+    level: float,
+    step: float,
+    longest: int,
+    offset: int = 0,
+    marked: Span | None = None,
 ) -> list[Gap]:
     """Find the candidates in a part of a recording, at most `longest` samples each, and measure.
 
     `level` is the RMS value of the recording, `step` that of its quantisation; `offset` is the
-    place of `x` in the recording.
+    place of `x` in the recording; `marked` is a candidate, too.
     """
     if not level > 0:
         return []
     floor = max(step if np.isfinite(step) else 0.0, FLOOR * level)
+    candidates = quiet_spans(x, sr, longest=longest, floor=floor, offset=offset)
     spans = [
         (a, b)
-        for a, b in quiet_spans(x, sr, longest=longest, floor=floor, offset=offset)
+        for a, b in sorted({*candidates, *([marked] if marked else [])})
         if b - a <= LONG_S * sr or _is_loud_beside(x, (a, b), sr, LOUD * level)
     ]
     ratios = cut_off_db(x, spans, sr, floor=floor)

@@ -85,7 +85,7 @@ def repeated_packets(x: NDArray[np.float64], sr: float) -> list[Span]:
 
 
 def repeated_share(x: NDArray[np.float64], start: int, stop: int) -> float:
-    """Measure the share of a region that repeats what is before it; 0 if that is periodic itself.
+    """Measure the longest share of a region that repeats what is before it; 0 if that is periodic.
 
     `PRECEDING_LENGTHS` lengths of the region before it are used.
     """
@@ -98,7 +98,9 @@ def repeated_share(x: NDArray[np.float64], start: int, stop: int) -> float:
     periodic = before.size > 0 and np.mean(before == x[max(lag, start - lag) - lag : start - lag])
     if periodic > PERIODIC or lag > start:
         return 0.0
-    return float(np.mean(x[start:stop] == x[start - lag : stop - lag]))
+    spans = runs(x[start:stop] == x[start - lag : stop - lag])
+    # Of coarse sound few values agree by chance, but not many samples in a row.
+    return float(max((b - a for a, b in spans), default=0)) / (stop - start)
 
 
 def _recurrences(x: NDArray[np.float64], longest: int) -> list[tuple[int, int]]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from spectramend.core.intervals import Span
 from spectramend.core.regions import Region
 from spectramend.core.stft import STFT, frame_length
-from spectramend.detection import PRECEDING_LENGTHS, damage_kind
+from spectramend.detection import COMPARED_S, PRECEDING_LENGTHS, damage_kind
 from spectramend.errors import OptionError
 from spectramend.restoration.jobs import Channel, DamagedRegion
 from spectramend.restoration.options import DamageOption, RegionOptions
@@ -54,9 +54,11 @@ def classify_damage(
         return DamagedRegion(region, span, "missing", f"labelled {region.label}", full)
     first, last = channel.around(span, context)
     if full:  # only what `damage_kind` compares with
-        first, last = max(first, span[0] - PRECEDING_LENGTHS * (span[1] - span[0])), span[1]
+        reach = round(COMPARED_S * channel.sr)
+        before = max(PRECEDING_LENGTHS * (span[1] - span[0]), reach)
+        first, last = max(first, span[0] - before), min(last, span[1] + reach)
     x = channel.samples(first, last)
-    kind, reason = damage_kind(x[: span[1] - first], span[0] - first, span[1] - first)
+    kind, reason = damage_kind(x, span[0] - first, span[1] - first, channel.sr)
     if kind == "occluded" and not full:
         empty = _empty_band_reason(x, span, first, region, channel.sr)
         kind, reason = ("missing", empty) if empty else (kind, reason)
