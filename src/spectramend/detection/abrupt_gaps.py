@@ -138,10 +138,13 @@ def _to_samples(x: Samples, span: Span, cell: int, floor: float) -> Span:
     return first - edges[0], last + edges[1]
 
 
-def cut_off_db(x: Samples, spans: list[Span], sr: float, *, floor: float) -> Samples:
+def cut_off_db(
+    x: Samples, spans: list[Span], sr: float, *, floor: float, marked: Span | None = None
+) -> Samples:
     """Measure (1) for spans of a part of a recording: dB of the lesser side (spans,).
 
-    -inf where a side is not `SOFTER_DB` louder than the span, or shorter than a model needs.
+    -inf where a side is not `SOFTER_DB` louder than the span, shorter than a model needs, or, unless
+    the span is the one that is `marked`, fades before the edge.
     """
     size, reach = round(CONTEXT_S * sr), max(4, round(PREDICTED_S * sr))
     border, order = round(BORDER_S * sr), round(ORDER * max(1.0, (sr / ORDER_SR) ** 0.5))
@@ -152,7 +155,8 @@ def cut_off_db(x: Samples, spans: list[Span], sr: float, *, floor: float) -> Sam
         c = float(inside.mean())
         power = max(float(np.var(inside)), floor**2) * 10 ** (SOFTER_DB / 10)
         contexts = (x[max(0, start - size) : start], x[stop : stop + size][::-1])
-        if any(s.size < 3 * order or _is_faded(s - c, border, power) for s in contexts):
+        fade = 0.0 if (start, stop) == marked else FADED
+        if any(s.size < 3 * order or _is_faded(s - c, border, power, fade) for s in contexts):
             continue
         sides += [(contexts[0], inside[:reach], c), (contexts[1], inside[::-1][:reach], c)]
         rows += [(i, 0), (i, 1)]
@@ -161,10 +165,10 @@ def cut_off_db(x: Samples, spans: list[Span], sr: float, *, floor: float) -> Sam
     return ratios.min(axis=1)
 
 
-def _is_faded(context: Samples, border: int, least: float) -> bool:
+def _is_faded(context: Samples, border: int, least: float, fade: float) -> bool:
     """Return whether the power of samples before an edge is below `least`, or falls before it."""
     power = float(np.mean(context**2))
-    return power < least or float(np.mean(context[-border:] ** 2)) < FADED**2 * power
+    return power < least or float(np.mean(context[-border:] ** 2)) < fade**2 * power
 
 
 def _side_ratios(
@@ -236,7 +240,7 @@ def find_gaps(
         for a, b in sorted({*candidates, *([marked] if marked else [])})
         if b - a <= LONG_S * sr or _is_loud_beside(x, (a, b), sr, LOUD * level)
     ]
-    ratios = cut_off_db(x, spans, sr, floor=floor)
+    ratios = cut_off_db(x, spans, sr, floor=floor, marked=marked)
     return [
         Gap((a, b), float(ratio), *_evenness(x[a:b], sr, floor))
         for (a, b), ratio in zip(spans, ratios, strict=True)
