@@ -77,6 +77,7 @@ def fill_gaps(
     method: Method = "auto",
     order: int | None = None,
     search: SearchBuffer | None = None,
+    wanted: tuple[int, int] | None = None,
     rng: RngLike = None,
 ) -> NDArray[np.float64]:
     """Interpolate missing samples.
@@ -97,6 +98,9 @@ def fill_gaps(
         Order of the autoregressive models; chosen for the longest gap if None, see `model_order`.
     search : SearchBuffer, optional
         More of the recording, for template matching; `x` if None.
+    wanted : tuple of int, optional
+        First sample whose estimate matters, and the one after the last: isolated gaps elsewhere
+        keep the estimate of one model of all, which saves time. All samples matter if None.
     rng : int, Generator or None
         Source of the random start of ``em_tf``, ``am`` and ``am_to_em_tf``.
 
@@ -136,7 +140,10 @@ def fill_gaps(
         reach = JANSSEN_ORDERS * largest
         near = slice(max(0, gaps[0][0] - reach), gaps[-1][1] + reach)
         filled[near] = janssen(filled[near], lost[near], order=largest, from_known=True)
+    first, last = wanted or (0, filled.size)
     for start, stop in isolated:
+        if stop <= first or start >= last:
+            continue
         own = min(largest, model_order(stop - start))
         found = _interpolate_isolated(filled, start, stop, own, method, search)
         if np.isfinite(found).all():

@@ -103,7 +103,16 @@ def repair_gaps(
             rng=rng,
         )
     else:
-        y = fill_gaps(near.x, near.missing, method=method, order=order, search=near.search, rng=rng)
+        span = span_of(group)
+        y = fill_gaps(
+            near.x,
+            near.missing,
+            method=method,
+            order=order,
+            search=near.search,
+            wanted=(span[0] - near.first, span[1] - near.first),
+            rng=rng,
+        )
     silent = not near.x[~near.missing].any()
     model = choose_method(method, longest, order)
     frames = model in EM_ALGORITHMS

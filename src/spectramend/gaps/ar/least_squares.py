@@ -6,7 +6,8 @@ least energy where, for every missing sample i,
     sum over missing j  of  r[i - j] x[j]  =  -sum over known j  of  r[i - j] x[j]            (1)
 
 (Janssen, Veldhuis & Vries 1986, eq. 14 to 17). The matrix is Toeplitz for one gap, which Levinson's
-recursion solves, and banded for several, which Cholesky's factorisation does.
+recursion solves, and banded for several, which Cholesky's factorisation does. Gaps farther apart
+than p have equations of their own.
 
 A long gap of n > p samples is solved in linear time instead. Its matrix is ``C.T @ C``, where C is
 the convolution with a, n + p rows of it: first n rows L, lower triangular Toeplitz, then p rows B,
@@ -25,6 +26,7 @@ which are cumulative sums of ``h[t] h[t + d]`` along diagonal d.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -52,7 +54,6 @@ def least_squares_interpolation(
     order, zeros where rounding leaves no equations to solve.
     """
     import scipy.fft
-    from scipy.linalg import solve_toeplitz
 
     n_fft = scipy.fft.next_fast_len(x.size + a.size, real=True)
     power = np.abs(scipy.fft.rfft(a, n_fft)) ** 2
@@ -65,10 +66,13 @@ def least_squares_interpolation(
     one_gap = m[-1] - m[0] == m.size - 1
     if one_gap and m.size > max(LONG_GAP, a.size):
         return _solve_long(a, right, LOUDEST * np.abs(known).max())
+    # Gaps farther apart than the order have equations of their own.
+    apart = np.flatnonzero(np.diff(m) >= a.size) + 1
+    blocks = [slice(first, last) for first, last in pairwise((0, *apart.tolist(), m.size))]
     for ridge in RIDGES:
         r[0] = lags[0] * (1 + ridge)
         try:
-            y = solve_toeplitz(r[: m.size], right) if one_gap else _solve_banded(r, m, a, right)
+            y = np.concatenate([_solve(r, m[own], a, right[own]) for own in blocks])
         except np.linalg.LinAlgError:
             continue
         if np.isfinite(y).all():
@@ -76,12 +80,14 @@ def least_squares_interpolation(
     return np.zeros(m.size)
 
 
-def _solve_banded(
+def _solve(
     r: NDArray[np.float64], m: NDArray[np.intp], a: NDArray[Any], right: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Solve (1) for several gaps, given the indices m of their samples [shape=(h,)]."""
-    from scipy.linalg import solveh_banded
+    """Solve (1) for gaps near each other, given the indices m of their samples [shape=(h,)]."""
+    from scipy.linalg import solve_toeplitz, solveh_banded
 
+    if m[-1] - m[0] == m.size - 1:
+        return solve_toeplitz(r[: m.size], right)
     # Element (i, i + d) of the matrix is zero where the samples are farther apart than the order.
     width = int((np.searchsorted(m, m + a.size) - np.arange(m.size)).max())
     bands = np.zeros((width, m.size))
