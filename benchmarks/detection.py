@@ -1,7 +1,7 @@
 """Score the detection of damage: ``python benchmarks/detection.py --data DIR``.
 
 DIR holds clean recordings in ``speech`` and ``music``, and sounds that are never damaged in
-``events``. `simulated_damage` damages each recording in one way at a time, and the regions detected
+``events``. `simulated_damage` and `simulated_dropouts` damage each recording in one way at a time, and the regions detected
 are compared with the true ones. A true region is found if a detection overlaps it within 1 ms; a
 detection that overlaps none is false. Detections of another kind than the damage are counted apart.
 
@@ -25,6 +25,7 @@ import numpy as np
 import soxr
 
 from simulated_damage import DAMAGES, FOLDERS, HARDER, Damage, Recording, load, variants
+from simulated_dropouts import DROPOUTS
 from spectramend.core.intervals import Span
 from spectramend.core.regions import Region
 from spectramend.detection import KINDS, detect
@@ -121,7 +122,7 @@ def score_all(recordings: list[Recording], seeds: range, *, wider: bool) -> dict
     versions = {"as it is": recordings} | (dict(variants(recordings)) if wider else {})
     rows, alarms = [], []
     for version, chosen in versions.items():
-        damages = DAMAGES | (HARDER if wider and chosen is recordings else {})
+        damages = DAMAGES | DROPOUTS | (HARDER if wider and chosen is recordings else {})
         for name, (kind, damage) in damages.items():
             for folder in ("speech", "music"):
                 group = [r for r in chosen if r.folder == folder]

@@ -127,7 +127,8 @@ def repeated(x: Array, span: Span, rng: np.random.Generator, *, faded: bool) -> 
     return gain * np.resize(x[span[0] - lag : span[0]], length)
 
 
-DROPOUTS: dict[str, Damage] = {
+_packets = partial(lose, shortest_s=0.005, longest_s=0.06)
+FILLS: dict[str, Damage] = {
     "zeros": partial(lose, fill=zeros),
     "held": partial(lose, fill=held),
     "dither": partial(lose, fill=partial(steps, most=1)),
@@ -135,9 +136,10 @@ DROPOUTS: dict[str, Damage] = {
     "offset": partial(lose, fill=offset),
     "attenuated": partial(lose, fill=attenuated),
     "noise": partial(lose, fill=noise),
-    "repeated": partial(
-        lose, fill=partial(repeated, faded=False), shortest_s=0.005, longest_s=0.06
-    ),
-    "faded": partial(lose, fill=partial(repeated, faded=True), shortest_s=0.005, longest_s=0.06),
+    "repeated": partial(_packets, fill=partial(repeated, faded=False)),
+    "faded": partial(_packets, fill=partial(repeated, faded=True)),
     "coded": coded,
+}
+DROPOUTS: dict[str, tuple[str, Damage]] = {
+    f"dropout: {name}": ("dropout", damage) for name, damage in FILLS.items()
 }

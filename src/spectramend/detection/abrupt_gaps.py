@@ -31,7 +31,9 @@ CELL_S = 0.0005  # s, at least 3 samples, whose peaks are compared; engineering 
 BEFORE = 4  # cells before a fall whose peak counts; engineering choice: half a pitch period
 AFTER = 3  # cells after a fall that are soft; engineering choice: less than the shortest dropout
 FALL = 3.0  # least ratio of the peaks before and after a fall; engineering choice: low, (1) decides
-CREST = 1.15  # of the largest magnitude inside, at an edge; engineering choice: noise may exceed it
+# Limits of the magnitude at an edge over the largest one inside. Engineering choice: noise exceeds
+# it by chance.
+CREST, MAX_CREST = 1.15, 2.0
 CONTEXT_S = 0.03  # s of a model's samples; engineering choice: three pitch periods
 PREDICTED_S = 0.002  # s that are predicted; engineering choice: formants ring longer
 ORDER = 32  # of the models at `ORDER_SR`; engineering choice: all formants
@@ -132,8 +134,9 @@ def _to_samples(x: Samples, span: Span, cell: int, floor: float) -> Span:
     for y in (x[first - 4 * cell : first + ends][::-1], x[last - ends : last + 4 * cell]):
         inside, outside = y[:ends], y[ends:]
         c = float(np.median(inside))
-        largest = CREST * float(np.max(np.abs(inside - c))) + 0.5 * floor
-        loud = np.flatnonzero(np.abs(outside - c) > largest)
+        soft = float(np.max(np.abs(inside - c))) + 0.5 * floor
+        ratio = float(np.max(np.abs(outside - c), initial=0.0)) / soft
+        loud = np.flatnonzero(np.abs(outside - c) > min(max(ratio**0.5, CREST), MAX_CREST) * soft)
         edges.append(int(loud[0]) if loud.size else outside.size)
     return first - edges[0], last + edges[1]
 
@@ -223,13 +226,15 @@ def find_gaps(
     level: float,
     step: float,
     longest: int,
+    border: float = 0.0,
     offset: int = 0,
     marked: Span | None = None,
 ) -> list[Gap]:
     """Find the candidates in a part of a recording, at most `longest` samples each, and measure.
 
-    `level` is the RMS value of the recording, `step` that of its quantisation; `offset` is the
-    place of `x` in the recording; `marked` is a candidate, too.
+    `level` is the RMS value of the recording, `step` that of its quantisation, `border` the least
+    RMS value right next to a dropout; `offset` is the place of `x` in the recording; `marked` is a
+    candidate, too.
     """
     if not level > 0:
         return []
@@ -238,7 +243,11 @@ def find_gaps(
     spans = [
         (a, b)
         for a, b in sorted({*candidates, *([marked] if marked else [])})
-        if b - a <= LONG_S * sr or _is_loud_beside(x, (a, b), sr, LOUD * level)
+        if _is_loud_beside(x, (a, b), round(BORDER_S * sr), border)
+        and (
+            b - a <= LONG_S * sr
+            or _is_loud_beside(x, (a, b), round(CONTEXT_S * sr), LOUD * level)
+        )
     ]
     ratios = cut_off_db(x, spans, sr, floor=floor, marked=marked)
     return [
@@ -267,9 +276,8 @@ def choose_gaps(gaps: list[Gap], sr: float, shortest: float) -> list[Span]:
     ]
 
 
-def _is_loud_beside(x: Samples, span: Span, sr: float, least: float) -> bool:
-    """Return whether the RMS value on both sides of a span is at least `least`."""
-    size = round(CONTEXT_S * sr)
+def _is_loud_beside(x: Samples, span: Span, size: int, least: float) -> bool:
+    """Return whether the RMS value of `size` samples on both sides of a span is at least `least`."""
     sides = (x[max(0, span[0] - size) : span[0]], x[span[1] : span[1] + size])
     return all(side.size and np.mean(side**2) >= least**2 for side in sides)
 

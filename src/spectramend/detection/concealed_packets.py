@@ -27,6 +27,7 @@ LEAST_WINDOW = 12  # samples of it; engineering choice: six for each parameter
 EXACT = 0.01  # most RMS error over that of the sound in a packet; engineering choice: -40 dB
 TYPICAL = 0.003  # most median of that; engineering choice: -50 dB, voices stay above -46 dB
 CONTRAST = 6.0  # least error outside over that inside; engineering choice: 16 dB
+UNLIKE = 0.05  # least error outside over the level inside; engineering choice: -26 dB
 MAX_GAIN = 1.05  # of a concealed packet; engineering choice: gains fall
 OCCURRENCES = 3  # lags of each seed that are tried; engineering choice: pitch periods of a packet
 SHORTEST_LAG_S = 0.0025  # s; engineering choice: the pitch period of high voices
@@ -164,8 +165,9 @@ def _examine(x: Samples, i: int, lag: int, sr: float, rounding: float) -> tuple[
     if np.median(errors / levels) > TYPICAL + 0.5 * rounding / np.median(levels):
         return span, False
     inside = float(np.median(errors)) + 0.5 * rounding
+    least = max(CONTRAST * inside, UNLIKE * float(np.median(levels)))
     outside = [r.errors[max(0, first - 3) : first], r.errors[last : last + 3]]
-    return span, all(e.size and float(np.max(e)) >= CONTRAST * inside for e in outside)
+    return span, all(e.size and float(np.max(e)) >= least for e in outside)
 
 
 def _around(good: NDArray[np.bool_], at: int) -> Span:

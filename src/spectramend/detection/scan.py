@@ -222,6 +222,7 @@ class _ChannelScan:
             level=self.statistics.level,
             step=self.statistics.step,
             longest=round(self.thresholds.dropout_max_ms / 1000 * self.sr),
+            border=self.thresholds.border_steps * self.statistics.step,
             offset=block.offset,
         )
         self.gaps += [
