@@ -104,10 +104,11 @@ def _print(results: list[dict[str, Any]]) -> None:
         Column("pesq_wb", "PESQ-wb (1-4.6)", "higher"),
     )
     print_table(Table(None, whole, results))
+    # All recordings have the same regions and channels, of which those of one are neighbours.
     inside = [
         {"estimate": result["estimate"], **row}
-        for result in results
-        for row in result.get("regions", [])
+        for rows in zip(*(result.get("regions", []) for result in results), strict=True)
+        for result, row in zip(results, rows, strict=True)
     ]
     if inside:
         columns = (
