@@ -20,7 +20,7 @@ TAIL_MS = 1.5  # ms, tail of every other click
 TAIL_SHARE = 0.3  # share of a click's peak at which its tail begins
 CRACKLE_MS = (0.1, 0.5)  # ms, shortest and longest click of crackle
 CRACKLE_PEAK = (2.0, 6.0)  # times the local deviation, lowest and highest peak of crackle
-CRACKLE_S = 1.0  # seconds of crackle in the middle of a recording; for the time of a run
+CRACKLE_S = 0.5  # seconds of crackle in the middle of a recording; for the time of a run
 DECAY = 4.6  # exponent over a click: its end is 40 dB below its peak
 LOCAL_S = 0.02  # seconds on either side of a click whose deviation is the local one
 QUIETEST_CLICK = 0.05  # times the deviation of the recording, least local deviation
@@ -48,7 +48,7 @@ def clicks(recording: Recording, peak: float, rng: np.random.Generator) -> Every
 
 
 def crackle(recording: Recording, rate: float, rng: np.random.Generator) -> EverydayScene:
-    """Add `rate` small clicks, each of 0.1 to 0.5 ms, to the second in the middle."""
+    """Add `rate` small clicks, each of 0.1 to 0.5 ms, in the middle half second."""
     sr = recording.sr
     lengths = [
         max(2, round(rng.uniform(*CRACKLE_MS) / 1000 * sr)) for _ in range(round(rate * CRACKLE_S))
@@ -129,7 +129,7 @@ def places(n: int, lengths: list[int], rng: np.random.Generator) -> tuple[Span, 
     Examples
     --------
     >>> places(100, [10, 10], np.random.default_rng(0))
-    ((25, 35), (60, 70))
+    ((24, 34), (61, 71))
     """
     slot = n / max(1, len(lengths))
     # A tenth of each part stays free, so that no two spans touch.
