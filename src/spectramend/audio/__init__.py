@@ -2,13 +2,14 @@
 
 from spectramend.audio.file_info import FileInfo, inspect
 from spectramend.audio.output_format import choose_output_format, usual_extension
-from spectramend.audio.patch import Patch, PatchedSource, overlay
+from spectramend.audio.patch import Change, Patch, PatchedSource, overlay
 from spectramend.audio.patched_file import PatchReport, write_patched
 from spectramend.audio.reader import Reader, read_part
 from spectramend.audio.recordings import Audio, read, read_same_rate, recordings_in, write
 
 __all__ = [
     "Audio",
+    "Change",
     "FileInfo",
     "Patch",
     "PatchReport",

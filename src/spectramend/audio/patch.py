@@ -5,12 +5,32 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 Read: TypeAlias = Callable[[int, int], NDArray[Any]]  # read(start, stop), (channels, stop - start)
+LONG = 1 << 20  # samples of a patch that is looked at for every part; engineering choice: few are
+
+
+class Change(Protocol):
+    """What changes a part of one channel: a `Patch`, or samples that are computed on demand."""
+
+    @property
+    def channel(self) -> int:
+        """The channel, from 0."""
+
+    @property
+    def start(self) -> int:
+        """First sample that changes."""
+
+    @property
+    def stop(self) -> int:
+        """The first sample after the part."""
+
+    def samples_between(self, start: int, stop: int, x: NDArray[Any]) -> NDArray[np.float64]:
+        """Give the new samples from start to stop for x, those that are there."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +56,25 @@ class Patch:
         """The first sample after the patch."""
         return self.start + len(self.samples)
 
+    def samples_between(self, start: int, stop: int, x: NDArray[Any]) -> NDArray[np.float64]:
+        """Give the new samples from start to stop, whatever those are that are there.
 
-def overlay(x: NDArray[Any], start: int, patches: Iterable[Patch]) -> None:
+        Parameters
+        ----------
+        start, stop : int
+            First sample, and the one after the last, of a part within the patch.
+        x : ndarray [shape=(stop - start,)]
+            The samples that are there.
+
+        Returns
+        -------
+        ndarray [shape=(stop - start,), float64]
+            The new samples.
+        """
+        return self.samples[start - self.start : stop - self.start]
+
+
+def overlay(x: NDArray[Any], start: int, patches: Iterable[Change]) -> None:
     """Replace samples of a part of a channel [shape=(n,)], which begins at `start`, in place.
 
     Where patches overlap, the last one holds.
@@ -45,8 +82,8 @@ def overlay(x: NDArray[Any], start: int, patches: Iterable[Patch]) -> None:
     for patch in patches:
         first, last = max(start, patch.start), min(start + x.size, patch.stop)
         if first < last:
-            new = patch.samples[first - patch.start : last - patch.start]
-            x[first - start : last - start] = new
+            own = x[first - start : last - start]
+            own[:] = patch.samples_between(first, last, own)
 
 
 class PatchedSource:
@@ -57,7 +94,7 @@ class PatchedSource:
     """
 
     def __init__(
-        self, read: Read, *, length: int, channels: int, patches: Sequence[Patch] = ()
+        self, read: Read, *, length: int, channels: int, patches: Sequence[Change] = ()
     ) -> None:
         self.length = length
         self.channels = channels
@@ -66,7 +103,7 @@ class PatchedSource:
         for patch in patches:
             self.add(patch)
 
-    def add(self, patch: Patch) -> None:
+    def add(self, patch: Change) -> None:
         """Apply a patch to all that is read from now on."""
         self._patches[patch.channel].add(patch)
 
@@ -88,18 +125,23 @@ class PatchedSource:
 class _ChannelPatches:
     """The patches of a channel, sorted by their starts for a fast search."""
 
-    added: list[Patch] = field(default_factory=list)
+    added: list[Change] = field(default_factory=list)
     starts: list[tuple[int, int]] = field(default_factory=list)  # start, index in `added`
-    longest: int = 0  # samples
+    long: list[int] = field(default_factory=list)  # indices of those of more than `LONG` samples
+    longest: int = 0  # samples of the others
 
-    def add(self, patch: Patch) -> None:
+    def add(self, patch: Change) -> None:
         """Add a patch."""
-        insort(self.starts, (patch.start, len(self.added)))
+        length = patch.stop - patch.start
+        if length > LONG:
+            self.long.append(len(self.added))
+        else:
+            insort(self.starts, (patch.start, len(self.added)))
+            self.longest = max(self.longest, length)
         self.added.append(patch)
-        self.longest = max(self.longest, len(patch.samples))
 
-    def near(self, start: int, stop: int) -> list[Patch]:
+    def near(self, start: int, stop: int) -> list[Change]:
         """Give all patches that may overlap a part, in the order in which they were added."""
         first = bisect_left(self.starts, (start - self.longest, 0))
         near = self.starts[first : bisect_left(self.starts, (stop, 0))]
-        return [self.added[i] for i in sorted(i for _, i in near)]
+        return [self.added[i] for i in sorted([*self.long, *(i for _, i in near)])]

@@ -16,8 +16,8 @@ from spectramend.audio.containers import Layout
 from spectramend.audio.decoder import PIECE
 from spectramend.audio.file_info import FileInfo
 from spectramend.audio.output_format import choose_output_format
-from spectramend.audio.patch import Patch
-from spectramend.audio.pcm import encode
+from spectramend.audio.patch import Change, Patch
+from spectramend.audio.pcm import decode, encode
 from spectramend.audio.transcode import reencode
 from spectramend.core.files import atomic_file, check_input
 from spectramend.errors import AudioError, ParameterError
@@ -46,7 +46,7 @@ class PatchReport:
 def write_patched(
     info: FileInfo,
     target: str | os.PathLike[str],
-    patches: Sequence[Patch],
+    patches: Sequence[Change],
     *,
     subtype: str | None = None,
     allow_lossy: bool = False,
@@ -61,7 +61,7 @@ def write_patched(
     target : path-like
         The file to be written, which may be the recording itself; its extension selects the
         container.
-    patches : sequence of Patch
+    patches : sequence of Patch or Change
         What to replace; where patches overlap, the last one holds.
     subtype : str, optional
         Coding of the samples, as libsndfile names it; that of the recording if None.
@@ -111,10 +111,10 @@ def write_patched(
     return PatchReport(clipped, chosen.container, chosen.subtype, tuple(notes))
 
 
-def _check(info: FileInfo, patches: Sequence[Patch]) -> None:
+def _check(info: FileInfo, patches: Sequence[Change]) -> None:
     """Refuse patches that do not fit a recording."""
     for patch in patches:
-        if patch.samples.ndim != 1:
+        if isinstance(patch, Patch) and patch.samples.ndim != 1:
             raise ParameterError(f"a patch has shape {patch.samples.shape}: one channel at a time.")
         if not 0 <= patch.channel < info.channels:
             raise ParameterError(
@@ -125,28 +125,32 @@ def _check(info: FileInfo, patches: Sequence[Patch]) -> None:
                 f"a patch of samples {patch.start} to {patch.stop} is not in {info.path}, which "
                 f"has {info.length}."
             )
-        if not np.isfinite(patch.samples).all():
+        if isinstance(patch, Patch) and not np.isfinite(patch.samples).all():
             raise ParameterError("a patch has NaN or infinite samples: not written.")
 
 
-def _patch_in_place(stream: BinaryIO, layout: Layout, patch: Patch) -> int:
+def _patch_in_place(stream: BinaryIO, layout: Layout, patch: Change) -> int:
     """Replace the bytes of a patch in an uncompressed file; count clipped samples.
 
     `patch.overlay` does this for decoded samples. Here bytes are replaced, so that those around
     the patch are never decoded and stay as they are, NaN with a payload and both zeros of µ-law
-    included.
+    included; and so do those of samples that are the same after it.
     """
     clipped = 0
-    for first in range(0, len(patch.samples), PIECE):
-        samples = patch.samples[first : first + PIECE]
-        content, beyond = encode(samples, layout.subtype, layout.big_endian)
-        place = layout.offset + (patch.start + first) * layout.frame
+    for start in range(patch.start, patch.stop, PIECE):
+        stop = min(start + PIECE, patch.stop)
+        place = layout.offset + start * layout.frame
         stream.seek(place)
-        raw = bytearray(stream.read(len(samples) * layout.frame))
-        if len(raw) != len(samples) * layout.frame:
+        raw = bytearray(stream.read((stop - start) * layout.frame))
+        if len(raw) != (stop - start) * layout.frame:
             raise AudioError(f"the recording ends before sample {patch.stop}: it was changed.")
         table = np.frombuffer(raw, np.uint8).reshape(-1, layout.channels, layout.width)
-        table[:, patch.channel] = content
+        bytes_there = table[:, patch.channel].tobytes()
+        x = decode(bytes_there, layout.subtype, layout.big_endian)
+        samples = patch.samples_between(start, stop, x)
+        changed = (samples != x) & ~(np.isnan(samples) & np.isnan(x))
+        content, beyond = encode(samples[changed], layout.subtype, layout.big_endian)
+        table[changed, patch.channel] = content
         stream.seek(place)
         stream.write(raw)
         clipped += beyond

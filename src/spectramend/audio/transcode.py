@@ -16,7 +16,7 @@ from spectramend.audio.containers import copy_with_metadata
 from spectramend.audio.decoder import opened, pieces, reason
 from spectramend.audio.file_info import FileInfo, inspect
 from spectramend.audio.output_format import OutputFormat
-from spectramend.audio.patch import Patch, PatchedSource
+from spectramend.audio.patch import Change, PatchedSource
 from spectramend.audio.pcm import quantize
 from spectramend.audio.reader import Reader
 from spectramend.errors import AudioError, FileError, ParameterError
@@ -25,7 +25,7 @@ TEXT_ONLY = "Of what is not sound, only text tags such as title and artist are k
 
 
 def reencode(
-    info: FileInfo, temporary: Path, target: Path, patches: Sequence[Patch], chosen: OutputFormat
+    info: FileInfo, temporary: Path, target: Path, patches: Sequence[Change], chosen: OutputFormat
 ) -> tuple[int, list[str]]:
     """Code a recording with patches to the file `temporary`; messages name the file `target`.
 
@@ -56,7 +56,7 @@ def reencode(
 
 
 def _encode(
-    info: FileInfo, file: Path, target: Path, patches: Sequence[Patch], chosen: OutputFormat
+    info: FileInfo, file: Path, target: Path, patches: Sequence[Change], chosen: OutputFormat
 ) -> tuple[int, list[str]]:
     """Code samples and text tags; count clipped samples, and name tags that are lost."""
     clipped = 0

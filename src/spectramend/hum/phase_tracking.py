@@ -1,0 +1,93 @@
+"""Phase of a fundamental over time, from all its harmonics together.
+
+Amplitudes c_k[b] are those of tones of the nominal frequency k*f. The true fundamental is
+f*(1 + e(t)), so that c_k[b] = A_k[b]*exp(1j*k*theta[b]), theta' = 2*pi*f*e. First, e is a path
+through a grid: in windows of N blocks, each harmonic has the coherence
+
+    gamma_k(e) = |sum_j v[j]*c_k[j]*exp(-2j*pi*k*f*e*t_j)|**2 / (sum v * sum v*|c_k|**2),
+
+and -log(1 - gamma_k), the log-likelihood ratio of a steady tone in noise of unknown level, is added
+over k; the best path that changes slowly is found by dynamic programming. Its integral is theta,
+which Gauss-Newton steps then refine: with d_k = c_k*exp(-1j*k*theta),
+
+    delta = sum_k k*Im(d_k*conj(A_k))/s_k**2 / sum_k k**2*|A_k|**2/s_k**2.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectramend.hum.heterodyne import Complex, Grid, Real, hann
+from spectramend.hum.smoothing import local_mean, penalty, robust_smooth, whittaker
+
+SEARCH = 0.005  # relative deviation of the fundamental that is searched: mains within ±0.5 %
+STATES = 101  # of e; engineering choice: 0.01 % of mains apart
+WINDOW = 16  # blocks of a window, 1.6 s
+STRIDE = 4  # blocks between windows
+DRIFT = 4  # steps of the grid per stride, 0.1 % a second
+JERK = 0.1
+AMPLITUDE_S = 3.0  # s, period of half gain of the amplitudes beside it
+
+
+def track_phase(
+    c: Complex, use: Real, k: Real, f: float, grid: Grid, *, search: float = SEARCH
+) -> Real:
+    """Track the phase theta[b] of the fundamental [shape=(n,)] from c [shape=(tones, n)]."""
+    hop_s = grid.hop / grid.sr
+    e = _path(c, k * f * hop_s, search)
+    theta = 2 * np.pi * f * hop_s * np.cumsum(e)
+    lam_a = penalty(AMPLITUDE_S / hop_s)
+    for _ in range(4):
+        d = c * np.exp(-1j * k[:, None] * theta)
+        up, down = np.zeros(use.size), np.zeros(use.size)
+        for one, kk in zip(d, k, strict=True):
+            if not one.any():
+                continue
+            a, _ = robust_smooth(one, lam_a, use)
+            s2 = local_mean(np.abs(one - a) ** 2, 5) + 1e-3 * np.median(np.abs(a) ** 2) + 1e-30
+            up += kk * (one * a.conj()).imag / s2
+            down += kk**2 * np.abs(a) ** 2 / s2
+        z = np.clip(up / np.maximum(down, 1e-30), -1 / k.max(), 1 / k.max()) + theta
+        theta = whittaker(z, use * down, 1 / (JERK * hop_s**2) ** 2)
+    return theta
+
+
+def _path(c: Complex, cycles: Real, search: float) -> Real:
+    """Find the relative deviation e[b] by dynamic programming; k*f is in cycles per block."""
+    n = c.shape[1]
+    size = min(WINDOW, n)
+    v = hann(size + 1)[1:]
+    starts = np.arange(0, n - size + 1, STRIDE)
+    e = search * np.linspace(-1, 1, STATES)
+    score = np.zeros((starts.size, e.size))
+    t = np.arange(size) - size / 2
+    for one, rate in zip(c, cycles, strict=True):
+        X = np.lib.stride_tricks.sliding_window_view(one, size)[starts]
+        tones = v[:, None] * np.exp(-2j * np.pi * rate * np.outer(t, e))
+        total = v.sum() * (np.abs(X) ** 2 @ v)[:, None] + 1e-30
+        score -= np.log(1.01 - np.minimum(np.abs(X @ tones) ** 2 / total, 1.0))
+    best = e[viterbi(score, DRIFT)]
+    return np.interp(np.arange(n), starts + size / 2, best)
+
+
+def viterbi(score: Real, reach: int, cost: float = 0.0) -> NDArray[np.intp]:
+    """Find the path of the largest sum through score [shape=(n, states)].
+
+    It changes by at most `reach` states a row, at a `cost` for each of them.
+    """
+    n, states = score.shape
+    reach = min(reach, states - 1)
+    change = cost * np.abs(np.arange(-reach, reach + 1))
+    total = score[0].copy()
+    back = np.zeros((n, states), np.int16)
+    for i in range(1, n):
+        padded = np.pad(total, reach, constant_values=-np.inf)
+        options = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1) - change
+        back[i] = options.argmax(axis=1) - reach
+        total = options.max(axis=1) + score[i]
+    path = np.empty(n, np.intp)
+    path[-1] = total.argmax()
+    for i in range(n - 1, 0, -1):
+        path[i - 1] = path[i] + back[i, path[i]]
+    return path

@@ -1,0 +1,149 @@
+"""Search of steady tones in a recording that is read once: mains with harmonics, and whines.
+
+In sections of about ten seconds, frames of one second are transformed, and of each bin the lower
+quartile of its power over time is kept: notes and voices come and go, a hum stays. A tone is a peak
+of that spectrum above the median of its neighbourhood. The fundamental of mains is that which
+gathers the most of such peaks; other peaks are whines. What is found is a candidate only, which
+`spectramend.hum.tones` examines over the whole recording.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from spectramend.hum.heterodyne import Real, hann
+
+FRAME_S = 1.0
+SECTION_S = 10.0
+MOST_FRAMES = 20  # of a section
+QUANTILE = 0.25
+NEIGHBOURHOOD = 20  # bins on either side
+LINE_DB = 10.0
+MAINS_HZ = (50.0, 60.0)
+DEVIATION = 0.005
+N_HARMONICS = 40
+MISS_HZ = 0.5
+MOST_DB = 30.0
+SAME_HZ = 1.5  # lines nearer than this are one
+LOWEST_HZ = 20.0
+
+
+@dataclass
+class ToneSearch:
+    """Candidates of steady tones, from samples that come in order, piece by piece."""
+
+    sr: float
+    length: int  # of the recording in samples
+    spectra: list[Real] = field(default_factory=list)  # in dB over the neighbourhood, by section
+    _held: list[Real] = field(default_factory=list)
+    _n_held: int = 0
+    _energy: float = 0.0
+
+    @property
+    def power(self) -> float:
+        """Mean power of the channel."""
+        return self._energy / max(1, self.length)
+
+    def __post_init__(self) -> None:
+        sections = max(1, round(self.length / (SECTION_S * self.sr)))
+        self._section = -(-self.length // sections)
+
+    def add(self, x: Real) -> None:
+        """Take the next samples of the channel."""
+        while x.size:
+            part = x[: self._section - self._n_held]
+            part = np.where(np.isfinite(part), part, 0.0)
+            self._energy += float(part @ part)
+            self._held.append(part.astype(np.float32))
+            self._n_held += part.size
+            x = x[part.size :]
+            if self._n_held == self._section:
+                self.finish()
+
+    def finish(self) -> None:
+        """Evaluate a section, at last what is left of one."""
+        x = np.concatenate(self._held or [np.zeros(0, np.float32)])
+        self._held, self._n_held = [], 0
+        spectrum = _prominence(x, self.sr)
+        if spectrum is not None:
+            self.spectra.append(spectrum)
+
+    def lines(self) -> list[tuple[float, float]]:
+        """Give frequency in Hz and level in dB of the lines of any section, strongest first."""
+        found: list[tuple[float, float]] = []
+        for spectrum in self.spectra:
+            found += _peaks(spectrum, self.sr)
+        chosen: list[tuple[float, float]] = []
+        for f, db in sorted(found, key=lambda line: -line[1]):
+            if all(abs(f - other) >= max(SAME_HZ, DEVIATION * f) for other, _ in chosen):
+                chosen.append((f, db))
+        return chosen
+
+    def mains(self, lines: Sequence[tuple[float, float]]) -> float | None:
+        """Find the fundamental of mains in Hz that gathers the most lines; None if there is none."""
+        found = [_best_fundamental(lines, nominal) for nominal in MAINS_HZ]
+        score, f0 = max(found)
+        return f0 if score > 0 else None
+
+    def near(self, lines: Sequence[tuple[float, float]], nominal: float) -> float:
+        """Find the fundamental in Hz near a nominal one; that itself if there are no lines."""
+        score, f0 = _best_fundamental(lines, nominal)
+        return f0 if score > 0 else nominal
+
+
+def _best_fundamental(lines: Sequence[tuple[float, float]], nominal: float) -> tuple[float, float]:
+    """Give score and frequency in Hz of the fundamental whose harmonics gather the most lines.
+
+    A line counts with its level in dB, the more the nearer it is to a harmonic.
+    """
+    f, db = np.array(lines).reshape(-1, 2).T
+    f0 = nominal * (1 + DEVIATION * np.linspace(-1, 1, 101))[:, None]
+    k = np.round(f / f0)
+    miss = np.abs(f - k * f0) / MISS_HZ
+    counts = (k >= 1) & (k <= N_HARMONICS) & (miss < 1)
+    score = np.sum(counts * np.minimum(db, MOST_DB) * (1 - miss**2) / np.sqrt(np.maximum(k, 1)), axis=1)
+    best = int(score.argmax())
+    return float(score[best]), float(f0[best, 0])
+
+
+def _prominence(x: Real, sr: float) -> Real | None:
+    """Give the lower quartile of the power of frames in dB over the median beside [shape=(bins,)].
+
+    None if the section is too short.
+    """
+    from scipy.fft import rfft
+
+    size = round(FRAME_S * sr)
+    if x.size < size:
+        return None
+    count = int(np.clip(4 * (x.size - size) // size + 1, 1, MOST_FRAMES))
+    starts = np.linspace(0, x.size - size, count).astype(int)
+    window = hann(size).astype(np.float32)
+    X = rfft(np.stack([x[a : a + size] for a in starts]) * window, axis=1)
+    P = X.real**2 + X.imag**2
+    rank = int(QUANTILE * (count - 1))
+    q = np.partition(P, rank, axis=0)[rank] + 1e-12
+    return 10 * np.log10(q / local_median(q))
+
+
+def local_median(q: Real) -> Real:
+    """Median of the neighbourhood of each bin, in groups of bins for speed."""
+    group, reach = 8, NEIGHBOURHOOD
+    padded = np.pad(q, (reach, reach + group), mode="reflect")
+    around = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + group)[::group]
+    median = np.median(around, axis=1)
+    return np.repeat(median, group)[: q.size]
+
+
+def _peaks(spectrum: Real, sr: float) -> list[tuple[float, float]]:
+    """Find frequency and level of the peaks of one section."""
+    inner = spectrum[1:-1]
+    peak = (inner > LINE_DB) & (inner >= spectrum[:-2]) & (inner > spectrum[2:])
+    bins = np.flatnonzero(peak) + 1
+    a, b, c = spectrum[bins - 1], spectrum[bins], spectrum[bins + 1]
+    offset = 0.5 * (a - c) / np.minimum(a - 2 * b + c, -1e-9)
+    f = (bins + offset) * sr / round(FRAME_S * sr)
+    return [(float(g), float(db)) for g, db in zip(f, b, strict=True) if g > LOWEST_HZ]
