@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
 
@@ -14,7 +14,7 @@ from spectramend.errors import FileError, ParameterError
 
 if TYPE_CHECKING:
     from spectramend.audio import FileInfo
-    from spectramend.core.masks import Mask
+    from spectramend.core.masks import Damage, Mask
     from spectramend.core.regions import Region
     from spectramend.core.stft import STFT
     from spectramend.gaps import Method
@@ -76,7 +76,7 @@ def _mask(path: Path, arguments: Arguments, info: FileInfo) -> Mask:
     stft = arguments.stft
     if stft is None and path.suffix != ".npz":
         stft = transform(None, None)
-    damage = None if arguments.damage == "auto" else arguments.damage
+    damage = cast("Damage | None", None if arguments.damage == "auto" else arguments.damage)
     return Mask.load(path, stft=stft, sr=info.sr, damage=damage)
 
 

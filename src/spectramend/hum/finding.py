@@ -3,67 +3,113 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-import numpy as np
+from dataclasses import dataclass
 
 from spectramend.hum.heterodyne import Grid, Read, heterodyne
-from spectramend.hum.search import DEVIATION, N_HARMONICS, SAME_HZ, ToneSearch
-from spectramend.hum.tones import Hum, follow_tones
+from spectramend.hum.search import (
+    DEVIATION,
+    N_HARMONICS,
+    SAME_HZ,
+    Line,
+    ToneSearch,
+    fundamental_near,
+    is_mains,
+    mains,
+)
+from spectramend.hum.tones import Hum, Kind, follow_tones
 
 PIECE = 1 << 19  # samples that are read at once; engineering choice: bounds memory
 MOST_WHINES = 12  # lines that are examined; engineering choice: bounds the cost of music
 LOWEST_WHINE_HZ = 200.0  # engineering choice: below are bass notes, and blowers of organs
 FLOOR = 10**-4.5  # power of a hum over that of the recording; engineering choice: hardly audible
 ALWAYS = 10  # harmonics of mains that are examined without a line of their own
+BORDER_HZ = 1.0  # by which a tone may lie outside of a band; engineering choice: lines are as wide
+NYQUIST_HZ = 10.0  # Hz from the Nyquist frequency to the highest tone: the width of blocks
 
 
-def search_tones(read: Read, grid: Grid) -> ToneSearch:
-    """Search candidates in a part of a channel."""
-    search = ToneSearch(grid.sr, grid.stop - grid.start)
-    for a in range(grid.start, grid.stop, PIECE):
-        search.add(read(a, min(a + PIECE, grid.stop)))
-    search.finish()
-    return search
+@dataclass(frozen=True)
+class Wanted:
+    """Which tones are looked for.
 
-
-def examine(
-    read: Read, grid: Grid, search: ToneSearch, *, hum_hz: float | None = None, told: bool = False
-) -> list[Hum]:
-    """Follow the candidates of a search through the recording; give those that are hums.
-
-    With `hum_hz`, only the harmonics of this fundamental are.
+    With `told`, damage is known to be there: then tones need not last long, nor be loud, and they
+    may be as low as the search goes.
     """
-    lines = search.lines()
-    groups = _groups(lines, search, grid.sr, hum_hz)
-    frequencies = [k * f for f, orders in groups for k in orders]
+
+    bands: tuple[tuple[float, float], ...] = ()  # Hz; all frequencies if there are none
+    fundamental: float | None = None  # Hz, nominal; mains and whines if None
+    told: bool = False
+
+    def contains(self, f: float) -> bool:
+        """Whether a frequency lies in one of the bands."""
+        return not self.bands or any(a - BORDER_HZ <= f <= b + BORDER_HZ for a, b in self.bands)
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A fundamental and the harmonics that are examined."""
+
+    kind: Kind
+    f0: float  # Hz
+    orders: list[int]
+
+
+def find_hums(read: Read, grid: Grid, wanted: Wanted) -> list[Hum]:
+    """Search and follow the hums in the part of a channel that a grid spans."""
+    search = ToneSearch(grid.sr, grid.stop - grid.start)
+    for start in range(grid.start, grid.stop, PIECE):
+        search.add(read(start, min(start + PIECE, grid.stop)))
+    search.finish()
+    return examine(read, grid, search, wanted)
+
+
+def examine(read: Read, grid: Grid, search: ToneSearch, wanted: Wanted) -> list[Hum]:
+    """Follow the candidates of a finished search; give those that are hums."""
+    candidates = _candidates(search.lines(), wanted, grid.sr)
+    frequencies = [k * one.f0 for one in candidates for k in one.orders]
     if not frequencies:
         return []
     c, use = heterodyne(read, grid, frequencies)
     hums, row = [], 0
-    for f, orders in groups:
-        rows = slice(row, row + len(orders))
-        row += len(orders)
-        kind = "hum" if len(orders) > 1 or hum_hz is not None else "whine"
-        hum = follow_tones(c[rows], use, orders, f, grid, kind=kind, told=told)
-        if hum is not None:
+    for one in candidates:
+        own = c[row : row + len(one.orders)]
+        row += len(one.orders)
+        hum = follow_tones(
+            own, use, one.orders, one.f0, grid, kind=one.kind, told=wanted.told
+        )
+        loud = wanted.told or wanted.fundamental is not None
+        if hum is not None and (loud or hum.level > FLOOR * search.power):
             hums.append(hum)
-    return [hum for hum in hums if told or hum_hz or hum.level > FLOOR * search.power]
+    return hums
 
 
-def _groups(
-    lines: Sequence[tuple[float, float]], search: ToneSearch, sr: float, hum_hz: float | None
-) -> list[tuple[float, list[int]]]:
-    """Group lines: the harmonics of mains, then each whine."""
-    f0 = search.mains(lines) if hum_hz is None else search.near(lines, hum_hz)
-    groups = []
-    free = list(lines)
+def _candidates(lines: Sequence[Line], wanted: Wanted, sr: float) -> list[_Candidate]:
+    """Group lines: the harmonics of mains, or of the fundamental that is wanted; then whines."""
+    lines = [line for line in lines if wanted.contains(line[0]) and line[0] < sr / 2 - NYQUIST_HZ]
+    f0 = wanted.fundamental and (fundamental_near(lines, wanted.fundamental) or wanted.fundamental)
+    kind: Kind = "hum"
+    if f0 is None:
+        f0 = mains(lines)
+    elif not is_mains(f0):
+        kind = "whine"
+    found, free = [], list(lines)
     if f0 is not None:
-        near = {round(f / f0) for f, _ in lines if abs(f - f0 * round(f / f0)) < SAME_HZ}
-        usual = set(range(1, ALWAYS + 1)) | {k for k in near if 1 <= k <= N_HARMONICS}
-        orders = sorted(k for k in usual if k * f0 * (1 + DEVIATION) < sr / 2 - 10)
-        groups.append((f0, orders))
-        free = [(f, db) for f, db in lines if abs(f - f0 * round(f / f0)) >= SAME_HZ or round(f / f0) not in orders]
-    if hum_hz is None:
-        whines = [f for f, _ in free if LOWEST_WHINE_HZ < f < sr / 2 - 10]
-        groups += [(f, [1]) for f in whines[:MOST_WHINES]]
-    return groups
+        seen = {round(f / f0) for f, _ in lines if abs(f - f0 * round(f / f0)) < SAME_HZ}
+        highest = min(N_HARMONICS, int((sr / 2 - NYQUIST_HZ) / (f0 * (1 + DEVIATION))))
+        orders = [
+            k
+            for k in range(1, highest + 1)
+            if (k <= ALWAYS or k in seen) and wanted.contains(k * f0)
+        ]
+        if orders:
+            found.append(_Candidate(kind, f0, orders))
+        nearest = [(f, round(f / f0)) for f, _ in lines]
+        free = [
+            line
+            for line, (f, k) in zip(lines, nearest, strict=True)
+            if k not in orders or abs(f - k * f0) >= SAME_HZ
+        ]
+    if wanted.fundamental is None:
+        lowest = 0.0 if wanted.told else LOWEST_WHINE_HZ
+        whines = [f for f, _ in free if f > lowest]
+        found += [_Candidate("whine", f, [1]) for f in whines[:MOST_WHINES]]
+    return found

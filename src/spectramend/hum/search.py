@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from spectramend.hum.heterodyne import Real, hann
 
 FRAME_S = 1.0
 SECTION_S = 10.0
+LEAST_SHARE = 0.4
 MOST_FRAMES = 20  # of a section
 QUANTILE = 0.25
 NEIGHBOURHOOD = 20  # bins on either side
@@ -29,6 +31,9 @@ MISS_HZ = 0.5
 MOST_DB = 30.0
 SAME_HZ = 1.5  # lines nearer than this are one
 LOWEST_HZ = 20.0
+CANDIDATES = 101
+
+Line: TypeAlias = tuple[float, float]  # frequency in Hz, level in dB over what is beside it
 
 
 @dataclass
@@ -71,42 +76,50 @@ class ToneSearch:
         if spectrum is not None:
             self.spectra.append(spectrum)
 
-    def lines(self) -> list[tuple[float, float]]:
+    def lines(self) -> list[Line]:
         """Give frequency in Hz and level in dB of the lines of any section, strongest first."""
-        found: list[tuple[float, float]] = []
+        found: list[Line] = []
         for spectrum in self.spectra:
             found += _peaks(spectrum, self.sr)
-        chosen: list[tuple[float, float]] = []
+        chosen: list[Line] = []
         for f, db in sorted(found, key=lambda line: -line[1]):
             if all(abs(f - other) >= max(SAME_HZ, DEVIATION * f) for other, _ in chosen):
                 chosen.append((f, db))
         return chosen
 
-    def mains(self, lines: Sequence[tuple[float, float]]) -> float | None:
-        """Find the fundamental of mains in Hz that gathers the most lines; None if there is none."""
-        found = [_best_fundamental(lines, nominal) for nominal in MAINS_HZ]
-        score, f0 = max(found)
-        return f0 if score > 0 else None
 
-    def near(self, lines: Sequence[tuple[float, float]], nominal: float) -> float:
-        """Find the fundamental in Hz near a nominal one; that itself if there are no lines."""
-        score, f0 = _best_fundamental(lines, nominal)
-        return f0 if score > 0 else nominal
+def is_mains(f0: float) -> bool:
+    """Whether a fundamental in Hz is one of mains."""
+    return any(abs(f0 / nominal - 1) <= DEVIATION for nominal in MAINS_HZ)
 
 
-def _best_fundamental(lines: Sequence[tuple[float, float]], nominal: float) -> tuple[float, float]:
-    """Give score and frequency in Hz of the fundamental whose harmonics gather the most lines.
+def mains(lines: Sequence[Line]) -> float | None:
+    """Find the fundamental of mains in Hz that gathers the most lines; None if there is none."""
+    found = [fundamental_near(lines, nominal) for nominal in MAINS_HZ]
+    return max((f for f in found if f is not None), key=lambda f: _gathered(lines, f), default=None)
 
-    A line counts with its level in dB, the more the nearer it is to a harmonic.
+
+def fundamental_near(lines: Sequence[Line], nominal: float) -> float | None:
+    """Find the fundamental in Hz, near a nominal one, whose harmonics gather the most lines.
+
+    None if they gather none, or more outside of the range.
     """
-    f, db = np.array(lines).reshape(-1, 2).T
-    f0 = nominal * (1 + DEVIATION * np.linspace(-1, 1, 101))[:, None]
+    candidates = nominal * (1 + DEVIATION * np.linspace(-1, 1, CANDIDATES))
+    score = [_gathered(lines, f0) for f0 in candidates]
+    best = int(np.argmax(score))
+    return float(candidates[best]) if score[best] > 0 and 0 < best < CANDIDATES - 1 else None
+
+
+def _gathered(lines: Sequence[Line], f0: float) -> float:
+    """Add the levels of lines in dB, the more the nearer they are to a harmonic of f0."""
+    if not lines:
+        return 0.0
+    f, db = np.array(lines).T
     k = np.round(f / f0)
     miss = np.abs(f - k * f0) / MISS_HZ
     counts = (k >= 1) & (k <= N_HARMONICS) & (miss < 1)
-    score = np.sum(counts * np.minimum(db, MOST_DB) * (1 - miss**2) / np.sqrt(np.maximum(k, 1)), axis=1)
-    best = int(score.argmax())
-    return float(score[best]), float(f0[best, 0])
+    share = counts * (1 - miss**2) / np.sqrt(np.maximum(k, 1))
+    return float(np.sum(share * np.minimum(db, MOST_DB)))
 
 
 def _prominence(x: Real, sr: float) -> Real | None:
@@ -118,7 +131,9 @@ def _prominence(x: Real, sr: float) -> Real | None:
 
     size = round(FRAME_S * sr)
     if x.size < size:
-        return None
+        if x.size < size * LEAST_SHARE:
+            return None
+        x = np.pad(x, (0, size - x.size))
     count = int(np.clip(4 * (x.size - size) // size + 1, 1, MOST_FRAMES))
     starts = np.linspace(0, x.size - size, count).astype(int)
     window = hann(size).astype(np.float32)
@@ -138,7 +153,7 @@ def local_median(q: Real) -> Real:
     return np.repeat(median, group)[: q.size]
 
 
-def _peaks(spectrum: Real, sr: float) -> list[tuple[float, float]]:
+def _peaks(spectrum: Real, sr: float) -> list[Line]:
     """Find frequency and level of the peaks of one section."""
     inner = spectrum[1:-1]
     peak = (inner > LINE_DB) & (inner >= spectrum[:-2]) & (inner > spectrum[2:])

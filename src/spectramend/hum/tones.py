@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramend.core.intervals import runs
+from spectramend.core.intervals import Span, runs
 from spectramend.hum.heterodyne import Complex, Grid, Real
 from spectramend.hum.phase_tracking import SEARCH, track_phase, viterbi
 from spectramend.hum.smoothing import local_mean, penalty, robust_smooth
@@ -32,8 +32,11 @@ GROUP = 3
 ERROR = 0.1
 BANDWIDTH_HZ = 4.0
 WHOLE = 0.9
-LEAST_S = 2.5
+LEAST_S = {"hum": 2.5, "whine": 5.0}
+END = 0.5
 LEAST_PART_S = 10.0
+
+Kind: TypeAlias = Literal["hum", "whine"]  # of mains, or of another frequency
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,11 +59,21 @@ class Tone:
 class Hum:
     """Tones that share a fundamental, whose phase drifts."""
 
-    kind: Literal["hum", "whine"]
+    kind: Kind
     grid: Grid
     fundamental: float  # Hz, nominal
     phase: Real  # [shape=(n,)] of the fundamental beside that of the nominal frequency
     tones: tuple[Tone, ...]
+
+    @property
+    def spans(self) -> list[Span]:
+        """Where it is present, in samples of the recording."""
+        present = np.any([tone.amplitude != 0 for tone in self.tones], axis=0)
+        places = [
+            (self.grid.start + a * self.grid.hop - self.grid.hop // 2, self.grid.start + b * self.grid.hop - self.grid.hop // 2)
+            for a, b in runs(present)
+        ]
+        return [(max(self.grid.start, a), min(self.grid.stop, b)) for a, b in places]
 
     @property
     def level(self) -> float:
@@ -82,7 +95,7 @@ def follow_tones(
     f: float,
     grid: Grid,
     *,
-    kind: Literal["hum", "whine"],
+    kind: Kind,
     told: bool = False,
 ) -> Hum | None:
     """Follow the harmonics k of f Hz through their amplitudes c [shape=(tones, n)].
@@ -97,7 +110,8 @@ def follow_tones(
     references = [_reference(one, use, hop_s) for one in d]
     present = [_present(_evidence(one, r), told) for one, r in zip(d, references, strict=True)]
     steady = [
-        _long_enough(own, hop_s, told) and _is_steady(one, r, own & (use > 0), hop_s)
+        (told or _lasts(own, hop_s, LEAST_S[kind], one, r))
+        and _is_steady(one, r, own & (use > 0), hop_s)
         for one, r, own in zip(d, references, present, strict=True)
     ]
     if not any(steady):
@@ -143,13 +157,16 @@ def _present(evidence: Real, told: bool) -> NDArray[np.bool_]:
     return np.ones_like(own) if told and own.mean() > 0.5 else own
 
 
-def _long_enough(own: NDArray[np.bool_], hop_s: float, told: bool) -> bool:
-    """Whether a tone lasts through nearly all blocks, or is a long part of them."""
-    if told:
-        return bool(own.any())
+def _lasts(
+    own: NDArray[np.bool_], hop_s: float, least_s: float, d: Complex, reference: Complex
+) -> bool:
+    """Whether a tone is there for long, or from the first block to the last."""
     longest = max((b - a for a, b in runs(own)), default=0) * hop_s
-    whole = own.size * hop_s
-    return longest >= LEAST_PART_S or (longest >= WHOLE * whole and longest >= LEAST_S)
+    if longest >= LEAST_PART_S:
+        return True
+    ends = np.minimum(np.abs(d[[0, -2]]), np.abs(d[[1, -3]])) if d.size > 3 else np.zeros(2)
+    sharp = ends >= END * np.abs(reference[[0, -2]])
+    return longest >= max(least_s, WHOLE * own.size * hop_s) and bool(sharp.all())
 
 
 def _is_steady(d: Complex, reference: Complex, own: NDArray[np.bool_], hop_s: float) -> bool:

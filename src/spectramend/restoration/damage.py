@@ -18,9 +18,12 @@ from spectramend.core.stft import STFT, frame_length
 from spectramend.detection import COMPARED_S, PRECEDING_LENGTHS, damage_kind
 from spectramend.errors import OptionError
 from spectramend.restoration.jobs import Channel, DamagedRegion
-from spectramend.restoration.options import DamageOption, RegionOptions
+from spectramend.restoration.options import DamageOption, RegionDamage, RegionOptions
 from spectramend.restoration.pulse_jobs import pulse_reason
 
+HUM_LABELS = ("hum", "whine")  # labels of `detect`: steady tones
+NARROW_HZ = 20.0  # width of a band that is drawn around a tone; engineering choice
+LONG_S = 1.0  # s, duration of such a region; engineering choice: a note may be shorter
 MISSING_LABELS = ("dropout", "click", "clipping")  # labels of `detect`: such samples are lost
 # Levels of a band relative to its context. Of boxes at random times and frequencies of undamaged
 # recordings of `data/dev` 5 in 100 are taken for holes, nearly all in pauses; of holes after dither
@@ -48,6 +51,8 @@ def classify_damage(
     full = region.is_full_band(channel.sr)
     if damage != "auto":
         return DamagedRegion(region, span, damage, "as specified", full)
+    if region.label in HUM_LABELS:
+        return DamagedRegion(region, span, "hum", f"labelled {region.label}", full)
     if region.label == "pulses":
         return DamagedRegion(region, span, "pulses", "labelled pulses", full)
     if region.label in MISSING_LABELS and full:
@@ -58,10 +63,13 @@ def classify_damage(
         before = max(PRECEDING_LENGTHS * (span[1] - span[0]), reach)
         first, last = max(first, span[0] - before), min(last, span[1] + reach)
     x = channel.samples(first, last)
+    kind: RegionDamage
     kind, reason = damage_kind(x, span[0] - first, span[1] - first, channel.sr)
     if kind == "occluded" and not full:
         empty = _empty_band_reason(x, span, first, region, channel.sr)
         kind, reason = ("missing", empty) if empty else (kind, reason)
+    if kind == "occluded" and _is_around_a_tone(region, span, channel.sr):
+        return DamagedRegion(region, span, "hum", "a narrow, long band", full)
     if kind == "occluded" and (pulses := pulse_reason(channel, span, region, context)):
         return DamagedRegion(region, span, "pulses", pulses, full)
     return DamagedRegion(region, span, kind, reason, full)
@@ -78,12 +86,19 @@ def check_applicable(options: RegionOptions, damaged: Sequence[DamagedRegion]) -
             "fills gaps, and no region is missing over the whole band; leave it out, or give "
             "damage='missing'.",
         )
-    if options.dictionaries and all(d.damage != "occluded" for d in damaged):
+    if options.hum_hz is not None and not any(d.damage == "hum" for d in damaged):
+        raise OptionError(
+            "hum_hz",
+            options.hum_hz,
+            "is the frequency of steady tones, and no region has any; leave it out, or give "
+            "damage='hum'.",
+        )
+    if options.dictionaries and not any(d.damage == "occluded" for d in damaged):
         raise OptionError(
             "dictionary",
             options.dictionaries,
-            f"goes with occluded regions, and all regions are {damaged[0].damage}; leave it out, "
-            "or give damage='occluded'.",
+            "goes with occluded regions, and no region is one; leave it out, or give "
+            "damage='occluded'.",
         )
     if options.stft is not None and all(d.is_gap or d.damage == "pulses" for d in damaged):
         raise OptionError(
@@ -171,3 +186,9 @@ def _fall(
 def _decibels(ratio: float) -> float:
     """Give a ratio of powers in dB."""
     return 10 * float(np.log10(max(ratio, float(np.finfo(np.float64).tiny))))
+
+
+def _is_around_a_tone(region: Region, span: Span, sr: int) -> bool:
+    """Whether a region is so narrow and long that it is drawn around a steady tone."""
+    low, high = region.band(sr=sr)
+    return high - low <= NARROW_HZ and span[1] - span[0] >= LONG_S * sr

@@ -70,6 +70,11 @@ class DamagedChannel:
         return [d for d in self.regions if d.is_gap]
 
     @cached_property
+    def hums(self) -> list[DamagedRegion]:
+        """Regions with steady tones."""
+        return [d for d in self.regions if d.damage == "hum"]
+
+    @cached_property
     def bands(self) -> list[DamagedRegion]:
         """Missing regions of a band."""
         return [d for d in self.regions if d.damage == "missing" and not d.is_gap]
@@ -102,15 +107,15 @@ class Job:
         First sample that may have changed, and the one after the last.
     regions : tuple of Region
         The regions.
-    damage : {"missing", "occluded", "pulses"}
+    damage : {"missing", "occluded", "hum", "pulses"}
         Their damage.
     reason : str
         Why the damage was classified so.
     method : str
         What was done, in words.
     model : str
-        The model: a method of `spectramend.gaps.fill_gaps`, ``"subband"``, ``"pulse_template"``,
-        ``"semisupervised_nmf"`` or ``"masked_nmf"``.
+        The model: a method of `spectramend.gaps.fill_gaps`, ``"subband"``, ``"steady_tones"``,
+        ``"pulse_template"``, ``"semisupervised_nmf"`` or ``"masked_nmf"``.
     n_fft : int, optional
         Samples of a frame; None for autoregressive models.
     order : int, optional

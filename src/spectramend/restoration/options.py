@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias, TypedDict, get_args
 
 import numpy as np
 
-from spectramend.core.masks import Mask
+from spectramend.core.masks import Damage, Mask
 from spectramend.core.stft import STFT
 from spectramend.errors import OptionError, ParameterError
 from spectramend.gaps import METHODS, Method
@@ -22,6 +22,7 @@ from spectramend.inpainting.dictionary import Dictionary, as_dictionaries
 RegionDamage: TypeAlias = Literal[
     "missing",
     "occluded",
+    "hum",
     "pulses",
 ]
 DamageOption: TypeAlias = Literal["auto"] | RegionDamage
@@ -38,6 +39,7 @@ class RepairOptions(TypedDict, total=False):
     stft: STFT | None
     context_s: float | None
     method: Method | None
+    hum_hz: float | None
     keep_reliable: bool | None
 
 
@@ -47,11 +49,12 @@ class RegionOptions:
 
     Parameters
     ----------
-    damage : {"auto", "missing", "occluded", "pulses"}
-        Whether they are missing, occluded, or hold pulses that repeat at a constant rate.
-        ``"auto"`` classifies each: digital silence, NaN, a constant value, a repeated buffer and an
-        empty band are missing, a train of pulses that the context does not have is pulses, all else
-        is occluded.
+    damage : {"auto", "missing", "occluded", "hum", "pulses"}
+        Whether they are missing, occluded, have steady tones, or hold pulses that repeat at a
+        constant rate. ``"auto"`` classifies each: digital silence, NaN, a constant value, a dropout
+        to a floor of noise, a repeated buffer and an empty band are missing; what has the label
+        "hum" or "whine", or is narrow and long, has steady tones; a train of pulses that the context
+        does not have is pulses; all else is occluded.
     context_s : float, > 0
         Context that is used on either side of a region, in seconds, at most 60.
     stft : STFT, optional
@@ -62,6 +65,9 @@ class RegionOptions:
     method : {"auto", "hybrid", "ar", "janssen", "em_tf", "am", "am_to_em_tf"}
         How to fill gaps, regions over the whole band that are missing, see
         `spectramend.gaps.fill_gaps`. Other damage has one method each.
+    hum_hz : float, > 0, optional
+        Nominal fundamental in Hz of the tones to be subtracted from regions whose damage is "hum";
+        they are found, mains and whines, if None.
 
     Raises
     ------
@@ -81,6 +87,7 @@ class RegionOptions:
     stft: STFT | None = None
     dictionary: Dictionary | Sequence[Dictionary] | None = None
     method: Method = "auto"
+    hum_hz: float | None = None
 
     def __post_init__(self) -> None:
         if self.damage not in DAMAGE_OPTIONS:
@@ -94,6 +101,10 @@ class RegionOptions:
             raise ParameterError(
                 f"context_s={self.context_s}: give seconds, at most {MAX_CONTEXT_S:g}."
             )
+        if self.hum_hz is not None:
+            number = isinstance(self.hum_hz, int | float | np.number)
+            if not (number and 0 < self.hum_hz < np.inf):
+                raise ParameterError(f"hum_hz={self.hum_hz!r}: give a frequency in Hz, or None.")
         _check_stft(self.stft)
         object.__setattr__(self, "dictionary", as_dictionaries(self.dictionary) or None)
         if self.damage not in ("auto", "missing") and self.method != "auto":
@@ -186,6 +197,9 @@ class OutputOptions:
 def check_options(given: RepairOptions, *, with_mask: bool) -> None:
     """Refuse options that do not apply to a mask, or to regions, whichever is given."""
     if with_mask:
+        damage = given.get("damage")
+        if damage not in (None, "auto", *get_args(Damage)):
+            raise OptionError("damage", damage, _WRONG_KIND[CellOptions])
         _applicable({**given, "damage": None}, CellOptions)
     else:
         region_options(given)

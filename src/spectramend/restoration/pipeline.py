@@ -3,6 +3,7 @@
 A job reads a region and its context only, so that its cost does not depend on the length of the
 recording. What it does depends on the damage, which `damage` decides:
 
+0. hum, steady tones that are subtracted: `hum_jobs`;
 1. gaps, missing over the whole band: `gap_jobs`;
 2. bands that are missing: `band_jobs`;
 3. repeating pulses: `pulse_jobs`;
@@ -20,7 +21,7 @@ from functools import partial
 
 import numpy as np
 
-from spectramend.audio import Patch, PatchedSource
+from spectramend.audio import Change, PatchedSource
 from spectramend.core.intervals import touching
 from spectramend.core.regions import Region, of_channel
 from spectramend.core.threads import limited_threads
@@ -29,6 +30,7 @@ from spectramend.restoration.band_jobs import repair_band
 from spectramend.restoration.damage import check_applicable, classify_damage
 from spectramend.restoration.event_jobs import repair_event
 from spectramend.restoration.gap_jobs import group_gaps, repair_gaps
+from spectramend.restoration.hum_jobs import group_hums, repair_hum
 from spectramend.restoration.jobs import Channel, DamagedChannel, DamagedRegion, Job, span_of
 from spectramend.restoration.options import RegionOptions
 from spectramend.restoration.pulse_jobs import repair_pulses
@@ -40,7 +42,7 @@ class _Task:
 
     phase: int  # place of its kind in the order
     start: int  # first sample
-    run: Callable[[], tuple[Job, Patch]]
+    run: Callable[[], tuple[Job, Change]]
 
 
 def run_jobs(
@@ -50,7 +52,7 @@ def run_jobs(
     sr: int,
     options: RegionOptions,
     rng: np.random.Generator,
-) -> Iterator[tuple[Job, Patch]]:
+) -> Iterator[tuple[Job, Change]]:
     """Repair the regions of a recording, to which the patches are added, and yield each job.
 
     Where patches overlap, the later one holds. Raises ParameterError if a region does not fit the
@@ -105,6 +107,8 @@ def _classified(
 
 def _tasks(damaged: DamagedChannel) -> Iterator[_Task]:
     """List the jobs of a channel in their order."""
+    for group in group_hums(damaged.hums):
+        yield _Task(0, span_of(group)[0], partial(repair_hum, damaged, group))
     gaps = damaged.gaps
     for group in group_gaps(gaps):
         yield _Task(1, span_of(group)[0], partial(repair_gaps, damaged, group, gaps))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spectramend.audio import Patch, PatchedSource
+from spectramend.audio import Change, Patch, PatchedSource
 from spectramend.core.given_arrays import GivenSamples, given_samples, hidden_by_mask
 from spectramend.core.intervals import runs
 from spectramend.core.masks import Mask
@@ -55,7 +55,7 @@ def repair(
     rng : int, Generator or None
         Source of random starts.
     **options : RepairOptions
-        For regions ``damage``, ``context_s``, ``stft``, ``dictionary`` and ``method``, see
+        For regions ``damage``, ``context_s``, ``stft``, ``dictionary``, ``method`` and ``hum_hz``, see
         `spectramend.RegionOptions`; for a mask ``stft``, ``dictionary`` and ``keep_reliable``, see
         `spectramend.CellOptions`. None and ``"auto"`` are the same as leaving an option out. The
         damage of hidden cells is that of the mask.
@@ -272,7 +272,7 @@ def checked_regions(regions: Region | Sequence[Region]) -> list[Region]:
     return list(regions)
 
 
-def by_channel(done: Iterable[tuple[Job, Patch]]) -> tuple[tuple[Job, ...], list[Patch]]:
+def by_channel(done: Iterable[tuple[Job, Change]]) -> tuple[tuple[Job, ...], list[Change]]:
     """Sort jobs and their patches by channel; their order within a channel stays."""
     pairs = sorted(done, key=lambda pair: pair[0].channel)
     return tuple(job for job, _ in pairs), [patch for _, patch in pairs]

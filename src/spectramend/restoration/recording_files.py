@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectramend.audio import (
+    Change,
     FileInfo,
     Patch,
     PatchedSource,
@@ -213,7 +214,7 @@ class _Work(NamedTuple):
     """The repaired samples of a file."""
 
     jobs: tuple[Job, ...]
-    patches: list[Patch]
+    patches: Sequence[Change]
     excerpts: tuple[Excerpt, ...]
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramend.audio import Patch
+from spectramend.audio import Change
 from spectramend.core.given_arrays import GivenSamples
 from spectramend.inpainting.pipeline import Inpainting
 from spectramend.restoration.jobs import Job, job_boxes, job_text
@@ -95,7 +95,7 @@ def repaired(
     given: GivenSamples,
     sr: int,
     jobs: Sequence[Job],
-    patches: Sequence[Patch],
+    patches: Sequence[Change],
     results: Sequence[Inpainting] = (),
 ) -> Repair:
     """Put patches into samples, on their own scale; a later patch holds where two overlap."""
@@ -105,8 +105,10 @@ def repaired(
     for patch in patches:
         where = patch.channel, slice(patch.start, patch.stop)
         replaced.append(Replaced(patch.channel, patch.start, before[where].copy()))
-        values[where] = given.on_own_scale(patch.samples, before[where])
-        missing[where] = np.isnan(patch.samples)
+        there = _unit_scale(np.atleast_2d(samples[where]))[0]
+        new = patch.samples_between(patch.start, patch.stop, there)
+        values[where] = given.on_own_scale(new, before[where])
+        missing[where] = np.isnan(new)
     if isinstance(samples, np.ma.MaskedArray):
         samples = np.ma.array(values, mask=missing)
     result = samples.reshape(given.values.shape)
