@@ -26,6 +26,7 @@ from spectramend.detection import (
     concealed_packets,
     dropouts,
 )
+from spectramend.detection.hums import HumScan
 from spectramend.detection.thresholds import DEFAULT_THRESHOLDS, KINDS, Thresholds
 from spectramend.errors import ParameterError
 
@@ -65,10 +66,17 @@ def detect_blocks(
             raise ParameterError(f"kinds: {kind!r} is unknown: choose from {', '.join(KINDS)}.")
     blocks = [(start, min(start + SCAN_BLOCK, length)) for start in range(0, length, SCAN_BLOCK)]
     statistics = [_ChannelStatistics() for _ in range(channels)]
+    hums = HumScan(read, length=length, channels=channels if "hum" in kinds else 0, sr=sr)
     for start, stop in blocks:
-        for channel, x in zip(statistics, read(start, stop), strict=True):
-            channel.add(x, sr)
+        x = read(start, stop)
+        for channel, own in zip(statistics, x, strict=True):
+            channel.add(own, sr)
+        hums.add(x)
         progress(stop)
+    others = [kind for kind in dict.fromkeys(kinds) if kind != "hum"]
+    if not others:
+        progress(2 * length)
+        return _in_order(hums.regions())
     scans = [_ChannelScan(channel, sr, thresholds) for channel in statistics]
     margin = round((SCAN_MARGIN_S + thresholds.dropout_max_ms / 1000) * sr)
     for start, stop in blocks:
@@ -77,7 +85,12 @@ def detect_blocks(
             scan.add(_Block(x, start - first, stop - first, first, length))
         progress(length + stop)
     found = [scan.damage() for scan in scans]
-    regions = [region for kind in dict.fromkeys(kinds) for region in _regions(found, kind, sr)]
+    regions = [region for kind in others for region in _regions(found, kind, sr)]
+    return _in_order(regions + hums.regions())
+
+
+def _in_order(regions: list[Region]) -> list[Region]:
+    """Sort regions by time, kind and channel."""
     return sorted(
         regions, key=lambda r: (r.start_s or 0.0, r.end_s or 0.0, r.label, r.channel or 0)
     )

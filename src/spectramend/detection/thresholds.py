@@ -8,7 +8,7 @@ import numpy as np
 
 from spectramend.errors import ParameterError
 
-KINDS = ("dropout", "click", "clipping")
+KINDS = ("dropout", "click", "clipping", "hum")
 
 
 @dataclass(frozen=True)

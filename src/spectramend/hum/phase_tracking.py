@@ -26,19 +26,24 @@ STATES = 101  # of e; engineering choice: 0.01 % of mains apart
 WINDOW = 16  # blocks of a window, 1.6 s
 STRIDE = 4  # blocks between windows
 DRIFT = 4  # steps of the grid per stride, 0.1 % a second
+BANDWIDTH_HZ = 4.0
+STEPS = 4
 JERK = 0.1
 AMPLITUDE_S = 3.0  # s, period of half gain of the amplitudes beside it
 
 
-def track_phase(
-    c: Complex, use: Real, k: Real, f: float, grid: Grid, *, search: float = SEARCH
-) -> Real:
-    """Track the phase theta[b] of the fundamental [shape=(n,)] from c [shape=(tones, n)]."""
+def coarse_phase(c: Complex, k: Real, f: float, grid: Grid) -> Real:
+    """Find the phase theta[b] of the fundamental [shape=(n,)] from c [shape=(tones, n)]."""
     hop_s = grid.hop / grid.sr
+    search = min(SEARCH, BANDWIDTH_HZ / (k.max() * f))
     e = _path(c, k * f * hop_s, search)
-    theta = 2 * np.pi * f * hop_s * np.cumsum(e)
+    return np.asarray(2 * np.pi * f * hop_s * np.cumsum(e))
+
+
+def refined_phase(c: Complex, use: Real, k: Real, theta: Real, hop_s: float) -> Real:
+    """Refine the phase theta[b] of the fundamental [shape=(n,)] by Gauss-Newton steps."""
     lam_a = penalty(AMPLITUDE_S / hop_s)
-    for _ in range(4):
+    for _ in range(STEPS):
         d = c * np.exp(-1j * k[:, None] * theta)
         up, down = np.zeros(use.size), np.zeros(use.size)
         for one, kk in zip(d, k, strict=True):
@@ -78,14 +83,18 @@ def viterbi(score: Real, reach: int, cost: float = 0.0) -> NDArray[np.intp]:
     """
     n, states = score.shape
     reach = min(reach, states - 1)
-    change = cost * np.abs(np.arange(-reach, reach + 1))
-    total = score[0].copy()
+    moves = np.arange(-reach, reach + 1)
+    padded = np.full(states + 2 * reach, -np.inf)
+    total = padded[reach : reach + states]  # a view
+    total[:] = score[0]
+    around = np.arange(states)[:, None] + moves + reach
     back = np.zeros((n, states), np.int16)
+    rows = np.arange(states)
     for i in range(1, n):
-        padded = np.pad(total, reach, constant_values=-np.inf)
-        options = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1) - change
-        back[i] = options.argmax(axis=1) - reach
-        total = options.max(axis=1) + score[i]
+        options = padded[around] - cost * np.abs(moves)
+        best = options.argmax(axis=1)
+        back[i] = best - reach
+        total[:] = options[rows, best] + score[i]
     path = np.empty(n, np.intp)
     path[-1] = total.argmax()
     for i in range(n - 1, 0, -1):

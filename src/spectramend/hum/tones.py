@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from spectramend.core.intervals import Span, runs
 from spectramend.hum.heterodyne import Complex, Grid, Real
-from spectramend.hum.phase_tracking import SEARCH, track_phase, viterbi
+from spectramend.hum.phase_tracking import coarse_phase, refined_phase, viterbi
 from spectramend.hum.smoothing import local_mean, penalty, robust_smooth
 
 PERIODS_S = (20.0, 6.0, 3.0, 1.5)  # of half gain of an amplitude, the best of which is chosen
@@ -30,7 +31,7 @@ LEVEL_DB = 3.0
 SWITCH = 8.0
 GROUP = 3
 ERROR = 0.1
-BANDWIDTH_HZ = 4.0
+LEAST_BLOCKS = 6
 WHOLE = 0.9
 LEAST_S = {"hum": 2.5, "whine": 5.0}
 END = 0.5
@@ -104,85 +105,102 @@ def follow_tones(
     """
     orders = np.array(k, float)
     hop_s = grid.hop / grid.sr
-    search = min(SEARCH, BANDWIDTH_HZ / (orders.max() * f))
-    phase = track_phase(c, use, orders, f, grid, search=search)
-    d = c * np.exp(-1j * orders[:, None] * phase)
-    references = [_reference(one, use, hop_s) for one in d]
-    present = [_present(_evidence(one, r), told) for one, r in zip(d, references, strict=True)]
-    steady = [
-        (told or _lasts(own, hop_s, LEAST_S[kind], one, r))
-        and _is_steady(one, r, own & (use > 0), hop_s)
-        for one, r, own in zip(d, references, present, strict=True)
-    ]
-    if not any(steady):
+    least_s = 0.0 if told else LEAST_S[kind]
+    phase = coarse_phase(c, orders, f, grid)
+    if not any(one.may_last(least_s) for one in _tracks(c, use, orders, phase, hop_s)):
         return None
-    chosen = [i for i in range(len(k)) if steady[i]]
-    together = sum(_evidence(d[i], references[i]) for i in chosen)
-    own = _present(np.asarray(together) / np.sqrt(len(chosen)), told)
+    phase = refined_phase(c, use, orders, phase, hop_s)
+    tracks = _tracks(c, use, orders, phase, hop_s)
+    steady = [one for one in tracks if one.may_last(least_s) and one.is_steady()]
+    if not steady:
+        return None
+    together = np.sum([one.evidence for one in steady], axis=0) / np.sqrt(len(steady))
+    present = _present(together)
+    if told and present.mean() > 0.5:
+        present[:] = True
     tones = []
-    for i in range(len(k)):
-        lasting = np.mean(np.abs(_near(d[i]))[own] < LOW * np.abs(references[i][own]))
-        if lasting > LOW_SHARE_OTHERS:
-            continue
-        fitted = _fit(d[i], use, own, hop_s)
-        if fitted is not None:
-            tones.append(Tone(k[i], k[i] * f, *fitted))
+    for order, one in zip(k, tracks, strict=True):
+        if one.low_share(present) <= LOW_SHARE_OTHERS:
+            fitted = _fit(one.d, use, present, hop_s)
+            if fitted is not None:
+                tones.append(Tone(order, order * f, *fitted))
     return Hum(kind, grid, f, phase, tuple(tones)) if tones else None
 
 
-def _reference(d: Complex, use: Real, hop_s: float) -> Complex:
-    """Give the amplitude that a steady tone has: its usual size with the local phase."""
-    a, _ = robust_smooth(d, penalty(STEADY_S / hop_s), use)
-    size = np.abs(a)
-    high = size > 0.3 * np.quantile(size, 0.9)
-    return np.asarray(np.median(size[high]) * a / np.maximum(size, 1e-30))
+@dataclass(frozen=True, eq=False)
+class _Track:
+    """The amplitudes d[b] of a tone, and the reference that it has if it is steady."""
+
+    d: Complex
+    use: Real
+    reference: Complex
+    hop_s: float
+
+    @cached_property
+    def near(self) -> Complex:
+        """The average of neighbouring blocks."""
+        return local_mean(self.d.real) + 1j * local_mean(self.d.imag)
+
+    @cached_property
+    def evidence(self) -> Real:
+        """The tone against silence, from -1 (absent) to 1 (present), 0 where others are louder."""
+        absent, present = np.abs(self.near) ** 2, np.abs(self.near - self.reference) ** 2
+        floor = 0.1 * np.abs(self.reference) ** 2 + 1e-30
+        return np.asarray((absent - present) / (absent + present + floor))
+
+    @cached_property
+    def present(self) -> NDArray[np.bool_]:
+        """In which blocks it is."""
+        return _present(self.evidence)
+
+    def low_share(self, present: NDArray[np.bool_]) -> float:
+        """Share of blocks in which it is far below its reference."""
+        low = np.abs(self.near) < LOW * np.abs(self.reference)
+        return float(low[present].mean()) if present.any() else 1.0
+
+    def may_last(self, least_s: float) -> bool:
+        """Whether it is there for long, or from the first block to the last; always if 0 s do."""
+        if least_s == 0.0:
+            return bool(self.present.any())
+        longest = max((b - a for a, b in runs(self.present)), default=0) * self.hop_s
+        if longest >= LEAST_PART_S:
+            return True
+        size = np.abs(self.d)
+        ends = np.maximum(size[[0, -2]], 0) >= END * np.abs(self.reference[[0, -2]])
+        whole = WHOLE * self.d.size * self.hop_s
+        return longest >= max(least_s, whole) and bool(ends.all())
+
+    def is_steady(self) -> bool:
+        """Whether it is there nearly always, nearly constant, and above what else sounds."""
+        own = self.present & (self.use > 0)
+        if own.sum() < LEAST_BLOCKS:
+            return False
+        d = self.d[own]
+        a, _ = robust_smooth(d, penalty(STEADY_S / self.hop_s), np.ones(d.size))
+        low, high = np.quantile(np.abs(a), [0.05, 0.95])
+        beside = np.median(np.abs(d - a))
+        return bool(
+            self.low_share(own) <= LOW_SHARE
+            and high <= 10 ** (STEADY_DB / 20) * low
+            and np.abs(self.reference).mean() >= 10 ** (LEVEL_DB / 20) * beside
+        )
 
 
-def _evidence(d: Complex, reference: Complex) -> Real:
-    """Compare a tone with silence, from -1 (absent) to 1 (present), 0 where others are louder."""
-    d = _near(d)
-    absent, present = np.abs(d) ** 2, np.abs(d - reference) ** 2
-    return np.asarray((absent - present) / (absent + present + 0.1 * np.abs(reference) ** 2))
+def _tracks(c: Complex, use: Real, k: Real, phase: Real, hop_s: float) -> list[_Track]:
+    """Make the tracks of tones, with the local phase and the usual size as their references."""
+    tracks = []
+    for one, order in zip(c, k, strict=True):
+        d = one * np.exp(-1j * order * phase)
+        a, _ = robust_smooth(d, penalty(STEADY_S / hop_s), use)
+        size = np.abs(a)
+        usual = np.median(size[size >= 0.3 * np.quantile(size, 0.9)])
+        tracks.append(_Track(d, use, usual * a / np.maximum(size, 1e-30), hop_s))
+    return tracks
 
 
-def _near(d: Complex) -> Complex:
-    """Average over neighbouring blocks."""
-    return local_mean(d.real) + 1j * local_mean(d.imag)
-
-
-def _present(evidence: Real, told: bool) -> NDArray[np.bool_]:
+def _present(evidence: Real) -> NDArray[np.bool_]:
     """Decide in which blocks a tone is present, with few changes."""
-    score = np.stack([-evidence, evidence + 0.05], axis=1)
-    own = viterbi(score, 1, cost=SWITCH) == 1
-    return np.ones_like(own) if told and own.mean() > 0.5 else own
-
-
-def _lasts(
-    own: NDArray[np.bool_], hop_s: float, least_s: float, d: Complex, reference: Complex
-) -> bool:
-    """Whether a tone is there for long, or from the first block to the last."""
-    longest = max((b - a for a, b in runs(own)), default=0) * hop_s
-    if longest >= LEAST_PART_S:
-        return True
-    ends = np.minimum(np.abs(d[[0, -2]]), np.abs(d[[1, -3]])) if d.size > 3 else np.zeros(2)
-    sharp = ends >= END * np.abs(reference[[0, -2]])
-    return longest >= max(least_s, WHOLE * own.size * hop_s) and bool(sharp.all())
-
-
-def _is_steady(d: Complex, reference: Complex, own: NDArray[np.bool_], hop_s: float) -> bool:
-    """Whether a tone is there nearly always, of nearly constant amplitude, above what else is."""
-    if own.sum() < 6:
-        return False
-    d, reference = d[own], reference[own]
-    m = np.abs(reference).mean()
-    a, _ = robust_smooth(d, penalty(STEADY_S / hop_s), np.ones(d.size))
-    low, high = np.quantile(np.abs(a), [0.05, 0.95])
-    beside = np.median(np.abs(d - a))
-    return bool(
-        np.mean(np.abs(_near(d)) < LOW * m) <= LOW_SHARE
-        and high <= 10 ** (STEADY_DB / 20) * low
-        and m >= 10 ** (LEVEL_DB / 20) * beside
-    )
+    return viterbi(np.stack([-evidence, evidence + 0.05], axis=1), 1, cost=SWITCH) == 1
 
 
 def _fit(
