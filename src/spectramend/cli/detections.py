@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 @click.option(
     "--kind",
     "kinds",
-    type=click.Choice(["dropout", "click", "clipping"]),
+    type=click.Choice(["dropout", "click", "clipping", "hum"]),
     multiple=True,
     help="What to look for; repeat for more. [default: all]",
 )
@@ -68,7 +68,7 @@ def detect(
     as_json: bool,
     **thresholds: float | None,
 ) -> None:
-    """Find dropouts, clicks and clipped runs, and write them as labels that repair reads."""
+    """Find dropouts, clicks, clipped runs and hum, and write labels that repair reads."""
     from spectramend.core.files import check_output
     from spectramend.detection import KINDS, Thresholds
     from spectramend.labels import format_of, write_regions
@@ -88,10 +88,8 @@ def detect(
         write_regions(target, regions, sr=info.sr, length_s=info.seconds, overwrite=overwrite)
     say(f"{source}: {count_text(regions)}")
     if as_json:
-        found = [
-            {"start_s": r.start_s, "end_s": r.end_s, "channel": r.channel, "label": r.label}
-            for r in regions
-        ]
+        sides = ("start_s", "end_s", "f_low_hz", "f_high_hz", "channel", "label")
+        found = [{name: getattr(r, name) for name in sides} for r in regions]
         values = {field.name: getattr(chosen, field.name) for field in fields(chosen)}
         click.echo(json.dumps({"output": str(output), "regions": found, "thresholds": values}))
 

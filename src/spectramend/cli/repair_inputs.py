@@ -32,6 +32,7 @@ class Arguments:
     frame_rate: float | None
     mask_file: Path | None
     detects: bool
+    hum: str | None
     damage: DamageOption
     dictionaries: tuple[Path, ...]
     context_s: float
@@ -54,11 +55,28 @@ class Arguments:
         given = self.n_fft is not None or self.hop_length is not None
         return transform(self.n_fft, self.hop_length) if given else None
 
+    @property
+    def hum_hz(self) -> float | None:
+        """The fundamental of the hum, None if it is to be found."""
+        if self.hum in (None, "auto"):
+            return None
+        try:
+            return float(self.hum)
+        except ValueError:
+            raise click.UsageError(
+                f"--hum {self.hum}: give auto, 50, 60 or another frequency in Hz."
+            ) from None
+
 
 def read_damage(
     arguments: Arguments, info: FileInfo, specified: list[Region]
 ) -> Mask | list[Region]:
-    """Read the mask or the regions: `specified` by --region, of a label file, or detected."""
+    """Read the mask or the regions: `specified` by --region, of a label file, or detected.
+
+    With --hum, it is all of the recording.
+    """
+    from spectramend.core.regions import Region
+
     if arguments.mask_file is not None:
         return _mask(arguments.mask_file, arguments, info)
     regions = specified
@@ -66,6 +84,8 @@ def read_damage(
         regions = _labelled(arguments.labels, arguments, info)
     elif arguments.detects:
         regions = _detected(info)
+    elif arguments.hum is not None:
+        regions = [Region(label="hum")]
     return _prepared(regions, info, arguments.channel)
 
 

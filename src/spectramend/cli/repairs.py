@@ -41,7 +41,11 @@ if TYPE_CHECKING:
     from spectramend.restoration.options import RepairOptions
     from spectramend.restoration.recording_files import FileRepair
 
-FLAGS = {"context_s": "--context", "stft": "--n-fft and --hop-length"}  # of options named otherwise
+FLAGS = {  # of options named otherwise
+    "context_s": "--context",
+    "stft": "--n-fft and --hop-length",
+    "hum_hz": "--hum",
+}
 
 
 @command(cli, "repair")
@@ -65,14 +69,23 @@ FLAGS = {"context_s": "--context", "stft": "--n-fft and --hop-length"}  # of opt
     "--frame-rate", type=float, help="Frames a second of timecode in --labels, such as 25 or 29.97."
 )
 @click.option("--mask", "mask_file", type=PATH, help="Mask of cells: .npz, .npy or .png.")
-@click.option("--detect", "detects", is_flag=True, help="Find dropouts, clicks and clipped runs.")
+@click.option(
+    "--detect", "detects", is_flag=True, help="Find dropouts, clicks, clipped runs and hum."
+)
+@click.option(
+    "--hum",
+    is_flag=False,
+    flag_value="auto",
+    metavar="[auto|50|60|HZ]",
+    help="Subtract hum of mains or whines from all of IN: found by itself, or of a fundamental.",
+)
 @click.option(
     "--damage",
-    type=click.Choice(["auto", "missing", "occluded", "pulses"]),
+    type=click.Choice(["auto", "missing", "occluded", "hum", "pulses"]),
     default="auto",
     show_default=True,
-    help="Whether samples are lost (missing), covered by another sound (occluded) or by repeating "
-    "pulses (pulses). auto: classify each region, or as the mask file says.",
+    help="Whether samples are lost (missing), covered by another sound (occluded), by steady tones "
+    "(hum), or by repeating pulses (pulses). auto: classify each region, or as the mask file says.",
 )
 @click.option(
     "--dictionary",
@@ -119,7 +132,7 @@ FLAGS = {"context_s": "--context", "stft": "--n-fft and --hop-length"}  # of opt
 def repair(**given: Any) -> None:
     """Restore damaged regions of a recording, or the hidden cells of a mask.
 
-    Say what is damaged by --region, --labels, --mask or --detect. No other sample changes;
+    Say what is damaged by --region, --labels, --mask, --detect or --hum. No other sample changes;
     container and coding stay what they are, unless OUT is named otherwise. IN may be - for stdin.
     """
     from spectramend import audio
@@ -142,10 +155,16 @@ def repair(**given: Any) -> None:
 
 def _check_usage(arguments: Arguments) -> None:
     """Refuse options that contradict each other."""
-    sources = (arguments.specs, arguments.labels, arguments.mask_file, arguments.detects)
+    sources = (
+        arguments.specs,
+        arguments.labels,
+        arguments.mask_file,
+        arguments.detects,
+        arguments.hum,
+    )
     if sum(bool(source) for source in sources) != 1:
         raise click.UsageError(
-            "Say what is damaged by one of --region, --labels, --mask, --detect."
+            "Say what is damaged by one of --region, --labels, --mask, --detect, --hum."
         )
     if arguments.frame_rate is not None and arguments.labels is None:
         raise click.UsageError("--frame-rate goes with --labels.")
@@ -167,6 +186,7 @@ def _options(arguments: Arguments) -> RepairOptions:
         "stft": stft,
         "context_s": arguments.context_s if _is_given("context_s") else None,
         "method": arguments.method,
+        "hum_hz": arguments.hum_hz,
         "keep_reliable": arguments.keep_reliable or None,
     }
     with _flags_named():

@@ -1,4 +1,4 @@
-"""Detection of damage in recordings: dropouts, clicks and clipped runs."""
+"""Detection of damage in recordings: dropouts, clicks, clipped runs and hum."""
 
 from spectramend.detection.api import detect
 from spectramend.detection.damage_classifier import COMPARED_S, damage_kind

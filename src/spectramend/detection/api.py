@@ -30,14 +30,15 @@ def detect(
         Sample rate in Hz.
     thresholds : Thresholds
         Thresholds of detection.
-    kinds : collection of {"dropout", "click", "clipping"}
+    kinds : collection of {"dropout", "click", "clipping", "hum"}
         Kinds of damage to find.
 
     Returns
     -------
     list of Region
         In the order of time, each with its kind as label; its channel, counted from 1, is None
-        where all channels have the same damage.
+        where all channels have the same damage. Hum is a narrow band for each of its tones, with
+        the label "hum" for those of mains, of 50 or 60 Hz, and "whine" for others.
 
     Raises
     ------

@@ -16,15 +16,24 @@ from spectramend.hum.search import (
     is_mains,
     mains,
 )
-from spectramend.hum.tones import Hum, Kind, follow_tones
+from spectramend.hum.tones import Hum, Kind, Limits, follow_tones
 
 PIECE = 1 << 19  # samples that are read at once; engineering choice: bounds memory
-MOST_WHINES = 12  # lines that are examined; engineering choice: bounds the cost of music
+MOST_WHINES = 8  # lines that are examined; engineering choice: bounds the cost of music
 LOWEST_WHINE_HZ = 200.0  # engineering choice: below are bass notes, and blowers of organs
 FLOOR = 10**-4.5  # power of a hum over that of the recording; engineering choice: hardly audible
 ALWAYS = 10  # harmonics of mains that are examined without a line of their own
 BORDER_HZ = 1.0  # by which a tone may lie outside of a band; engineering choice: lines are as wide
 NYQUIST_HZ = 10.0  # Hz from the Nyquist frequency to the highest tone: the width of blocks
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A fundamental and the harmonics that are examined."""
+
+    kind: Kind
+    f0: float  # Hz
+    orders: list[int]
 
 
 @dataclass(frozen=True)
@@ -43,14 +52,13 @@ class Wanted:
         """Whether a frequency lies in one of the bands."""
         return not self.bands or any(a - BORDER_HZ <= f <= b + BORDER_HZ for a, b in self.bands)
 
-
-@dataclass(frozen=True)
-class _Candidate:
-    """A fundamental and the harmonics that are examined."""
-
-    kind: Kind
-    f0: float  # Hz
-    orders: list[int]
+    def limits(self, candidate: Candidate) -> Limits:
+        """Choose the limits of a candidate."""
+        if self.told:
+            return Limits.told()
+        if candidate.kind == "hum" or self.fundamental is not None:
+            return Limits.sought()
+        return Limits.unknown(candidate.f0)
 
 
 def find_hums(read: Read, grid: Grid, wanted: Wanted) -> list[Hum]:
@@ -74,7 +82,7 @@ def examine(read: Read, grid: Grid, search: ToneSearch, wanted: Wanted) -> list[
         own = c[row : row + len(one.orders)]
         row += len(one.orders)
         hum = follow_tones(
-            own, use, one.orders, one.f0, grid, kind=one.kind, told=wanted.told
+            own, use, one.orders, one.f0, grid, kind=one.kind, limits=wanted.limits(one)
         )
         loud = wanted.told or wanted.fundamental is not None
         if hum is not None and (loud or hum.level > FLOOR * search.power):
@@ -82,7 +90,7 @@ def examine(read: Read, grid: Grid, search: ToneSearch, wanted: Wanted) -> list[
     return hums
 
 
-def _candidates(lines: Sequence[Line], wanted: Wanted, sr: float) -> list[_Candidate]:
+def _candidates(lines: Sequence[Line], wanted: Wanted, sr: float) -> list[Candidate]:
     """Group lines: the harmonics of mains, or of the fundamental that is wanted; then whines."""
     lines = [line for line in lines if wanted.contains(line[0]) and line[0] < sr / 2 - NYQUIST_HZ]
     f0 = wanted.fundamental and (fundamental_near(lines, wanted.fundamental) or wanted.fundamental)
@@ -101,7 +109,7 @@ def _candidates(lines: Sequence[Line], wanted: Wanted, sr: float) -> list[_Candi
             if (k <= ALWAYS or k in seen) and wanted.contains(k * f0)
         ]
         if orders:
-            found.append(_Candidate(kind, f0, orders))
+            found.append(Candidate(kind, f0, orders))
         nearest = [(f, round(f / f0)) for f, _ in lines]
         free = [
             line
@@ -111,5 +119,5 @@ def _candidates(lines: Sequence[Line], wanted: Wanted, sr: float) -> list[_Candi
     if wanted.fundamental is None:
         lowest = 0.0 if wanted.told else LOWEST_WHINE_HZ
         whines = [f for f, _ in free if f > lowest]
-        found += [_Candidate("whine", f, [1]) for f in whines[:MOST_WHINES]]
+        found += [Candidate("whine", f, [1]) for f in whines[:MOST_WHINES]]
     return found

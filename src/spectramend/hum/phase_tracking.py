@@ -72,14 +72,14 @@ def _path(c: Complex, cycles: Real, search: float) -> Real:
         tones = v[:, None] * np.exp(-2j * np.pi * rate * np.outer(t, e))
         total = v.sum() * (np.abs(X) ** 2 @ v)[:, None] + 1e-30
         score -= np.log(1.01 - np.minimum(np.abs(X @ tones) ** 2 / total, 1.0))
-    best = e[viterbi(score, DRIFT)]
+    best = e[_best_path(score, DRIFT)]
     return np.interp(np.arange(n), starts + size / 2, best)
 
 
-def viterbi(score: Real, reach: int, cost: float = 0.0) -> NDArray[np.intp]:
+def _best_path(score: Real, reach: int) -> NDArray[np.intp]:
     """Find the path of the largest sum through score [shape=(n, states)].
 
-    It changes by at most `reach` states a row, at a `cost` for each of them.
+    It changes by at most `reach` states a row.
     """
     n, states = score.shape
     reach = min(reach, states - 1)
@@ -91,7 +91,7 @@ def viterbi(score: Real, reach: int, cost: float = 0.0) -> NDArray[np.intp]:
     back = np.zeros((n, states), np.int16)
     rows = np.arange(states)
     for i in range(1, n):
-        options = padded[around] - cost * np.abs(moves)
+        options = padded[around]
         best = options.argmax(axis=1)
         back[i] = best - reach
         total[:] = options[rows, best] + score[i]

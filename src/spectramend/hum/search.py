@@ -18,9 +18,9 @@ import numpy as np
 from spectramend.hum.heterodyne import Real, hann
 
 FRAME_S = 1.0
-SECTION_S = 10.0
+SECTION_S = 5.0
 LEAST_SHARE = 0.4
-MOST_FRAMES = 12  # of a section
+MOST_FRAMES = 8  # of a section
 QUANTILE = 0.25
 NEIGHBOURHOOD = 20  # bins on either side
 LINE_DB = 10.0

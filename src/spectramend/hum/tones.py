@@ -18,26 +18,63 @@ from numpy.typing import NDArray
 
 from spectramend.core.intervals import Span, runs
 from spectramend.hum.heterodyne import Complex, Grid, Real
-from spectramend.hum.phase_tracking import coarse_phase, refined_phase, viterbi
+from spectramend.hum.phase_tracking import coarse_phase, refined_phase
 from spectramend.hum.smoothing import local_mean, penalty, robust_smooth
 
-PERIODS_S = (20.0, 6.0, 3.0, 1.5)  # of half gain of an amplitude, the best of which is chosen
+# Limits below are chosen with `benchmarks/hum.py` on every second dev recording, unless they are
+# engineering choices; they hold on the others.
+PERIODS_S = (20.0, 6.0, 3.0, 1.5)  # s of half gain of an amplitude, from which held-out blocks choose
 STEADY_S = 3.0  # s, period of half gain of the amplitude that has to be steady
-STEADY_DB = 6.0
-LOW_SHARE = 0.08
-LOW_SHARE_OTHERS = 0.15
-LOW = 0.5
-LEVEL_DB = 3.0
-SWITCH = 8.0
-GROUP = 3
-ERROR = 0.1
-LEAST_BLOCKS = 6
-WHOLE = 0.9
-LEAST_S = {"hum": 2.5, "whine": 5.0}
-END = 0.5
-LEAST_PART_S = 10.0
+HUM_DB = (6.0, 3.0)  # dB, spread and level of hum: voices disturb it by 1 to 5 dB, notes have 10
+SHORT_WHINE_DB = (1.0, 23.0)  # dB, of whines: held notes of oboe and organ have 1.3 and 17
+WHINE_DB = (3.0, 6.0)  # dB, of whines that are longer than notes
+LOW = 0.5  # of the reference: less is low; engineering choice
+LOW_SHARE = 0.08  # of blocks that may be low: steady tones have up to 0.06, notes 0.1 to 0.5
+LOW_SHARE_OTHERS = 0.15  # of blocks, for harmonics of a hum of which others are steady
+SWITCH = 8.0  # evidence for a change of presence; engineering choice: 0.8 s of clear evidence
+BIAS = 0.05  # evidence for presence where a voice hides the tone; engineering choice
+GROUP = 3  # blocks that are held out together; engineering choice: blocks overlap by half
+ERROR = 0.1  # of a tone's power, largest expected error; engineering choice: 10 dB are won
+WHOLE = 0.9  # of all blocks, in which a short tone has to be; engineering choice
+LONG_S = 10.0  # s, longer than notes are held; engineering choice
+PART_HUM_S = 5.0  # s, of hum of mains that begins or ends; engineering choice: few notes are so low
+LEAST_HUM_S = 2.5  # s, shortest recording in which mains are found; engineering choice
+LEAST_WHINE_S = 3.0  # s, the same of whines; engineering choice
+LEAST_LOW_S = 8.0  # s, the same of whines in the range of held notes; engineering choice
+HIGH_HZ = 1000.0  # Hz, where that range ends; engineering choice
+LEAST_BLOCKS = 6  # of a tone; engineering choice: fewer say nothing
 
 Kind: TypeAlias = Literal["hum", "whine"]  # of mains, or of another frequency
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is asked of a tone: how long, how steady and how loud it is.
+
+    `short` and `long` are the largest spread of its amplitude, and its least level above what else
+    sounds at its frequency, both in dB, of tones shorter and longer than `LONG_S`.
+    """
+
+    least_s: float  # 0 if it is told when the tone sounds
+    part_s: float  # of a tone that does not sound all the time
+    short: tuple[float, float]
+    long: tuple[float, float]
+
+    @classmethod
+    def told(cls) -> Limits:
+        """Ask little where a person says that a tone is there."""
+        return cls(0.0, 0.0, HUM_DB, HUM_DB)
+
+    @classmethod
+    def sought(cls) -> Limits:
+        """Ask more of a tone whose frequency alone is known, such as that of mains."""
+        return cls(LEAST_HUM_S, PART_HUM_S, HUM_DB, HUM_DB)
+
+    @classmethod
+    def unknown(cls, f: float) -> Limits:
+        """Ask the most of a whine of any frequency f in Hz, which a note could be."""
+        least_s = LEAST_WHINE_S if f >= HIGH_HZ else LEAST_LOW_S
+        return cls(least_s, LONG_S, SHORT_WHINE_DB, WHINE_DB)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,26 +134,25 @@ def follow_tones(
     grid: Grid,
     *,
     kind: Kind,
-    told: bool = False,
+    limits: Limits,
 ) -> Hum | None:
     """Follow the harmonics k of f Hz through their amplitudes c [shape=(tones, n)].
 
-    None if none of them is steady. Where the span is `told`, a tone need not last long.
+    None if none of them is within the limits.
     """
     orders = np.array(k, float)
     hop_s = grid.hop / grid.sr
-    least_s = 0.0 if told else LEAST_S[kind]
     phase = coarse_phase(c, orders, f, grid)
-    if not any(one.may_last(least_s) for one in _tracks(c, use, orders, phase, hop_s)):
+    if not any(one.is_candidate(limits) for one in _tracks(c, use, orders, phase, hop_s)):
         return None
     phase = refined_phase(c, use, orders, phase, hop_s)
     tracks = _tracks(c, use, orders, phase, hop_s)
-    steady = [one for one in tracks if one.may_last(least_s) and one.is_steady()]
+    steady = [one for one in tracks if one.lasts(limits) and one.is_steady(limits)]
     if not steady:
         return None
     together = np.sum([one.evidence for one in steady], axis=0) / np.sqrt(len(steady))
     present = _present(together)
-    if told and present.mean() > 0.5:
+    if limits.least_s == 0.0 and present.mean() > 0.5:
         present[:] = True
     tones = []
     for order, one in zip(k, tracks, strict=True):
@@ -158,19 +194,24 @@ class _Track:
         low = np.abs(self.near) < LOW * np.abs(self.reference)
         return float(low[present].mean()) if present.any() else 1.0
 
-    def may_last(self, least_s: float) -> bool:
-        """Whether it is there for long, or from the first block to the last; always if 0 s do."""
-        if least_s == 0.0:
-            return bool(self.present.any())
-        longest = max((b - a for a, b in runs(self.present)), default=0) * self.hop_s
-        if longest >= LEAST_PART_S:
-            return True
-        size = np.abs(self.d)
-        ends = np.maximum(size[[0, -2]], 0) >= END * np.abs(self.reference[[0, -2]])
-        whole = WHOLE * self.d.size * self.hop_s
-        return longest >= max(least_s, whole) and bool(ends.all())
+    @cached_property
+    def longest_s(self) -> float:
+        """Its longest presence in seconds."""
+        return max((b - a for a, b in runs(self.present)), default=0) * self.hop_s
 
-    def is_steady(self) -> bool:
+    def is_candidate(self, limits: Limits) -> bool:
+        """Whether it may be steady, as far as is known before its phase is refined."""
+        return self.lasts(limits) and self.low_share(self.present) < 2 * LOW_SHARE
+
+    def lasts(self, limits: Limits) -> bool:
+        """Whether it is there for long, or from the first block to the last; always if told."""
+        if self.longest_s >= limits.part_s:
+            return bool(self.present.any())
+        ends = np.abs(self.d[[0, -2]]) >= LOW * np.abs(self.reference[[0, -2]])
+        whole_s = WHOLE * self.d.size * self.hop_s
+        return self.longest_s >= max(limits.least_s, whole_s) and bool(ends.all())
+
+    def is_steady(self, limits: Limits) -> bool:
         """Whether it is there nearly always, nearly constant, and above what else sounds."""
         own = self.present & (self.use > 0)
         if own.sum() < LEAST_BLOCKS:
@@ -179,10 +220,12 @@ class _Track:
         a, _ = robust_smooth(d, penalty(STEADY_S / self.hop_s), np.ones(d.size))
         low, high = np.quantile(np.abs(a), [0.05, 0.95])
         beside = np.median(np.abs(d - a))
+        level = np.abs(self.reference).mean()
+        spread_db, level_db = limits.long if self.longest_s >= LONG_S else limits.short
         return bool(
             self.low_share(own) <= LOW_SHARE
-            and high <= 10 ** (STEADY_DB / 20) * low
-            and np.abs(self.reference).mean() >= 10 ** (LEVEL_DB / 20) * beside
+            and high <= 10 ** (spread_db / 20) * low
+            and level >= 10 ** (level_db / 20) * beside
         )
 
 
@@ -199,8 +242,23 @@ def _tracks(c: Complex, use: Real, k: Real, phase: Real, hop_s: float) -> list[_
 
 
 def _present(evidence: Real) -> NDArray[np.bool_]:
-    """Decide in which blocks a tone is present, with few changes."""
-    return viterbi(np.stack([-evidence, evidence + 0.05], axis=1), 1, cost=SWITCH) == 1
+    """Decide in which blocks a tone is present: the likeliest path with a cost for each change.
+
+    With two states, what is needed is the advantage of "present" alone: it adds up, and is limited
+    to the cost of a change, where the other state is better off by changing.
+    """
+    advantage = 0.0
+    advantages = np.empty(evidence.size)
+    for b, e in enumerate(2 * evidence + BIAS):
+        advantage = min(max(advantage, -SWITCH), SWITCH) + e
+        advantages[b] = advantage
+    present = np.empty(evidence.size, bool)
+    state = advantage > 0
+    for b in range(evidence.size - 1, -1, -1):
+        if abs(advantages[b]) > SWITCH:  # a change after b pays
+            state = advantages[b] > 0
+        present[b] = state
+    return present
 
 
 def _fit(

@@ -10,12 +10,14 @@ import numpy as np
 
 from spectramend.audio import Change, Patch
 from spectramend.core.intervals import Span
+from spectramend.errors import ParameterError
 from spectramend.hum import Grid, Hum, HumPatch, Wanted, find_hums
 from spectramend.restoration.jobs import Channel, DamagedChannel, DamagedRegion, Job, finished_job
 
 FADE_S = 0.01  # s in which subtraction begins at the edge of a region; engineering choice: no click
 POWER_S = 60.0  # s of a region whose power is measured; engineering choice: bounds memory
-LEFT = "left as it is: no steady tone there; damage='occluded' fills the region from its context"
+LEFT = "left as it is: no steady tone there"
+FILLED = "; damage='occluded' fills it from its context"
 
 
 def group_hums(regions: list[DamagedRegion]) -> list[list[DamagedRegion]]:
@@ -29,7 +31,13 @@ def repair_hum(damaged: DamagedChannel, group: list[DamagedRegion]) -> tuple[Job
     channel, span = damaged.channel, group[0].span
     bands = () if any(d.full_band for d in group) else tuple(_bands(group, channel.sr))
     whole = span == (0, channel.length)
-    wanted = Wanted(bands, damaged.options.hum_hz, told=bool(bands) or not whole)
+    hum_hz = damaged.options.hum_hz
+    if hum_hz is not None and hum_hz >= channel.sr / 2:
+        raise ParameterError(
+            f"hum_hz={hum_hz}: give a frequency below {channel.sr / 2:g} Hz, the highest of the "
+            f"recording."
+        )
+    wanted = Wanted(bands, hum_hz, told=bool(bands) or not whole)
     grid = Grid.over(*span, channel.sr)
     hums = find_hums(channel.samples, grid, wanted)
     job = finished_job(
@@ -38,7 +46,7 @@ def repair_hum(damaged: DamagedChannel, group: list[DamagedRegion]) -> tuple[Job
         "; ".join(_description(hum) for hum in hums) or "steady tones",
         "steady_tones",
         n_fft=2 * grid.hop,
-        status="done" if hums else LEFT,
+        status="done" if hums else LEFT + FILLED * bool(bands),
         expected_snr_db=_expected_snr_db(channel, span, hums),
     )
     if not hums:
