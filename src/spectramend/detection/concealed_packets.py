@@ -28,6 +28,8 @@ EXACT = 0.01  # most RMS error over that of the sound in a packet; engineering c
 TYPICAL = 0.003  # most median of that; engineering choice: -50 dB, voices stay above -46 dB
 CONTRAST = 6.0  # least error outside over that inside; engineering choice: 16 dB
 UNLIKE = 0.05  # least error outside over the level inside; engineering choice: -26 dB
+INNOVATION = 0.5  # most error over the residual of prediction; engineering choice: -6 dB
+ORDER = 12  # of that prediction; engineering choice: six resonances
 MAX_GAIN = 1.05  # of a concealed packet; engineering choice: gains fall
 OCCURRENCES = 3  # lags of each seed that are tried; engineering choice: pitch periods of a packet
 SHORTEST_LAG_S = 0.0025  # s; engineering choice: the pitch period of high voices
@@ -165,9 +167,18 @@ def _examine(x: Samples, i: int, lag: int, sr: float, rounding: float) -> tuple[
     if np.median(errors / levels) > TYPICAL + 0.5 * rounding / np.median(levels):
         return span, False
     inside = float(np.median(errors)) + 0.5 * rounding
+    if inside > INNOVATION * _innovation(x[span[0] : span[1]]):
+        return span, False
     least = max(CONTRAST * inside, UNLIKE * float(np.median(levels)))
     outside = [r.errors[max(0, first - 3) : first], r.errors[last : last + 3]]
     return span, all(e.size and float(np.max(e)) >= least for e in outside)
+
+
+def _innovation(x: Samples) -> float:
+    """Measure the median of what samples before do not predict: ringing repeats by itself."""
+    past = np.lib.stride_tricks.sliding_window_view(x[:-1], ORDER)
+    residual = x[ORDER:] - past @ np.linalg.lstsq(past, x[ORDER:], rcond=None)[0]
+    return float(np.median(np.abs(residual)))
 
 
 def _around(good: NDArray[np.bool_], at: int) -> Span:
