@@ -16,17 +16,25 @@ from spectramend.audio import Patch
 from spectramend.core.intervals import Span
 from spectramend.core.stft import STFT, frame_length
 from spectramend.errors import ParameterError
-from spectramend.restoration.crossfade import crossfaded
+from spectramend.restoration.event_edges import beyond_region, kept_change, shared_reach
 from spectramend.restoration.damage import FRAME_S, MIN_FRAME, suitable_stft
 from spectramend.restoration.jobs import DamagedChannel, DamagedRegion, Job, finished_job, span_of
 from spectramend.restoration.options import RegionOptions
 from spectramend.restoration.segments import Segment, read_segment
-from spectramend.spectral_repair.event_removal import (
-    EventMask,
-    frames_containing,
-    overlapping_pieces,
-    remove_event,
+from spectramend.spectral_repair.event_evidence import Outcome, expected_outcome
+from spectramend.spectral_repair.event_mask import MARGIN_BINS, EventMask, frames_containing
+from spectramend.spectral_repair.event_removal import overlapping_pieces, remove_event
+
+MIN_MARGIN_BINS = 2  # bins; engineering choice: the main lobe of a Hann window
+LEFT = (
+    "left as it is: nothing in it is louder than its context explains; if the sound is in the "
+    "context, too, mark it there as well"
 )
+LITTLE = (
+    "little could be recovered: the sound is much louder than what lies under it; mark it closer in "
+    "frequency, or give a dictionary of the target"
+)
+LITTLE_DB = 1.0  # dB of expected SNR below which little is recovered; engineering choice
 
 
 @dataclass(frozen=True)
@@ -52,6 +60,18 @@ class Piece:
         """How many samples of the event are left out before the piece."""
         return self.span[0] - self.segment.span[0]
 
+    def add(
+        self, total: NDArray[np.float64], part: NDArray[Any], weight: NDArray[np.float64]
+    ) -> None:
+        """Add a part, of the shape of `samples`, to the segment; the context of the outer pieces."""
+        before, event = self.segment.inside.start, self.segment.span
+        after = before + self.span[1] - self.span[0]
+        total[self.place] += weight * part[before:after]
+        if self.span[0] == event[0]:
+            total[:before] += part[:before]
+        if self.span[1] == event[1]:
+            total[self.segment.inside.stop :] += part[after:]
+
     @property
     def total_shift(self) -> int:
         """How many samples of the event are left out in all."""
@@ -68,8 +88,8 @@ def repair_event(damaged: DamagedChannel, group: list[DamagedRegion]) -> tuple[J
     stft = _event_stft(damaged, group)
     segment = read_segment(channel, group, damaged.context, stft)
     exemplars = _dictionary_spectra(options, stft, channel.sr)
-    y = segment.samples.copy()
-    y[segment.inside] = 0
+    change = np.zeros(segment.samples.size)
+    outcomes = []
     for span, weight in overlapping_pieces(segment.span, channel.sr, stft):
         piece = Piece(segment, span)
         event = _event_mask(damaged, group, piece, stft)
@@ -80,13 +100,25 @@ def repair_event(damaged: DamagedChannel, group: list[DamagedRegion]) -> tuple[J
                 f"make it smaller, give more context, or a dictionary."
             )
         x = piece.samples
-        cleaned = remove_event(x, event, stft=stft, exemplars=exemplars, rng=damaged.rng)
-        start = segment.inside.start
-        y[piece.place] += weight * cleaned[start : start + span[1] - span[0]]
+        removed = x - remove_event(x, event, stft=stft, exemplars=exemplars, rng=damaged.rng)
+        outcome = expected_outcome(x, removed, event, stft=stft, sr=channel.sr)
+        outcomes.append(outcome)
+        if outcome.removed:
+            piece.add(change, removed, weight)
+    kept = kept_change(change, group, segment, channel.sr)
+    status, snr_db = _conclusion(outcomes)
+    beyond = beyond_region(segment, kept, group, stft, channel.sr)
     job = finished_job(
-        channel, group, "semi-supervised NMF", "semisupervised_nmf", n_fft=stft.n_fft
+        channel,
+        group,
+        "semi-supervised NMF",
+        "semisupervised_nmf",
+        n_fft=stft.n_fft,
+        status="; ".join(filter(None, (status, beyond))) or "done",
+        expected_snr_db=snr_db,
     )
-    return job, Patch(channel.number, job.start, crossfaded(segment, y, stft))
+    repaired = (segment.samples - kept)[segment.inside]
+    return job, Patch(channel.number, job.start, repaired)
 
 
 def _event_mask(
@@ -109,7 +141,9 @@ def _event_mask(
             intact[frames_containing(other.span, first, stft, n_frames)] = False
         elif other.span[0] >= event[1]:
             intact[frames_containing(other.span, first + piece.total_shift, stft, n_frames)] = False
-    return EventMask(cells, intact)
+    reach = shared_reach(group, sr)
+    margin = max(MIN_MARGIN_BINS, min(MARGIN_BINS, int(reach * stft.n_fft / sr)))
+    return EventMask(cells, intact, margin)
 
 
 def _dictionary_spectra(options: RegionOptions, stft: STFT, sr: int) -> NDArray[Any] | None:
@@ -140,3 +174,17 @@ def _event_stft(damaged: DamagedChannel, group: list[DamagedRegion]) -> STFT:
     ):
         n_fft //= 2
     return STFT(n_fft, n_fft // 4)
+
+
+def _conclusion(outcomes: list[Outcome]) -> tuple[str, float | None]:
+    """Say in words how the pieces of an event end, or nothing, and the expected SNR in dB."""
+    known = [outcome for outcome in outcomes if outcome.snr_db is not None]
+    if not known:
+        return "", None
+    errors = [outcome.power * 10 ** (-outcome.snr_db / 10) for outcome in known]
+    snr_db = float(10 * np.log10(sum(o.power for o in known) / sum(errors)))
+    if not any(outcome.removed for outcome in outcomes):
+        return LEFT, snr_db
+    if snr_db < LITTLE_DB:
+        return LITTLE, snr_db
+    return "", snr_db

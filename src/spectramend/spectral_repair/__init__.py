@@ -1,8 +1,7 @@
 """Regions limited in frequency: removal of an interfering event, interpolation of a lost band."""
 
+from spectramend.spectral_repair.event_mask import EventMask, frames_containing
 from spectramend.spectral_repair.event_removal import (
-    EventMask,
-    frames_containing,
     overlapping_pieces,
     remove_event,
 )
