@@ -42,7 +42,7 @@ CONDITIONS = {
 MEASURES = ("snr_db", "outside_db", "pesq_wb", "seconds")
 MIN_PIECE_S = 1.9  # seconds, music of up to this is left out; engineering choice: a loud event fits
 EXCERPT_S = 4.0  # seconds, longest excerpt; engineering choice: a run stays below half an hour
-TOLERANCE_DB = 0.1  # dB below another condition that count as worse; the target
+TOLERANCE_DB = 0.1  # dB below another condition that count as worse; engineering choice: inaudible
 # Labels of the regions that count as found.
 FOUND = ("dropout", "click")
 LAYOUT = Layout(

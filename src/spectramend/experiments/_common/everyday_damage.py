@@ -212,7 +212,7 @@ def _levels(*levels_db: float) -> dict[str, float]:
     return {f"{level:+g} dB": level for level in levels_db}
 
 
-# Damage by its name, and its levels in the words and units of the issue.
+# Damage by its name, and its levels by their names.
 KINDS: Mapping[str, Kind] = {
     "hum_steady": Kind(partial(_hum, drift=0.0), _levels(-10, 0, 10)),
     "hum_drifting": Kind(partial(_hum, drift=DRIFT), _levels(-10, 0, 10)),

@@ -13,7 +13,7 @@ from spectramend.experiments._common.recordings import Recording
 
 DropoutLevel: TypeAlias = tuple[str, float, float]  # what fills it, shortest and longest in ms
 
-# Engineering choices, as the issue describes them, but those with a source.
+# Engineering choices, but those with a source:
 CLICKS_PER_S = 2.0  # a second: one and a bit for each turn of a record at 78 rpm, one of two
 CLICK_MS = (0.3, 3.0)  # ms, shortest and longest click
 TAIL_MS = 1.5  # ms, tail of every other click

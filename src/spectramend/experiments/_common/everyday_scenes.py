@@ -26,7 +26,7 @@ Span: TypeAlias = tuple[int, int]  # samples, half-open
 # fades of boxes of 64 ms frames are 16 Hz wide, twice.
 REACH_HZ = 32.0
 FLOOR_DB = -200.0  # dB, given for a change outside of no energy; engineering choice: below rounding
-MATCH_S = 1e-3  # seconds between the edges of a span and those that are found; the target
+MATCH_S = 1e-3  # seconds between edges that match; as in `benchmarks/detection.py`
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from spectramend.experiments._common.everyday_scenes import EverydayScene, Span
 
 # Hz at -3 dB, widths of the bank's notches, as of the trial; engineering choice: each doubles.
 NOTCH_HZ = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
-MUTED_HZ = 5.0  # Hz on either side of a tone; as in the boxes of 10 Hz of the issue
+MUTED_HZ = 5.0  # Hz on either side of a tone; engineering choice: a box of 10 Hz
 
 
 def best_notches(scene: EverydayScene) -> NDArray[Any]:
