@@ -159,14 +159,15 @@ def _sha256(path: Path) -> str:
 def _row_for_people(jobs: Sequence[Job]) -> dict[str, Any]:
     """Describe jobs of the same regions for the table of the page."""
     job = jobs[0]
-    size = f"frames of {job.n_fft}" if job.order is None else f"order {job.order}"
+    sizes = {"order": job.order, "frames of": job.n_fft}
+    size = "".join(f", {name} {n}" for name, n in sizes.items() if n is not None)
     known = [j.expected_snr_db for j in jobs if j.expected_snr_db is not None]
     return {
         **job_json(job),
         "channels": _channels_text(jobs),
         "region": ", ".join(map(_rounded, job.regions)),
         "damage": f"{job.damage} ({_of_all(j.reason for j in jobs)})",
-        "method": f"{job.method}, {size}",
+        "method": f"{job.method}{size}",
         "status": _of_all(j.status for j in jobs),
         "expected_snr_db": min(known) if known else None,
     }

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramend.audio import Change
+from spectramend.audio import Change, overlay
 from spectramend.core.given_arrays import GivenSamples
 from spectramend.inpainting.pipeline import Inpainting
 from spectramend.restoration.jobs import Job, job_boxes, job_text
@@ -105,10 +105,10 @@ def repaired(
     for patch in patches:
         where = patch.channel, slice(patch.start, patch.stop)
         replaced.append(Replaced(patch.channel, patch.start, before[where].copy()))
-        there = _unit_scale(np.atleast_2d(samples[where]))[0]
-        new = patch.samples_between(patch.start, patch.stop, there)
-        values[where] = given.on_own_scale(new, before[where])
-        missing[where] = np.isnan(new)
+        x = _unit_scale(np.ma.array(values[where], mask=missing[where]))[0]
+        overlay(x, patch.start, [patch])
+        values[where] = given.on_own_scale(x, values[where])
+        missing[where] = np.isnan(x)
     if isinstance(samples, np.ma.MaskedArray):
         samples = np.ma.array(values, mask=missing)
     result = samples.reshape(given.values.shape)
