@@ -264,6 +264,28 @@ def test_demo_writes_its_folder_prints_its_table_and_works_twice(
     assert [path.name for path in tmp_path.iterdir()] == ["spectramend-demo"]
 
 
+def test_the_page_says_where_a_program_is_that_the_shell_does_not_find(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from spectramend.cli.experiments import _path_commands
+
+    programs = tmp_path / "a b" / "bin"
+    programs.mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "executable", str(programs / "python"))
+    monkeypatch.setenv("PATH", "")
+    assert _path_commands() == []  # there is no such program
+    (programs / "spectramend").write_text("#!/bin/sh\n")
+    (programs / "spectramend").chmod(0o755)
+    assert _path_commands() == ['PATH="$PWD/a b/bin:$PATH"']
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    assert _path_commands() == [f"PATH='{programs}':$PATH"]
+    monkeypatch.setenv("PATH", str(programs))
+    assert _path_commands() == []
+
+
 def test_demo_leaves_a_folder_alone_that_is_not_its_own(run: Runner, tmp_path: Path) -> None:
     (tmp_path / "precious.txt").write_text("mine")
     ended = run("demo", "-o", tmp_path)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -299,5 +301,15 @@ def _run_thiemann2015(
     commands = []
     if output is not None:  # the other commands of the page name files of its folder
         again = ["spectramend", *arguments, "--seed", str(seed), "-o", str(output)]
-        commands = [shlex.join(again), shlex.join(["cd", str(output)])]
+        commands = [*_path_commands(), shlex.join(again), shlex.join(["cd", str(output)])]
     _finish(result, output, overwrite, as_json, tuple(commands))
+
+
+def _path_commands() -> list[str]:
+    """Give the command by which a shell finds this program, if it does not: in a `.venv`, say."""
+    folder = Path(sys.executable).parent
+    if shutil.which("spectramend") is not None or not (folder / "spectramend").exists():
+        return []
+    if folder.is_relative_to(Path.cwd()):
+        return [f'PATH="$PWD/{folder.relative_to(Path.cwd())}:$PATH"']
+    return [f"PATH={shlex.quote(str(folder))}:$PATH"]
