@@ -1,9 +1,10 @@
 """Score the detection of damage: ``python benchmarks/detection.py --data DIR``.
 
 DIR holds clean recordings in ``speech`` and ``music``, and sounds that are never damaged in
-``events``. `simulated_damage` and `simulated_dropouts` damage each recording in one way at a time, and the regions detected
-are compared with the true ones. A true region is found if a detection overlaps it within 1 ms; a
-detection that overlaps none is false. Detections of another kind than the damage are counted apart.
+``events``. `simulated_damage` and `simulated_dropouts` damage each recording in one way at a time,
+and the regions detected are compared with the true ones. A true region is found if a detection
+overlaps it within 1 ms; a detection that overlaps none is false. Detections of another kind than
+the damage are counted apart.
 
 Prints Markdown tables, or one JSON object; ``--seeds`` is the number of random damages of each
 recording. ``--harder`` adds other versions of the recordings, and damage of wider ranges. The last

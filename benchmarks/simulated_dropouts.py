@@ -92,22 +92,22 @@ def zeros(x: Array, span: Span, rng: np.random.Generator) -> Array:
 
 
 def held(x: Array, span: Span, rng: np.random.Generator) -> Array:
-    """The last value."""
+    """Hold the last value."""
     return np.full(span[1] - span[0], x[span[0] - 1])
 
 
 def steps(x: Array, span: Span, rng: np.random.Generator, *, most: int) -> Array:
     """Noise within a few steps."""
-    return rng.integers(-most, most + 1, span[1] - span[0]) * STEP
+    return np.asarray(rng.integers(-most, most + 1, span[1] - span[0]) * STEP, float)
 
 
 def offset(x: Array, span: Span, rng: np.random.Generator) -> Array:
-    """A constant and noise."""
+    """Make a constant and noise."""
     return rng.uniform(-0.1, 0.1) + steps(x, span, rng, most=1)
 
 
 def attenuated(x: Array, span: Span, rng: np.random.Generator) -> Array:
-    """The recording 40 dB softer."""
+    """Make the recording 40 dB softer."""
     return 0.01 * x[slice(*span)]
 
 
@@ -117,7 +117,7 @@ def noise(x: Array, span: Span, rng: np.random.Generator) -> Array:
 
 
 def repeated(x: Array, span: Span, rng: np.random.Generator, *, faded: bool) -> Array:
-    """The packet before, as often as it fits, in full or with a falling gain."""
+    """Repeat the packet before as often as it fits, in full or with a falling gain."""
     length = span[1] - span[0]
     lag = min(length, round(length / rng.integers(1, 4)))
     gain = np.ones(length)

@@ -6,4 +6,12 @@ from spectramend.detection.dropouts import PRECEDING_LENGTHS
 from spectramend.detection.scan import detect_blocks
 from spectramend.detection.thresholds import KINDS, Thresholds
 
-__all__ = ["COMPARED_S", "KINDS", "PRECEDING_LENGTHS", "Thresholds", "damage_kind", "detect", "detect_blocks"]
+__all__ = [
+    "COMPARED_S",
+    "KINDS",
+    "PRECEDING_LENGTHS",
+    "Thresholds",
+    "damage_kind",
+    "detect",
+    "detect_blocks",
+]

@@ -26,8 +26,7 @@ from spectramend.core.intervals import Span
 from spectramend.core.levinson import levinson_durbin
 from spectramend.detection.dropouts import BORDER_S, LONG_S, LOUD
 
-CELL_S = 0.0005  # s, at least 3 samples, whose peaks are compared; engineering choice: a quarter of
-# the shortest dropout
+CELL_S = 0.0005  # s whose peaks are compared; engineering choice: a quarter of the shortest dropout
 BEFORE = 4  # cells before a fall whose peak counts; engineering choice: half a pitch period
 AFTER = 3  # cells after a fall that are soft; engineering choice: less than the shortest dropout
 FALL = 3.0  # least ratio of the peaks before and after a fall; engineering choice: low, (1) decides
@@ -39,17 +38,18 @@ PREDICTED_S = 0.002  # s that are predicted; engineering choice: formants ring l
 ORDER = 32  # of the models at `ORDER_SR`; engineering choice: all formants
 ORDER_SR = 16000  # Hz; the order grows with the root of the rate
 RIDGE = 1e-7  # relative to the power; engineering choice: rounding of 16 bits
-FADED = 0.03  # of the level of the context, just before an edge: -30 dB; engineering choice: a
-# quadratic fade
+# Level just before an edge over that of the context, at least. Engineering choice: -30 dB, a fade.
+FADED = 0.03
 SHORT_S = 0.005  # s; engineering choice: pitch periods of low voices hold softer stretches
 EVEN_CELL_S = 0.001  # s whose powers are compared; engineering choice: a few periods of formants
 END_CELLS = 4  # cells at an end; engineering choice: a tail of a voice is longer
-UNEVEN = 2.0  # weight of unevenness in dB against (1) in dB
-# Least (1) of a dropout shorter than `SHORT_S`, of a longer one less its unevenness, and of one with
-# the floor of others, all in dB. Chosen by benchmarks/detection.py on half of the recordings.
+UNEVEN = 2.0  # weight of unevenness in dB against (1) in dB; chosen as those below
+# Least (1) in dB: of a dropout shorter than `SHORT_S`; of a longer one, less its unevenness; of one
+# however uneven; of one with the floor of others. Chosen by benchmarks/detection.py on half of the
+# recordings.
 SHORT_DB, LONG_DB, SURE_DB, SAME_DB = 25.0, 11.5, 21.0, 6.0
 SAME_FLOOR_DB = 3.0  # dB between floors that are the same; engineering choice: of short noise
-FEWEST_SAME = 2  # certain dropouts that others are compared with; engineering choice: one is chance
+FEWEST_SAME = 2  # certain dropouts that others are compared with; engineering choice: one may err
 SAME_SHARE = 0.5  # of the certain dropouts; engineering choice: most of them
 TOLERANCE = 0.9  # of the shortest dropout; engineering choice: its ends may look like the sound
 FLOOR = 1e-4  # of the level of a recording: softer is silence; engineering choice: -80 dB
@@ -80,7 +80,9 @@ class Gap:
         return even or self.cut_off_db >= SURE_DB
 
 
-def quiet_spans(x: Samples, sr: float, *, longest: int, floor: float, offset: int = 0) -> list[Span]:
+def quiet_spans(
+    x: Samples, sr: float, *, longest: int, floor: float, offset: int = 0
+) -> list[Span]:
     """Find spans of at most `longest` samples that are much softer than 2 ms on either side.
 
     They are soft by themselves or by their differences, which an offset does not raise. `floor` is
@@ -146,8 +148,8 @@ def cut_off_db(
 ) -> Samples:
     """Measure (1) for spans of a part of a recording: dB of the lesser side (spans,).
 
-    -inf where a side is not `SOFTER_DB` louder than the span, shorter than a model needs, or, unless
-    the span is the one that is `marked`, fades before the edge.
+    -inf where a side is not `SOFTER_DB` louder than the span, shorter than a model needs, or,
+    unless the span is the one that is `marked`, fades before the edge.
     """
     size, reach = round(CONTEXT_S * sr), max(4, round(PREDICTED_S * sr))
     border, order = round(BORDER_S * sr), round(ORDER * max(1.0, (sr / ORDER_SR) ** 0.5))
@@ -218,7 +220,6 @@ def _continued(past: Samples, order: int, reach: int) -> Samples:
     return y[:, order:]
 
 
-
 def find_gaps(
     x: Samples,
     sr: float,
@@ -245,8 +246,7 @@ def find_gaps(
         for a, b in sorted({*candidates, *([marked] if marked else [])})
         if _is_loud_beside(x, (a, b), round(BORDER_S * sr), border)
         and (
-            b - a <= LONG_S * sr
-            or _is_loud_beside(x, (a, b), round(CONTEXT_S * sr), LOUD * level)
+            b - a <= LONG_S * sr or _is_loud_beside(x, (a, b), round(CONTEXT_S * sr), LOUD * level)
         )
     ]
     ratios = cut_off_db(x, spans, sr, floor=floor, marked=marked)
@@ -271,13 +271,15 @@ def choose_gaps(gaps: list[Gap], sr: float, shortest: float) -> list[Span]:
         gap.span
         for gap in gaps
         if gap.is_certain(sr)
-        or (gap.length >= SHORT_S * sr)
-        and np.sum(np.abs(floors - gap.floor_db) < SAME_FLOOR_DB) >= most
+        or (
+            (gap.length >= SHORT_S * sr)
+            and np.sum(np.abs(floors - gap.floor_db) < SAME_FLOOR_DB) >= most
+        )
     ]
 
 
 def _is_loud_beside(x: Samples, span: Span, size: int, least: float) -> bool:
-    """Return whether the RMS value of `size` samples on both sides of a span is at least `least`."""
+    """Return whether the RMS value of `size` samples on both sides of a span is high enough."""
     sides = (x[max(0, span[0] - size) : span[0]], x[span[1] : span[1] + size])
     return all(side.size and np.mean(side**2) >= least**2 for side in sides)
 

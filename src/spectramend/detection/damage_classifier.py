@@ -3,37 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spectramend.core.intervals import Span, hull, join
-from spectramend.detection import abrupt_gaps, concealed_packets, dropouts
+from spectramend.detection import abrupt_gaps, dropouts, packet_concealment
 from spectramend.errors import ParameterError
 
 MISSING_SHARE = 0.5  # of the samples of a region; engineering choice: the greater part
 SHORTEST_RUN = 4  # samples of one value; engineering choice: crests have shorter ones
 TYPICAL_PLATEAU = 0.75  # quantile of the samples around a region by the run of one value that they
 # are in; engineering choice: a quarter of them may be lost, too
-BORDER_STEPS = 2.0  # least level next to a run of one value in coarse sound, in steps; see `Thresholds`
+BORDER_STEPS = (
+    2.0  # least level next to a run of one value in coarse sound, in steps; see `Thresholds`
+)
 COMPARED_S = 0.06  # s on either side that are compared; engineering choice: two contexts of a model
 MARGIN_S = 0.01  # s of intact sound in a region on either side; engineering choice: drawn by hand
-INTACT_S = 0.002  # s at an end of a region that are left as they are, if intact; engineering choice:
-# coding smears the edges of a dropout less
-GUARD_S = 0.00025  # s next to a dropout that are replaced with it; engineering choice: a few samples
 
-Samples = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class RegionKind:
-    """What is wrong with a region: the kind, the reason, and the samples that are to be replaced."""
-
-    kind: Literal["missing", "occluded"]
-    reason: str
-    span: Span
+Samples: TypeAlias = NDArray[np.float64]
 
 
 def damage_kind(
@@ -41,20 +30,11 @@ def damage_kind(
 ) -> tuple[Literal["missing", "occluded"], str]:
     """Classify the damage of the samples ``x[start:stop]`` of a channel, and give the reason.
 
-    See `classify_region`; without the sample rate `sr` in Hz, sound that is cut off and packets
-    that fade are not looked for.
-    """
-    found = classify_region(x, start, stop, sr)
-    return found.kind, found.reason
-
-
-def classify_region(x: ArrayLike, start: int, stop: int, sr: float | None = None) -> RegionKind:
-    """Classify the damage of the samples ``x[start:stop]`` of a channel.
-
-    They are missing if at least half of them are not finite, in runs of one value that are longer
-    than those around, or a copy of those before; or where sound is cut off and goes on abruptly, or
-    a packet is concealed by one before, up to `MARGIN_S` from the ends. `x` [shape=(n,), real] may
-    begin at `dropouts.PRECEDING_LENGTHS` lengths of the region or `COMPARED_S` before it, and end
+    They are missing if at least half of them are not finite, in runs of one value that quantisation
+    does not explain, or a copy of those before; and, if the sample rate `sr` in Hz is given, where
+    sound is cut off and goes on abruptly, or a packet fades that is a copy of one before, in half
+    of the region or up to `MARGIN_S` from its ends. `x` [shape=(n,), real] may begin at
+    `dropouts.PRECEDING_LENGTHS` lengths of the region or `COMPARED_S` before it, and end
     `COMPARED_S` after it.
     """
     samples = _checked(x, start, stop)
@@ -71,19 +51,18 @@ def classify_region(x: ArrayLike, start: int, stop: int, sr: float | None = None
     reason = max(shares, key=lambda name: shares[name])
     share = max(float(np.mean(bad | flat)), float(shares[reason]))
     if share >= MISSING_SHARE:
-        return RegionKind("missing", f"{round(100 * share)} % {reason}", (start, stop))
+        return "missing", f"{round(100 * share)} % {reason}"
     for reason, spans in _lost(finite, (start, stop), sr) if sr else ():
-        lost = sum(b - a for a, b in spans) / (stop - start)
+        lost = sum(b - a for a, b in spans)
         first, last = hull(spans)
-        margin = round(MARGIN_S * sr) if sr else 0
-        near = max(first - start, stop - last) <= margin
-        if lost >= MISSING_SHARE or (near and lost >= MISSING_SHARE * (last - first) / (stop - start)):
-            return RegionKind("missing", f"{round(100 * lost)} % {reason}", (start, stop))
-    return RegionKind("occluded", "there is sound", (start, stop))
+        reaches_ends = max(first - start, stop - last) <= round(MARGIN_S * (sr or 0.0))
+        if lost >= MISSING_SHARE * ((last - first) if reaches_ends else (stop - start)):
+            return "missing", f"{round(100 * lost / (stop - start))} % {reason}"
+    return "occluded", "there is sound"
 
 
 def _checked(x: ArrayLike, start: int, stop: int) -> Samples:
-    """Check the arguments of `classify_region`."""
+    """Check the arguments of `damage_kind`."""
     samples = np.asarray(x)
     if samples.ndim != 1 or samples.dtype.kind not in "fiu":
         raise ParameterError(f"x: has shape {samples.shape}: give real samples of one channel.")
@@ -140,7 +119,9 @@ def _lost(x: Samples, region: Span, sr: float) -> Iterator[tuple[str, list[Span]
     lost = [gap.span for gap in gaps if gap.is_certain(sr) or gap.span == region]
     found = {
         "much softer than what is around it": lost,
-        "a fading copy of what is before it": concealed_packets.concealed_packets(x, sr, step=step),
+        "a fading copy of what is before it": packet_concealment.concealed_packets(
+            x, sr, step=step
+        ),
     }
     for reason, spans in found.items():
         own = [(max(a, region[0]), min(b, region[1])) for a, b in join(spans)]

@@ -8,6 +8,8 @@ plateaus around it; and if it is longer than plosives and packets, its borders a
 Where a decoder concealed a lost packet by the one before, ``x[n] = x[n - lag]`` for all samples of
 it. This does not happen by chance; but a synthesised tone repeats itself for many periods, a packet
 only a few times.
+
+`abrupt_gaps` finds dropouts that hold other soft sound, `packet_concealment` those that fade.
 """
 
 from __future__ import annotations

@@ -23,8 +23,8 @@ from spectramend.detection import (
     clicks,
     clipping,
     clipping_level,
-    concealed_packets,
     dropouts,
+    packet_concealment,
 )
 from spectramend.detection.hums import HumScan
 from spectramend.detection.thresholds import DEFAULT_THRESHOLDS, KINDS, Thresholds
@@ -201,7 +201,7 @@ class _ChannelScan:
             self.lost += block.own([(int(a), int(b)) for a, b in spans])
         self.lost += block.own(dropouts.repeated_packets(x, self.sr))
         step = self.statistics.step
-        self.lost += block.own(concealed_packets.concealed_packets(x, self.sr, step=step))
+        self.lost += block.own(packet_concealment.concealed_packets(x, self.sr, step=step))
         self.flat += block.own(self._flat_dropouts(block, x))
         self._add_gaps(block, x)
         for sign, found in self.rail_runs.items():
@@ -238,9 +238,7 @@ class _ChannelScan:
             border=self.thresholds.border_steps * self.statistics.step,
             offset=block.offset,
         )
-        self.gaps += [
-            replace(gap, span=span) for gap in found for span in block.own([gap.span])
-        ]
+        self.gaps += [replace(gap, span=span) for gap in found for span in block.own([gap.span])]
 
     def _add_candidates(self, block: _Block, x: Samples) -> None:
         """Find click candidates that begin in a block, and their log-odds."""

@@ -21,7 +21,7 @@ def rounded(x: Array) -> Array:
 
 def steps(size: int, most: int) -> Array:
     """Draw noise within a few steps."""
-    return np.random.default_rng(size).integers(-most, most + 1, size) * STEP
+    return np.asarray(np.random.default_rng(size).integers(-most, most + 1, size) * STEP, float)
 
 
 FILLS: dict[str, Callable[[Array], Array]] = {

@@ -63,6 +63,15 @@ def test_both_sides_of_a_short_gap_share_their_models(
     np.testing.assert_array_equal(found[8000 : 8000 + h], expected)
 
 
+def test_gaps_that_are_not_wanted_change_nothing_in_those_that_are(x: NDArray[Any]) -> None:
+    lost = mask_of(N, (6000, 6320), (8000, 8320), (10000, 10320))
+    every = fill_gaps(x, lost, method="ar")
+    first = fill_gaps(x, lost, method="ar", wanted=(6000, 6320))
+    np.testing.assert_array_equal(first[:8000], every[:8000])
+    assert np.any(first[8000:8320] != every[8000:8320])
+    np.testing.assert_array_equal(first[~lost], x[~lost])
+
+
 @pytest.mark.parametrize(("h", "order"), [(101, 404), (400, 1024), (1024, 1024), (1100, 1024)])
 def test_an_isolated_gap_is_estimated_from_both_sides(x: NDArray[Any], h: int, order: int) -> None:
     missing, gap = mask_of(N, (8000, 8000 + h)), slice(8000, 8000 + h)

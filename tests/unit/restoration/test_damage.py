@@ -20,6 +20,14 @@ def faded(x: NDArray[Any]) -> NDArray[Any]:
     return x * 10 ** (-1.5 * np.hanning(N)[np.clip(2 * np.arange(N) - N // 3, 0, N - 1)])
 
 
+def with_noise_floor() -> NDArray[Any]:
+    """Replace 50 ms by noise within a step of 16 bits."""
+    x = scene()
+    size = round(0.05 * SR)
+    x[SR : SR + size] = np.random.default_rng(0).integers(-1, 2, size) / 32768
+    return x
+
+
 @pytest.mark.parametrize(
     ("x", "region", "damage", "reason"),
     [
@@ -27,6 +35,8 @@ def faded(x: NDArray[Any]) -> NDArray[Any]:
         (with_value(0.0), Region(1, 1.08), "missing", "62 % digital silence"),
         (with_value(np.nan), Region(1, 1.05), "missing", "100 % not finite"),
         (with_value(0.25), Region(1, 1.05), "missing", "100 % one value"),
+        (with_noise_floor(), Region(1, 1.05), "missing", "100 % much softer than what is around"),
+        (with_noise_floor(), Region(0.995, 1.055), "missing", "% much softer than what is around"),
         (repeated(), Region(1, 1.05), "missing", "a copy of what is before it"),
         (scene(), Region(1, 1.05), "occluded", "there is sound"),
         (scene(), Region(1, 1.5, 500, 1500), "occluded", "there is sound"),

@@ -7,7 +7,7 @@ import pytest
 
 from damaged_signals import SR, Array, spans, tone
 from spectramend.detection import detect
-from spectramend.detection.concealed_packets import concealed_packets
+from spectramend.detection.packet_concealment import concealed_packets
 
 STEP = 1 / 32768
 GAINS = {

@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 from spectramend.core.intervals import Span, join
 from spectramend.detection.dropouts import LONGEST_PACKET_S, SHORTEST_PACKET_S
 
-INTERVALS = (4, 16)  # intervals that are hashed, of voices and of noise; engineering choice: fewer
-# recur by chance
+INTERVALS = (4, 16)  # counts that are hashed, in voices and noise; engineering choice: rarely recur
 SHORTEST_SEED_S = 0.001  # s of those intervals; engineering choice: noise has shorter ones
 WINDOW_S = 0.001  # s in which the gain is fitted; engineering choice: it falls little
 LEAST_WINDOW = 12  # samples of it; engineering choice: six for each parameter
@@ -34,9 +33,10 @@ MAX_GAIN = 1.05  # of a concealed packet; engineering choice: gains fall
 OCCURRENCES = 3  # lags of each seed that are tried; engineering choice: pitch periods of a packet
 SHORTEST_LAG_S = 0.0025  # s; engineering choice: the pitch period of high voices
 SHORTEST_HEARD_S = 0.003  # s above `AUDIBLE`; engineering choice: what rounding does not explain
-AUDIBLE = 50.0  # RMS value in steps of quantisation; engineering choice: in softer sound rounding
-# hides how exactly it repeats
-BATCH = 4096  # seeds that are compared at once; engineering choice: bounds the memory
+# RMS value in steps of quantisation. Engineering choice: in softer sound rounding hides how exactly
+# it repeats.
+AUDIBLE = 50.0
+BATCH = 4096  # candidates that are compared at once; engineering choice: bounds the memory
 LONGEST_S = 0.3  # s of a concealed stretch; engineering choice: concealment fades out before that
 
 Samples: TypeAlias = NDArray[np.float64]
@@ -152,7 +152,7 @@ def _repetition(x: Samples, i: int, lag: int, sr: float) -> _Repetition:
 
 
 def _examine(x: Samples, i: int, lag: int, sr: float, rounding: float) -> tuple[Span, bool]:
-    """Find the span around sample i that repeats what is `lag` before, and whether it is a packet."""
+    """Find the span around sample i that repeats what is `lag` before, and if it is a packet."""
     r = _repetition(x, i, lag, sr)
     gain = r.gains[:, 0]
     good = (r.errors <= EXACT * r.levels + rounding) & (gain <= MAX_GAIN)
@@ -182,7 +182,7 @@ def _innovation(x: Samples) -> float:
 
 
 def _around(good: NDArray[np.bool_], at: int) -> Span:
-    """Find the run of good windows around one; single bad ones, where a gain jumps, do not end it."""
+    """Find the run of good windows around one, past single bad ones, where a gain jumps."""
     bridged = good.copy()
     bridged[1:-1] |= good[:-2] & good[2:]
     bad = np.flatnonzero(~bridged)
