@@ -117,11 +117,10 @@ def _lost(x: Samples, region: Span, sr: float) -> Iterator[tuple[str, list[Span]
     longest = region[1] - region[0]
     gaps = abrupt_gaps.find_gaps(x, sr, level=level, step=step, longest=longest, marked=region)
     lost = [gap.span for gap in gaps if gap.is_certain(sr) or gap.span == region]
+    copies = packet_concealment.concealed_packets(x, sr, step=step)
     found = {
         "much softer than what is around it": lost,
-        "a fading copy of what is before it": packet_concealment.concealed_packets(
-            x, sr, step=step
-        ),
+        "a fading copy of what is before it": copies,
     }
     for reason, spans in found.items():
         own = [(max(a, region[0]), min(b, region[1])) for a, b in join(spans)]

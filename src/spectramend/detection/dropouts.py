@@ -30,6 +30,7 @@ SHORTEST_PACKET_S = 0.004  # s; engineering choice: below the 5 ms of the shorte
 LONGEST_PACKET_S = 0.1  # s; engineering choice: above the 60 ms of the longest codec packets
 MAX_PACKETS = 6.5  # repeats of one packet; engineering choice: concealment fades out before that
 WINDOW = 8  # samples that are hashed; engineering choice: long enough not to recur by chance
+PROBES = (0.2, 0.4, 0.6, 0.8, 1.0)  # parts of half a lag; engineering choice: few agree by chance
 DISTINCT = 6  # least count of different values in a packet; engineering choice: it holds sound
 PERIODIC = 0.5  # share of the samples before a region that repeat; engineering choice: most of them
 PRECEDING_LENGTHS = 4  # samples before a region over its length, for `repeated_share`: two lags
@@ -75,8 +76,8 @@ def repeated_packets(x: NDArray[np.float64], sr: float) -> list[Span]:
     shortest, longest = round(SHORTEST_PACKET_S * sr), round(LONGEST_PACKET_S * sr)
     found: list[Span] = []
     done: dict[int, int] = {}  # by lag: the end of the last span
-    for i, lag in _recurrences(x, longest):
-        if lag < shortest or done.get(lag, 0) > i:
+    for i, lag in _recurrences(x, longest, shortest):
+        if done.get(lag, 0) > i:
             continue
         start, stop = _agreement(x, i, lag, round(MAX_PACKETS * lag) + 1)
         done[lag] = stop
@@ -105,8 +106,11 @@ def repeated_share(x: NDArray[np.float64], start: int, stop: int) -> float:
     return float(max((b - a for a, b in spans), default=0)) / (stop - start)
 
 
-def _recurrences(x: NDArray[np.float64], longest: int) -> list[tuple[int, int]]:
+def _recurrences(x: NDArray[np.float64], longest: int, shortest: int = 1) -> list[tuple[int, int]]:
     """Find windows of samples that occurred at most `longest` samples before: starts and lags.
+
+    Of those that occurred at least `shortest` samples before, the ones are left out whose packet
+    cannot be as long as the lag: half of it lies before or after the window.
 
     Windows are compared by a hash of their bits. Only hashes that are divisible by 8 are kept, for
     speed: an eighth of the windows of a packet, the same in its copies.
@@ -121,10 +125,28 @@ def _recurrences(x: NDArray[np.float64], longest: int) -> list[tuple[int, int]]:
         hashes += bits[k : k + count] * factor
     hashes ^= hashes >> np.uint64(29)
     at = np.flatnonzero(hashes & np.uint64(7) == 0)
+    # Runs of one value recur everywhere.
+    at = at[(x[at] != x[at + 3]) | (x[at] != x[at + 5]) | (x[at] != x[at + WINDOW - 1])]
     order = at[np.argsort(hashes[at], kind="stable")]
     lags = np.diff(order)
-    again = (hashes[order[1:]] == hashes[order[:-1]]) & (lags <= longest)
-    return sorted(zip(order[1:][again].tolist(), lags[again].tolist(), strict=True))
+    again = (hashes[order[1:]] == hashes[order[:-1]]) & (lags <= longest) & (lags >= shortest)
+    starts, lags = order[1:][again], lags[again]
+    if shortest > 1:
+        kept = _extends(x, starts, lags, 1) | _extends(x, starts, lags, -1)
+        starts, lags = starts[kept], lags[kept]
+    return sorted(zip(starts.tolist(), lags.tolist(), strict=True))
+
+
+def _extends(
+    x: NDArray[np.float64], starts: NDArray[np.intp], lags: NDArray[np.intp], sign: int
+) -> NDArray[np.bool_]:
+    """Return whether some samples up to half a lag after (or before) the starts recur, too."""
+    kept = np.ones(starts.size, bool)
+    for part in PROBES:
+        at = starts + sign * np.floor(part * (lags // 2 - 1)).astype(np.intp)
+        inside = (at >= lags) & (at < x.size)
+        kept &= inside & (x[np.where(inside, at, 0)] == x[np.where(inside, at - lags, 0)])
+    return kept
 
 
 def _agreement(x: NDArray[np.float64], i: int, lag: int, most: int) -> Span:
