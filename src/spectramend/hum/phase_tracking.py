@@ -43,13 +43,12 @@ def coarse_phase(c: Complex, k: Real, f: float, grid: Grid) -> Real:
 def refined_phase(c: Complex, use: Real, k: Real, theta: Real, hop_s: float) -> Real:
     """Refine the phase theta[b] of the fundamental [shape=(n,)] by Gauss-Newton steps."""
     lam_a = penalty(AMPLITUDE_S / hop_s)
+    amplitudes: list[Complex | None] = [None] * len(c)
     for _ in range(STEPS):
         d = c * np.exp(-1j * k[:, None] * theta)
         up, down = np.zeros(use.size), np.zeros(use.size)
-        for one, kk in zip(d, k, strict=True):
-            if not one.any():
-                continue
-            a, _ = robust_smooth(one, lam_a, use)
+        for i, (one, kk) in enumerate(zip(d, k, strict=True)):
+            a = amplitudes[i] = robust_smooth(one, lam_a, use, amplitudes[i])
             s2 = local_mean(np.abs(one - a) ** 2, 5) + 1e-3 * np.median(np.abs(a) ** 2) + 1e-30
             up += kk * (one * a.conj()).imag / s2
             down += kk**2 * np.abs(a) ** 2 / s2

@@ -31,7 +31,8 @@ MISS_HZ = 0.5
 MOST_DB = 30.0
 SAME_HZ = 1.5  # lines nearer than this are one
 LOWEST_HZ = 20.0
-CANDIDATES = 101
+CANDIDATES = 301
+WIDER = 3
 
 Line: TypeAlias = tuple[float, float]  # frequency in Hz, level in dB over what is beside it
 
@@ -42,7 +43,7 @@ class ToneSearch:
 
     sr: float
     length: int  # of the recording in samples
-    spectra: list[Real] = field(default_factory=list)  # in dB over the neighbourhood, by section
+    _lines: list[Line] = field(default_factory=list)  # of all sections
     _held: list[Real] = field(default_factory=list)
     _n_held: int = 0
     _energy: float = 0.0
@@ -74,15 +75,12 @@ class ToneSearch:
         self._held, self._n_held = [], 0
         spectrum = _prominence(x, self.sr)
         if spectrum is not None:
-            self.spectra.append(spectrum)
+            self._lines += _peaks(spectrum, self.sr)
 
     def lines(self) -> list[Line]:
         """Give frequency in Hz and level in dB of the lines of any section, strongest first."""
-        found: list[Line] = []
-        for spectrum in self.spectra:
-            found += _peaks(spectrum, self.sr)
         chosen: list[Line] = []
-        for f, db in sorted(found, key=lambda line: -line[1]):
+        for f, db in sorted(self._lines, key=lambda line: -line[1]):
             if all(abs(f - other) >= max(SAME_HZ, DEVIATION * f) for other, _ in chosen):
                 chosen.append((f, db))
         return chosen
@@ -95,31 +93,33 @@ def is_mains(f0: float) -> bool:
 
 def mains(lines: Sequence[Line]) -> float | None:
     """Find the fundamental of mains in Hz that gathers the most lines; None if there is none."""
-    found = [fundamental_near(lines, nominal) for nominal in MAINS_HZ]
-    return max((f for f in found if f is not None), key=lambda f: _gathered(lines, f), default=None)
+    found = [f for f in (fundamental_near(lines, nominal) for nominal in MAINS_HZ) if f]
+    return max(found, key=lambda f: float(_gathered(lines, np.array(f))[0]), default=None)
 
 
 def fundamental_near(lines: Sequence[Line], nominal: float) -> float | None:
     """Find the fundamental in Hz, near a nominal one, whose harmonics gather the most lines.
 
-    None if they gather none, or more outside of the range.
+    None if they gather none, or more of them beyond the deviation of mains: then it is something
+    else, such as the blower of an organ, at 49.4 Hz.
     """
-    candidates = nominal * (1 + DEVIATION * np.linspace(-1, 1, CANDIDATES))
-    score = [_gathered(lines, f0) for f0 in candidates]
-    best = int(np.argmax(score))
-    return float(candidates[best]) if score[best] > 0 and 0 < best < CANDIDATES - 1 else None
+    deviations = WIDER * DEVIATION * np.linspace(-1, 1, CANDIDATES)
+    f0 = nominal * (1 + deviations)
+    gathered = _gathered(lines, f0)
+    best = int(np.argmax(gathered))
+    inside = gathered[best] > 0 and abs(deviations[best]) <= DEVIATION
+    return float(f0[best]) if inside else None
 
 
-def _gathered(lines: Sequence[Line], f0: float) -> float:
+def _gathered(lines: Sequence[Line], f0: Real) -> Real:
     """Add the levels of lines in dB, the more the nearer they are to a harmonic of f0."""
-    if not lines:
-        return 0.0
-    f, db = np.array(lines).T
+    f, db = np.array(lines).reshape(-1, 2).T
+    f0 = np.atleast_1d(f0)[:, None]
     k = np.round(f / f0)
     miss = np.abs(f - k * f0) / MISS_HZ
     counts = (k >= 1) & (k <= N_HARMONICS) & (miss < 1)
     share = counts * (1 - miss**2) / np.sqrt(np.maximum(k, 1))
-    return float(np.sum(share * np.minimum(db, MOST_DB)))
+    return np.asarray(share @ np.minimum(db, MOST_DB))
 
 
 def _prominence(x: Real, sr: float) -> Real | None:
@@ -146,7 +146,7 @@ def _prominence(x: Real, sr: float) -> Real | None:
 
 def local_median(q: Real) -> Real:
     """Median of the neighbourhood of each bin, in groups of bins for speed."""
-    group, reach = 8, NEIGHBOURHOOD
+    group, reach = 16, NEIGHBOURHOOD
     padded = np.pad(q, (reach, reach + group), mode="reflect")
     around = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + group)[::group]
     median = np.median(around, axis=1)

@@ -21,7 +21,9 @@ from numpy.typing import NDArray
 
 from spectramend.hum.heterodyne import Complex, Real
 
-ROUNDS = 10  # of weights; engineering choice: they change little after
+ROUNDS = 8  # of weights; engineering choice: they change little after
+MORE_ROUNDS = 3  # from the result of a similar problem; engineering choice
+FLOOR = 0.1  # of the median of |residual|**2, least scale; engineering choice
 SPREAD = 3  # blocks whose residuals are averaged; engineering choice: blocks overlap by half
 
 
@@ -59,22 +61,21 @@ def local_mean(x: Real, width: int = SPREAD) -> Real:
     return np.convolve(x, kernel, "same") / np.convolve(np.ones(x.size), kernel, "same")
 
 
-def robust_smooth(d: Complex, lam: float, use: Real) -> tuple[Complex, Real]:
-    """Smooth a track robustly; give it and the weights, those of blocks with use 0 being 0.
+def robust_smooth(d: Complex, lam: float, use: Real, start: Complex | None = None) -> Complex:
+    """Smooth a track robustly; blocks with use 0 are left out.
 
-    It begins with the median, as most of the blocks may hold a voice.
+    It begins with the median, as most of the blocks may hold a voice, or with the result of a
+    similar problem, from which a few rounds are enough.
     """
     own = use > 0
-    a = np.full(d.size, np.median(d.real[own]) + 1j * np.median(d.imag[own]))
+    a = start
+    if a is None:
+        a = np.full(d.size, np.median(d.real[own]) + 1j * np.median(d.imag[own]))
     d = np.where(own, d, 0)
-    w = use
-    for _ in range(ROUNDS):
+    share = np.maximum(local_mean(use), 1e-9)
+    for _ in range(ROUNDS if start is None else MORE_ROUNDS):
         r2 = np.where(own, np.abs(d - a) ** 2, 0.0)
-        near = local_mean(r2) / np.maximum(local_mean(use), 1e-9)
         s2 = FLOOR * np.median(r2[own]) + 1e-30
-        w = use / (s2 + near)
+        w = use / (s2 + local_mean(r2) / share)
         a = whittaker(d, w, lam * w.mean())
-    return a, w
-
-
-FLOOR = 0.1  # of the median of |residual|**2, least scale; engineering choice
+    return a

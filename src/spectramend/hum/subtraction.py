@@ -88,11 +88,15 @@ class HumPatch:
 
     def samples_between(self, start: int, stop: int, x: Real) -> Real:
         """Give new samples for x [shape=(stop - start,)], which are those of the recording."""
-        gain = np.ones(stop - start)
-        n = np.arange(start, stop) + 0.5
-        if self.fade_in:
-            gain = np.minimum(gain, (n - self.start) / self.fade_in)
-        if self.fade_out:
-            gain = np.minimum(gain, (self.stop - n) / self.fade_out)
-        gain = np.sin(np.pi / 2 * gain) ** 2
-        return np.asarray(x - gain * hum_samples(self.hums, start, stop))
+        y = hum_samples(self.hums, start, stop)
+        n = np.arange(start, stop) + 0.5  # nowhere 0
+        if start < self.start + self.fade_in:
+            y *= _ramp((n - self.start) / self.fade_in)
+        if stop > self.stop - self.fade_out:
+            y *= _ramp((self.stop - n) / self.fade_out)
+        return np.asarray(x - y)
+
+
+def _ramp(t: Real) -> Real:
+    """Rise from 0 at t = 0 to 1 at t = 1."""
+    return np.asarray(np.sin(np.pi / 2 * np.minimum(t, 1)) ** 2)

@@ -156,7 +156,7 @@ def follow_tones(
         present[:] = True
     tones = []
     for order, one in zip(k, tracks, strict=True):
-        if one.low_share(present) <= LOW_SHARE_OTHERS:
+        if one.low_share(present) <= LOW_SHARE_OTHERS and (one.begins_and_ends or present.sum() * hop_s >= LONG_S):
             fitted = _fit(one.d, use, present, hop_s)
             if fitted is not None:
                 tones.append(Tone(order, order * f, *fitted))
@@ -199,6 +199,13 @@ class _Track:
         """Its longest presence in seconds."""
         return max((b - a for a, b in runs(self.present)), default=0) * self.hop_s
 
+    @property
+    def begins_and_ends(self) -> bool:
+        """Whether it is in one of the first two blocks and of the last two that are not empty."""
+        size = np.abs(self.d[self.use > 0])
+        ends = np.array([size[:2].max(), size[-2:].max()])
+        return bool(np.all(ends >= LOW * np.abs(self.reference[[0, -1]])))
+
     def is_candidate(self, limits: Limits) -> bool:
         """Whether it may be steady, as far as is known before its phase is refined."""
         return self.lasts(limits) and self.low_share(self.present) < 2 * LOW_SHARE
@@ -207,9 +214,8 @@ class _Track:
         """Whether it is there for long, or from the first block to the last; always if told."""
         if self.longest_s >= limits.part_s:
             return bool(self.present.any())
-        ends = np.abs(self.d[[0, -2]]) >= LOW * np.abs(self.reference[[0, -2]])
         whole_s = WHOLE * self.d.size * self.hop_s
-        return self.longest_s >= max(limits.least_s, whole_s) and bool(ends.all())
+        return self.longest_s >= max(limits.least_s, whole_s) and self.begins_and_ends
 
     def is_steady(self, limits: Limits) -> bool:
         """Whether it is there nearly always, nearly constant, and above what else sounds."""
@@ -217,7 +223,7 @@ class _Track:
         if own.sum() < LEAST_BLOCKS:
             return False
         d = self.d[own]
-        a, _ = robust_smooth(d, penalty(STEADY_S / self.hop_s), np.ones(d.size))
+        a = robust_smooth(d, penalty(STEADY_S / self.hop_s), np.ones(d.size))
         low, high = np.quantile(np.abs(a), [0.05, 0.95])
         beside = np.median(np.abs(d - a))
         level = np.abs(self.reference).mean()
@@ -234,7 +240,7 @@ def _tracks(c: Complex, use: Real, k: Real, phase: Real, hop_s: float) -> list[_
     tracks = []
     for one, order in zip(c, k, strict=True):
         d = one * np.exp(-1j * order * phase)
-        a, _ = robust_smooth(d, penalty(STEADY_S / hop_s), use)
+        a = robust_smooth(d, penalty(STEADY_S / hop_s), use)
         size = np.abs(a)
         usual = np.median(size[size >= 0.3 * np.quantile(size, 0.9)])
         tracks.append(_Track(d, use, usual * a / np.maximum(size, 1e-30), hop_s))
@@ -272,11 +278,14 @@ def _fit(
     fold = np.arange(d.size) // GROUP % 2
     if min(np.count_nonzero(use[fold == 0]), np.count_nonzero(use[fold == 1])) < 2:
         return None
-    best, least = None, np.inf
-    scale = None
+    best, least, scale = None, np.inf, None
+    halves: list[Complex | None] = [None, None]
     for period in PERIODS_S:
         lam = penalty(period / hop_s)
-        halves = [robust_smooth(d, lam, use * (fold == side))[0] for side in (0, 1)]
+        halves = [
+            robust_smooth(d, lam, use * (fold == side), start)
+            for side, start in zip((0, 1), halves, strict=True)
+        ]
         held_out = np.where(fold == 0, halves[1], halves[0])
         r2 = np.abs(d - held_out)[use > 0] ** 2
         scale = np.median(r2) + 1e-30 if scale is None else scale
@@ -285,7 +294,7 @@ def _fit(
             best, least = (lam, halves), loss
     assert best is not None
     lam, (one, other) = best
-    a, _ = robust_smooth(d, lam, use)
+    a = robust_smooth(d, lam, use, (one + other) / 2)
     own = use > 0
     error = float(np.mean(np.abs(one - other)[own] ** 2)) / 4
     if error > ERROR * np.mean(np.abs(a[own]) ** 2):
