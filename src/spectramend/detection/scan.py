@@ -9,23 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache, partial
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramend.core.intervals import Span, SpanSet, apart, join, runs
+from spectramend.core.intervals import Span, apart, join, runs
 from spectramend.core.regions import Region
 from spectramend.detection import (
     abrupt_gaps,
-    click_classifier,
     clicks,
     clipping,
     clipping_level,
     dropouts,
     packet_concealment,
 )
+from spectramend.detection.click_search import ClickSearch, ReadChannel
 from spectramend.detection.hums import HumScan
 from spectramend.detection.thresholds import DEFAULT_THRESHOLDS, KINDS, Thresholds
 from spectramend.errors import ParameterError
@@ -34,7 +34,6 @@ SCAN_BLOCK = (
     1 << 19
 )  # samples of a channel; engineering choice: bounds the memory of long recordings
 SCAN_MARGIN_S = 0.75  # s around a block, beside the longest dropout; longer than repeated packets
-CLICK_DISTANCE_S = 0.002  # s from a click to other damage; engineering choice: two cells
 LEVEL_FRAME_S = 0.02  # s, of frames whose powers are averaged; engineering choice: of no influence
 
 Read: TypeAlias = Callable[[int, int], NDArray[np.float64]]
@@ -84,7 +83,10 @@ def detect_blocks(
         for scan, x in zip(scans, read(first, last), strict=True):
             scan.add(_Block(x, start - first, stop - first, first, length))
         progress(length + stop)
-    found = [scan.damage() for scan in scans]
+    again = _Blocks(read, length)
+    found = [
+        scan.damage(partial(again.of_channel, number), length) for number, scan in enumerate(scans)
+    ]
     regions = [region for kind in others for region in _regions(found, kind, sr)]
     return _in_order(regions + hums.regions())
 
@@ -127,6 +129,25 @@ class _Block:
     def is_inside(self, span: Span) -> bool:
         """Return whether the recording has samples on both sides of a span."""
         return span[0] + self.offset > 0 and span[1] + self.offset < self.length
+
+
+class _Blocks:
+    """The samples of a recording, of which the last blocks that were read stay in memory."""
+
+    def __init__(self, read: Read, length: int) -> None:
+        def read_block(number: int) -> Samples:
+            start = number * SCAN_BLOCK
+            x = read(start, min(start + SCAN_BLOCK, length))
+            return np.where(np.isfinite(x), x, 0.0)
+
+        self._block = lru_cache(maxsize=2)(read_block)
+
+    def of_channel(self, channel: int, start: int, stop: int) -> Samples:
+        """Give the samples of a part of a channel; those that are not finite are 0."""
+        numbers = range(start // SCAN_BLOCK, (stop - 1) // SCAN_BLOCK + 1)
+        x = np.concatenate([self._block(number)[channel] for number in numbers])
+        first = start - numbers[0] * SCAN_BLOCK
+        return x[first : first + stop - start]
 
 
 @dataclass
@@ -182,14 +203,16 @@ class _ChannelScan:
     lost: list[Span] = field(default_factory=list)  # not finite, or a repeated packet
     flat: list[Span] = field(default_factory=list)  # runs of one value
     gaps: list[abrupt_gaps.Gap] = field(default_factory=list)  # candidates of soft dropouts
-    candidates: list[Span] = field(default_factory=list)
-    log_odds: list[Samples] = field(default_factory=list)  # of the candidates, by block
+    search: ClickSearch = field(init=False)
     rail_runs: dict[int, list[clipping.RailRuns]] = field(
         default_factory=lambda: {1: [], -1: []}
     )  # by sign, by block
     edge_runs: dict[int, list[clipping_level.EdgeRuns]] = field(
         default_factory=lambda: {1: [], -1: []}
     )  # by sign, by block
+
+    def __post_init__(self) -> None:
+        self.search = ClickSearch(self.sr, self.statistics.level, self.thresholds.click_db)
 
     def add(self, block: _Block) -> None:
         """Find the damage and the candidates that begin in a block."""
@@ -241,27 +264,20 @@ class _ChannelScan:
         self.gaps += [replace(gap, span=span) for gap in found for span in block.own([gap.span])]
 
     def _add_candidates(self, block: _Block, x: Samples) -> None:
-        """Find click candidates that begin in a block, and their log-odds."""
+        """Find click candidates that begin in a block."""
         context = round(clicks.CLICK_CONTEXT_S * self.sr)
         first = max(0, block.start - context)
-        offset = block.offset + first
-        spans, features = clicks.find_candidates(
-            x[first : block.stop + context],
-            self.sr,
-            level=self.statistics.level,
-            offset=offset,
-            inside=(block.start - first, block.stop - first),
-        )
-        self.candidates += [(a + offset, b + offset) for a, b in spans]
-        self.log_odds.append(click_classifier.MODEL.log_odds(features))
+        own = (block.start - first, block.stop - first)
+        self.search.add(x[first : block.stop + context], block.offset + first, own)
 
-    def damage(self) -> dict[str, list[Span]]:
-        """Decide what is damage, by kind, after the last block."""
+    def damage(self, read: ReadChannel, length: int) -> dict[str, list[Span]]:
+        """Decide what is damage, by kind, after the last block; `read` gives samples again."""
         clipped = self._clipped()
         shortest = self.thresholds.dropout_ms / 1000 * self.sr
         soft = abrupt_gaps.choose_gaps(self.gaps, self.sr, shortest)
         lost = join([*self.lost, *apart([*self.flat, *soft], clipped, 0)])
-        return {"dropout": lost, "click": self._clicks([*lost, *clipped]), "clipping": clipped}
+        found = self.search.spans(read, length, [*lost, *clipped])
+        return {"dropout": lost, "click": found, "clipping": clipped}
 
     def _clipped(self) -> list[Span]:
         """Choose the clipped runs, sorted."""
@@ -284,15 +300,3 @@ class _ChannelScan:
             for at_edge in self.edge_runs.values()
             for span in clipping_level.clipped_at_edge(at_edge, shortest=shortest, fewest=fewest)
         )
-
-    def _clicks(self, others: list[Span]) -> list[Span]:
-        """Choose the clicks among the candidates, of those that overlap the likeliest."""
-        free = set(apart(self.candidates, others, round(CLICK_DISTANCE_S * self.sr)))
-        at = [i for i, span in enumerate(self.candidates) if span in free]
-        log_odds = click_classifier.MODEL.adapt(np.concatenate(self.log_odds)[at])
-        found = SpanSet()
-        for i in np.argsort(-log_odds, kind="stable"):
-            if log_odds[i] < self.thresholds.click_db * np.log(10) / 10:
-                break
-            found.add(self.candidates[at[i]])
-        return found.spans

@@ -31,9 +31,9 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 
+from spectramend.core.burg_recursion import burg
 from spectramend.core.intervals import Span, runs
 from spectramend.errors import ParameterError
-from spectramend.gaps.ar.burg_recursion import burg
 from spectramend.gaps.ar.weighted_least_squares import WeightedModel, solve_gap
 from spectramend.gaps.dispatch import Method, context_length, fill_gaps, model_order
 from spectramend.gaps.template_matching import SearchBuffer

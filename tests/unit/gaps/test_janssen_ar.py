@@ -7,9 +7,9 @@ import pytest
 
 from gap_signals import autoregressive, mask_of
 from reference import gaps as reference
+from spectramend.core.burg_recursion import burg, dither
 from spectramend.gaps import janssen
 from spectramend.gaps.ar import janssen_ar, least_squares
-from spectramend.gaps.ar.burg_recursion import burg, dither
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import pytest
 
 from gap_signals import autoregressive, mask_of
 from reference import gaps as reference
+from spectramend.core.burg_recursion import burg
 from spectramend.gaps.ar import least_squares
-from spectramend.gaps.ar.burg_recursion import burg
 from spectramend.gaps.ar.least_squares import least_squares_interpolation
 
 

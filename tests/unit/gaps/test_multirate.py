@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gap_signals import moving_resonance
-from spectramend.gaps.ar.burg_recursion import burg
+from spectramend.core.burg_recursion import burg
 from spectramend.gaps.ar.multirate import _lowpass, burg_decimated
 
 

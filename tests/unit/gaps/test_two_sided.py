@@ -11,8 +11,8 @@ from scipy.signal import lfilter
 
 from gap_signals import moving_resonance
 from reference import gaps as reference
+from spectramend.core.burg_recursion import ARModel, burg, dither
 from spectramend.gaps.ar import two_sided
-from spectramend.gaps.ar.burg_recursion import ARModel, burg, dither
 from spectramend.gaps.ar.two_sided import _level_slope, short_gap_estimate, two_sided_estimate
 from spectramend.gaps.ar.weighted_least_squares import WeightedModel
 

@@ -7,7 +7,7 @@ import pytest
 
 from gap_signals import moving_resonance
 from reference import gaps as reference
-from spectramend.gaps.ar.burg_recursion import ARModel, burg
+from spectramend.core.burg_recursion import ARModel, burg
 from spectramend.gaps.ar.weighted_least_squares import (
     WeightedModel,
     cross_fade,

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spectramend.core.burg_recursion import burg, dither, limited_order
 from spectramend.core.intervals import runs
-from spectramend.gaps.ar.burg_recursion import burg, dither, limited_order
 from spectramend.gaps.ar.least_squares import LONG_GAP, least_squares_interpolation
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramend.gaps.ar.burg_recursion import ARModel, burg, limited_order
+from spectramend.core.burg_recursion import ARModel, burg, limited_order
 
 # Engineering choices for the low-pass filter: within 0.005, its gain is 1 up to 0.6 of the lower
 # Nyquist frequency and 0 from 1.2 of it on.

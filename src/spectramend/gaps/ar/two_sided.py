@@ -38,7 +38,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramend.gaps.ar.burg_recursion import ARModel, burg, dither, limited_order
+from spectramend.core.burg_recursion import ARModel, burg, dither, limited_order
 from spectramend.gaps.ar.multirate import LOBES, burg_decimated
 from spectramend.gaps.ar.weighted_least_squares import WeightedModel, cross_fade, solve_gap
 

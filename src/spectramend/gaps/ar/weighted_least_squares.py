@@ -25,8 +25,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spectramend.core.burg_recursion import ARModel
 from spectramend.core.levinson import RIDGES
-from spectramend.gaps.ar.burg_recursion import ARModel
 
 
 @dataclass(frozen=True)

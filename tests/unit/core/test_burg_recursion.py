@@ -7,7 +7,7 @@ import pytest
 
 from gap_signals import autoregressive, moving_resonance
 from reference import gaps as reference
-from spectramend.gaps.ar.burg_recursion import burg, dither, limited_order
+from spectramend.core.burg_recursion import burg, dither, limited_order
 
 
 @pytest.fixture
