@@ -19,6 +19,7 @@ from spectramend.detection.click_spans import REACH_S, likely_span
 from spectramend.detection.linear_prediction import FLOOR
 
 CLICK_DISTANCE_S = 0.002  # s from a click to other damage; engineering choice: two cells
+CROWD_S = 0.02  # s between clicks whose tails mix; engineering choice: three times a search
 TAIL_S = 0.002  # s after other clicks that no model is fitted to; engineering choice: most tails
 
 Samples: TypeAlias = NDArray[np.float64]
@@ -57,14 +58,17 @@ class ClickSearch:
         return [span for span in join(found) if apart([span], bounds, 0)]
 
     def _with_tails(self, read: ReadChannel, length: int, cores: list[Span]) -> list[Span]:
-        """Find the likeliest span of each click, in order; its core if too little is around it."""
+        """Find the likeliest span of each click, in order; its core where it cannot be told."""
         reach, tail = round(REACH_S * self.sr), round(TAIL_S * self.sr)
-        starts = np.array([a for a, _ in cores])
+        starts, crowd = np.array([a for a, _ in cores]), round(CROWD_S * self.sr)
         found = list[Span]()
         for core in cores:
             first, last = max(0, core[0] - reach), min(length, core[1] + reach)
             lost = np.zeros(last - first, bool)
             near = slice(*np.searchsorted(starts, (first - reach, last)))
+            if np.count_nonzero(np.abs(starts[near] - core[0]) < crowd) > 1:
+                found.append(core)  # its residual is that of its neighbours, too
+                continue
             for a, b in cores[near]:
                 lost[max(0, a - first) : max(0, b + tail - first)] = True
             inner = (core[0] + WIDENING - first, core[1] - WIDENING - first)
