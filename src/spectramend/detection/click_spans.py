@@ -32,15 +32,16 @@ from spectramend.core.intervals import Span, runs
 Samples = NDArray[np.float64]
 
 # Orders of models, and s on either side of a click to which they are fitted; the best predictor of
-# the 8 ms on either side is used. Engineering choice: speech needs short contexts, tones high orders.
+# the 8 ms on either side is used. Engineering choice: speech needs
+# short contexts, tones high orders.
 MODELS = ((20, 0.03), (32, 0.05), (128, 0.1))
 PENALTY = 2.0  # lambda, log-likelihood ratios a sample; engineering choice: twice that of noise
 BEFORE_S = 0.001  # s before a candidate that are searched; engineering choice: a click begins soon
 AFTER_S = 0.006  # s after a candidate that are searched; engineering choice: tails of 5 ms
 QUIET_S = 0.0005  # s at the background that end a click; engineering choice: half a cell
 SIDE_S = 0.008  # s on either side in which predictors are compared; engineering choice: a period
-# Least and most power of the residual beside a click over that of the model. Engineering choice: the
-# former is noisy, the latter of a longer context.
+# Least and most power of the residual beside a click over that of the model. Engineering choice:
+# the former is noisy, the latter of a longer context.
 LIMITS = np.array((0.25, 4.0))
 SPARE = 8  # samples of a segment beyond the order of a model; engineering choice: few equations
 # s on either side of a candidate that `likely_span` uses; engineering choice: all that models need.
