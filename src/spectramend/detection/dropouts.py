@@ -127,9 +127,12 @@ def _recurrences(x: NDArray[np.float64], longest: int, shortest: int = 1) -> lis
     at = np.flatnonzero(hashes & np.uint64(7) == 0)
     # Runs of one value recur everywhere.
     at = at[(x[at] != x[at + 3]) | (x[at] != x[at + 5]) | (x[at] != x[at + WINDOW - 1])]
-    order = at[np.argsort(hashes[at], kind="stable")]
+    # The low bits of a key are the place, so that one sort puts equal hashes in the order of time.
+    low = np.uint64((1 << int(x.size).bit_length()) - 1)
+    keys = np.sort((hashes[at] & ~low) | at.astype(np.uint64))
+    order, hashed = (keys & low).astype(np.intp), keys & ~low
     lags = np.diff(order)
-    again = (hashes[order[1:]] == hashes[order[:-1]]) & (lags <= longest) & (lags >= shortest)
+    again = (hashed[1:] == hashed[:-1]) & (lags <= longest) & (lags >= shortest)
     starts, lags = order[1:][again], lags[again]
     if shortest > 1:
         kept = _extends(x, starts, lags, 1) | _extends(x, starts, lags, -1)
