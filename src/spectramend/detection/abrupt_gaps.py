@@ -47,7 +47,7 @@ UNEVEN = 2.0  # weight of unevenness in dB against (1) in dB; chosen as those be
 # Least (1) in dB: of a dropout shorter than `SHORT_S`; of a longer one, less its unevenness; of one
 # however uneven; of one with the floor of others. Chosen by benchmarks/detection.py on half of the
 # recordings.
-SHORT_DB, LONG_DB, SURE_DB, SAME_DB = 25.0, 11.5, 21.0, 6.0
+SHORT_DB, LONG_DB, SURE_DB, SAME_DB = 25.0, 13.0, 21.0, 6.0
 SAME_FLOOR_DB = 3.0  # dB between floors that are the same; engineering choice: of short noise
 FEWEST_SAME = 2  # certain dropouts that others are compared with; engineering choice: one may err
 SAME_SHARE = 0.5  # of the certain dropouts; engineering choice: most of them
