@@ -22,6 +22,7 @@ PIECE = 1 << 19  # samples that are read at once; engineering choice: bounds mem
 MOST_WHINES = 8  # lines that are examined; engineering choice: bounds the cost of music
 LOWEST_WHINE_HZ = 200.0  # engineering choice: below are bass notes, and blowers of organs
 FLOOR = 10**-4.5  # power of a hum over that of the recording; engineering choice: hardly audible
+SOUGHT_FLOOR = 1e-6  # the same of a hum that is sought; engineering choice: what is inaudible stays
 ALWAYS = 10  # harmonics of mains that are examined without a line of their own
 BORDER_HZ = 1.0  # by which a tone may lie outside of a band; engineering choice: lines are as wide
 NYQUIST_HZ = 10.0  # Hz from the Nyquist frequency to the highest tone: the width of blocks
@@ -51,6 +52,11 @@ class Wanted:
     def contains(self, f: float) -> bool:
         """Whether a frequency lies in one of the bands."""
         return not self.bands or any(a - BORDER_HZ <= f <= b + BORDER_HZ for a, b in self.bands)
+
+    @property
+    def floor(self) -> float:
+        """Least power of a hum over that of the recording."""
+        return SOUGHT_FLOOR if self.told or self.fundamental is not None else FLOOR
 
     def limits(self, candidate: Candidate) -> Limits:
         """Choose the limits of a candidate."""
@@ -84,8 +90,7 @@ def examine(read: Read, grid: Grid, search: ToneSearch, wanted: Wanted) -> list[
         hum = follow_tones(
             own, use, one.orders, one.f0, grid, kind=one.kind, limits=wanted.limits(one)
         )
-        loud = wanted.told or wanted.fundamental is not None
-        if hum is not None and (loud or hum.level > FLOOR * search.power):
+        if hum is not None and hum.level > wanted.floor * search.power:
             hums.append(hum)
     return hums
 

@@ -156,7 +156,7 @@ def follow_tones(
         present[:] = True
     tones = []
     for order, one in zip(k, tracks, strict=True):
-        if one.low_share(present) <= LOW_SHARE_OTHERS and (one.begins_and_ends or present.sum() * hop_s >= LONG_S):
+        if one.low_share(present) <= LOW_SHARE_OTHERS and one.is_at_the_ends(present):
             fitted = _fit(one.d, use, present, hop_s)
             if fitted is not None:
                 tones.append(Tone(order, order * f, *fitted))
@@ -199,12 +199,13 @@ class _Track:
         """Its longest presence in seconds."""
         return max((b - a for a, b in runs(self.present)), default=0) * self.hop_s
 
-    @property
-    def begins_and_ends(self) -> bool:
-        """Whether it is in one of the first two blocks and of the last two that are not empty."""
-        size = np.abs(self.d[self.use > 0])
-        ends = np.array([size[:2].max(), size[-2:].max()])
-        return bool(np.all(ends >= LOW * np.abs(self.reference[[0, -1]])))
+    def is_at_the_ends(self, present: NDArray[np.bool_]) -> bool:
+        """Whether it is in one of the first two and the last two blocks, unless absent there."""
+        own = self.use > 0
+        size, least = np.abs(self.d[own]), LOW * np.abs(self.reference[own])
+        first, last = present[own][[0, -1]]
+        begins = not first or size[:2].max() >= least[0]
+        return bool(begins and (not last or size[-2:].max() >= least[-1]))
 
     def is_candidate(self, limits: Limits) -> bool:
         """Whether it may be steady, as far as is known before its phase is refined."""
@@ -215,7 +216,7 @@ class _Track:
         if self.longest_s >= limits.part_s:
             return bool(self.present.any())
         whole_s = WHOLE * self.d.size * self.hop_s
-        return self.longest_s >= max(limits.least_s, whole_s) and self.begins_and_ends
+        return self.longest_s >= max(limits.least_s, whole_s) and self.is_at_the_ends(self.present)
 
     def is_steady(self, limits: Limits) -> bool:
         """Whether it is there nearly always, nearly constant, and above what else sounds."""
