@@ -70,7 +70,9 @@ def _fade(
     usual = min(round(2 * sr / reach), (last - first) // 4)
     least = min(usual, round(2 * sr / max(high - low for low, high in bands)))
     context = np.concatenate([segment.samples[:first], segment.samples[last:]])
-    level = np.mean(limited_to_bands(context, bands, reach=reach, sr=sr) ** 2) if context.size else 0
+    level = (
+        np.mean(limited_to_bands(context, bands, reach=reach, sr=sr) ** 2) if context.size else 0
+    )
     weight = np.zeros(part.size)
     weight[first:last] = 1
     for edge, inward in ((first, 1), (last - 1, -1)):

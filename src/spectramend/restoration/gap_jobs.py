@@ -23,7 +23,7 @@ from spectramend.gaps import (
     SearchBuffer,
     choose_method,
     context_length,
-    fill_gaps,
+    fill_and_assess,
     interpolate_from_channels,
     model_order,
     multichannel_context,
@@ -46,6 +46,8 @@ METHOD_TEXTS: dict[Method, str] = {
     "am": "NMF by AM",
     "am_to_em_tf": "NMF by AM to EM-tf",
 }
+LITTLE_SNR_DB = 1.0  # dB, expected SNR below which little was recovered; engineering choice
+MAX_SNR_DB = 60.0  # dB, largest expected SNR; engineering choice: more cannot be told
 # Missing samples at most in a job of several gaps that do not touch; engineering choice: bounds the
 # systems of equations.
 MAX_MISSING = 1000
@@ -91,7 +93,7 @@ def repair_gaps(
     longest = max(d.span[1] - d.span[0] for d in group)
     order = model_order(longest)
     near = _gap_context(damaged, group, unrepaired, longest)
-    helped = False
+    helped, snr = False, None
     if near.others.size:
         y, helped = interpolate_from_channels(
             near.x,
@@ -104,7 +106,7 @@ def repair_gaps(
         )
     else:
         span = span_of(group)
-        y = fill_gaps(
+        y, snr = fill_and_assess(
             near.x,
             near.missing,
             method=method,
@@ -123,7 +125,8 @@ def repair_gaps(
         model,
         n_fft=N_FFT if frames else None,
         order=None if frames else order,
-        status="silence around it: filled with silence" if silent else "done",
+        status="silence around it: filled with silence" if silent else _status(snr),
+        expected_snr_db=None if snr is None else min(snr, MAX_SNR_DB),
     )
     y = _beyond_clipping(near, y, group)
     filled = y[job.start - near.first : job.stop - near.first]
@@ -141,6 +144,13 @@ def _beyond_clipping(
             x, filled = near.x[inside], y[inside]
             raised[inside] = np.where(np.sign(x) * filled < np.abs(x), x, filled)
     return raised
+
+
+def _status(snr: float | None) -> str:
+    """Say so where little could be recovered."""
+    if snr is None or snr >= LITTLE_SNR_DB:
+        return "done"
+    return "little could be recovered: its sides do not agree; mark only what is lost, or mute it"
 
 
 def _gap_context(

@@ -19,6 +19,7 @@ from spectramend.gaps import (
     SearchBuffer,
     context_length,
     dispatch,
+    fill_and_assess,
     fill_gaps,
     interpolate_by_em,
     janssen,
@@ -351,3 +352,30 @@ def test_a_hundred_gaps_a_second(x: NDArray[Any]) -> None:
     y = fill_gaps(x, missing)
     assert time.process_time() - started < 5
     assert snr_db(x[missing], y[missing]) > 10
+
+
+def test_the_snr_of_a_gap_is_known_from_the_disagreement_of_its_sides() -> None:
+    t = np.arange(12000)
+    noise = 0.01 * np.random.default_rng(0).standard_normal(t.size)
+    lost = (t >= 6000) & (t < 6200)
+    tone = np.sin(0.1 * t) + np.sin(0.23 * t) + noise
+    changed = np.where(t < 6100, tone, np.sin(0.15 * t + 1) + noise)
+    snrs = []
+    for x in (tone, changed):
+        fill = fill_and_assess(x, lost)
+        assert fill.snr_db is not None
+        assert np.sum((fill.samples - x)[lost] ** 2) < 1.1 * np.sum(x[lost] ** 2)
+        snrs.append(fill.snr_db)
+    assert snrs[1] + 15 < snrs[0]
+    assert fill_and_assess(tone, (t >= 6000) & (t < 6020)).snr_db is None
+    assert fill_and_assess(tone, lost, method="janssen").snr_db is None
+
+
+def test_a_gap_with_more_error_than_energy_becomes_silent() -> None:
+    y = np.ones(200)
+    snr = [dispatch._softened(y, float(d)) for d in (0.01, 100, 200, 2000)]
+    scales = [float(fill.samples[0]) for fill in snr]
+    assert scales == sorted(scales, reverse=True)
+    assert scales[0] == 1
+    assert scales[-1] == 0
+    assert snr[-1].snr_db == 0

@@ -7,12 +7,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from damaged_scenes import SR, N, gaps_at, scene
 from spectramend import Region, repair
 from spectramend.core.intervals import runs
-from spectramend.gaps import EM_ALGORITHMS, METHODS, Method, SearchBuffer, context_length, fill_gaps
+from spectramend.gaps import (
+    EM_ALGORITHMS,
+    METHODS,
+    GapFill,
+    Method,
+    SearchBuffer,
+    context_length,
+    fill_and_assess,
+)
 from spectramend.restoration import gap_jobs
 
 
@@ -101,11 +108,11 @@ def test_the_search_buffer_is_the_recording_around_a_gap(monkeypatch: pytest.Mon
     start, stop = gap.samples(length=x.size, sr=SR)
     seen = []
 
-    def watched(y: Any, missing: Any, *, search: SearchBuffer, **options: Any) -> NDArray[Any]:
+    def watched(y: Any, missing: Any, *, search: SearchBuffer, **options: Any) -> GapFill:
         seen.append((y, missing, search))
-        return fill_gaps(y, missing, search=search, **options)
+        return fill_and_assess(y, missing, search=search, **options)
 
-    monkeypatch.setattr(gap_jobs, "fill_gaps", watched)
+    monkeypatch.setattr(gap_jobs, "fill_and_assess", watched)
     repair(x, SR, [gap, band], damage="missing", method="hybrid")
     ((y, missing, buffer),) = seen
     known = x.copy()
@@ -158,3 +165,12 @@ def test_clipped_samples_are_never_repaired_to_less_than_they_were() -> None:
     assert np.all(np.sign(damaged[at_level]) * y[at_level] >= 1.1)
     np.testing.assert_array_equal(y[~at_level], damaged[~at_level])
     assert np.mean((y - x)[at_level] ** 2) < np.mean((damaged - x)[at_level] ** 2)
+
+
+def test_a_job_says_what_is_expected_and_where_little_could_be_recovered() -> None:
+    (tones,) = repair(scene(), SR, Region(1, 1.03), damage="missing").jobs
+    assert tones.status == "done"
+    assert tones.expected_snr_db is not None
+    assert tones.expected_snr_db > 5
+    assert gap_jobs._status(0.5).startswith("little could be recovered")
+    assert gap_jobs._status(None) == "done"
