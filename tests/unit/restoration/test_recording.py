@@ -299,7 +299,7 @@ def test_no_regions_change_nothing() -> None:
         ({"damaged": Region(0.1, 0.2, 5000)}, "lies above 4000 Hz"),
         ({"damaged": Region(0.1, 0.2, channel=2)}, "names channel 2, the recording has 1"),
         ({"damaged": [Region(0.1, 0.2), "0.3-0.4"]}, "damaged holds '0.3-0.4': give regions"),
-        ({"damage": "lost"}, "damage='lost': give 'auto', 'missing' or 'occluded'"),
+        ({"damage": "lost"}, "damage='lost': give one of 'auto', 'missing', 'occluded'"),
         (
             {"method": "magic"},
             "^method='magic': give one of auto, hybrid, ar, janssen, em_tf, am, am_to_em_tf.$",
