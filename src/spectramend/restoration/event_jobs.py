@@ -16,8 +16,8 @@ from spectramend.audio import Patch
 from spectramend.core.intervals import Span
 from spectramend.core.stft import STFT, frame_length
 from spectramend.errors import ParameterError
-from spectramend.restoration.event_edges import beyond_region, kept_change, shared_reach
 from spectramend.restoration.damage import FRAME_S, MIN_FRAME, suitable_stft
+from spectramend.restoration.event_edges import beyond_region, kept_change, shared_reach
 from spectramend.restoration.jobs import DamagedChannel, DamagedRegion, Job, finished_job, span_of
 from spectramend.restoration.options import RegionOptions
 from spectramend.restoration.segments import Segment, read_segment
@@ -31,8 +31,8 @@ LEFT = (
     "context, too, mark it there as well"
 )
 LITTLE = (
-    "little could be recovered: the sound is much louder than what lies under it; mark it closer in "
-    "frequency, or give a dictionary of the target"
+    "little could be recovered: the sound is much louder than what lies under it; mark it closer "
+    "in frequency, or give a dictionary of the target"
 )
 LITTLE_DB = 1.0  # dB of expected SNR below which little is recovered; engineering choice
 
@@ -63,7 +63,7 @@ class Piece:
     def add(
         self, total: NDArray[np.float64], part: NDArray[Any], weight: NDArray[np.float64]
     ) -> None:
-        """Add a part, of the shape of `samples`, to the segment; the context of the outer pieces."""
+        """Add a part [shape of `samples`] to a segment; outer pieces with their context."""
         before, event = self.segment.inside.start, self.segment.span
         after = before + self.span[1] - self.span[0]
         total[self.place] += weight * part[before:after]
@@ -178,11 +178,11 @@ def _event_stft(damaged: DamagedChannel, group: list[DamagedRegion]) -> STFT:
 
 def _conclusion(outcomes: list[Outcome]) -> tuple[str, float | None]:
     """Say in words how the pieces of an event end, or nothing, and the expected SNR in dB."""
-    known = [outcome for outcome in outcomes if outcome.snr_db is not None]
+    known = [(o.power, o.snr_db) for o in outcomes if o.snr_db is not None and o.power > 0]
     if not known:
         return "", None
-    errors = [outcome.power * 10 ** (-outcome.snr_db / 10) for outcome in known]
-    snr_db = float(10 * np.log10(sum(o.power for o in known) / sum(errors)))
+    error = sum(power * 10 ** (-snr_db / 10) for power, snr_db in known)
+    snr_db = float(10 * np.log10(sum(power for power, _ in known) / error))
     if not any(outcome.removed for outcome in outcomes):
         return LEFT, snr_db
     if snr_db < LITTLE_DB:

@@ -42,7 +42,9 @@ def limited_to_bands(
     """
     kept = np.zeros(change.size)
     for low, high in _united(bands, reach):
-        below_high = change if high >= sr / 2 else _low_pass(change, high + reach / 4, reach / 2, sr)
+        below_high = (
+            change if high >= sr / 2 else _low_pass(change, high + reach / 4, reach / 2, sr)
+        )
         kept += below_high
         if low > 0:
             kept -= _low_pass(change, low - reach / 4, reach / 2, sr)
@@ -59,9 +61,7 @@ def _united(bands: Sequence[Band], reach: float) -> list[Band]:
     return united
 
 
-def _low_pass(
-    x: NDArray[Any], cutoff: float, transition: float, sr: int
-) -> NDArray[np.float64]:
+def _low_pass(x: NDArray[Any], cutoff: float, transition: float, sr: int) -> NDArray[np.float64]:
     """Filter a signal [shape=(n,)] by a windowed sinc of unit gain at 0 Hz."""
     from scipy.signal import fftconvolve
     from scipy.signal.windows import kaiser

@@ -16,7 +16,7 @@ more. Where the recording is far louder than its context, the models are off by 
 target is loud, and the gain falls to that of the context's mean power M alone: with powers P and
 M smoothed over near cells, and E = mean P / mean M over the whole region,
 
-    G <- G / (1 + (P / (kappa * M))**2),    kappa = KAPPA / (1 + E / LOUD).               (3)
+    G <- G / (1 + (P / (kappa * M))**2),    kappa = KAPPA / (1 + (E / LOUD)**1.5).        (3)
 
 ``G*X`` is the mean of the target, ``G*(1 - G)*|X|**2`` its variance, and the result is the
 consistent Wiener estimate for both (`consistent_wiener.consistent_mean`).
@@ -52,8 +52,8 @@ KULLBACK_LEIBLER = 1.0  # beta of the divergence
 # Chosen on every third scene of `spectramend experiment occlusion`:
 MIXTURES = (Mixture(stacked=1, n_free=4), Mixture(stacked=5, n_free=8))
 # Chosen on 30 scenes of `spectramend experiment occlusion`, the event 5 dB softer to 30 dB louder:
-KAPPA = 40.0  # ratio of powers from which a cell is taken as the event's, the event being soft
-LOUD = 20.0  # ratio of powers of a region and its context from which the event is loud
+KAPPA = 200.0  # ratio of powers from which a cell is taken as the event's, the event being soft
+LOUD = 12.0  # ratio of powers of a region and its context from which the event is loud
 NEAR = (8, 2)  # standard deviation of the smoothing in bins and in frames
 # Engineering choices:
 MAX_ITER = 30  # iterations of each fit, which bound the time
@@ -174,7 +174,7 @@ def _trust(P: NDArray[np.float64], event: EventMask) -> NDArray[np.float64]:
     bins = event.cells.any(axis=1)
     E = inside[bins].mean() / M[bins].mean()
     near = gaussian_filter(inside, NEAR) / gaussian_filter(M, (NEAR[0], 0))
-    return np.asarray(1 / (1 + (near * (1 + E / LOUD) / KAPPA) ** 2))
+    return np.asarray(1 / (1 + (near * (1 + (E / LOUD) ** 1.5) / KAPPA) ** 2))
 
 
 def _exemplars(

@@ -9,10 +9,14 @@ import pytest
 from numpy.typing import NDArray
 
 from spectramend.core.stft import STFT
+from spectramend.spectral_repair.event_mask import EventMask
 from spectramend.spectral_repair.event_removal import (
-    EventMask,
+    KAPPA,
+    LOUD,
     _stack,
+    _steady_gain,
     _target_gain,
+    _trust,
     _unstack,
     remove_event,
 )
@@ -145,14 +149,28 @@ def test_gains_compare_powers_in_the_band_of_each_frame() -> None:
     assert (gain[~event.widened()] == 1).all()
 
 
-def test_the_cells_of_an_event_are_widened_in_frequency_only() -> None:
-    cells = np.zeros((40, 9), bool)
-    cells[20, 3:5] = True
-    event = EventMask(cells, np.logical_not(cells.any(axis=0)))
-    assert event.frames == slice(3, 5)
-    wide = event.widened()
-    assert wide.shape == (40, 2)
-    assert np.flatnonzero(wide[:, 0]).tolist() == list(range(12, 29))
+@pytest.mark.parametrize("louder", [1, 100, 1e4])
+def test_cells_far_above_the_context_are_not_trusted(louder: float) -> None:
+    P = np.ones((257, 60))
+    cells = np.zeros(P.shape, bool)
+    cells[60:160, 20:40] = True
+    P[cells] = louder
+    trust = _trust(P, EventMask(cells, np.logical_not(cells.any(axis=0))))
+    assert trust.shape == (257, 20)
+    # Of equation (3), P / M = E = louder.
+    expected = 1 / (1 + (louder * (1 + (louder / LOUD) ** 1.5) / KAPPA) ** 2)
+    np.testing.assert_allclose(trust[110, 10], expected, rtol=1e-4)
+    np.testing.assert_array_equal(_trust(P, EventMask(cells, np.zeros(60, bool))), 1)
+
+
+def test_what_comes_and_goes_is_no_steady_event() -> None:
+    A = np.ones((257, 40))
+    A[100:110, ::2] = 8
+    cells = np.zeros(A.shape, bool)
+    cells[100:110] = True
+    np.testing.assert_array_equal(_steady_gain(A, EventMask(cells, np.zeros(40, bool))), 1)
+    cells[:] = True
+    np.testing.assert_array_equal(_steady_gain(A, EventMask(cells, np.zeros(40, bool))), 1)
 
 
 @pytest.mark.parametrize("stacked", [1, 3, 5])
