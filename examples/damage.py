@@ -53,7 +53,8 @@ def plucked_strings() -> tuple[Samples, int]:
         excitation[:period] = lfilter([0.5, 0.5], 1, rng.uniform(-1, 1, period))
         a = np.zeros(period + 2)
         a[[0, period, period + 1]] = 1, -0.498, -0.498
-        x[start:] += lfilter([1], a, excitation)
+        attack = np.minimum(1, np.arange(excitation.size) / (0.005 * sr))
+        x[start:] += attack * lfilter([1], a, excitation)
     return 0.5 * x / np.abs(x).max(), sr
 
 

@@ -55,8 +55,8 @@ def repair(
     rng : int, Generator or None
         Source of random starts.
     **options : RepairOptions
-        For regions ``damage``, ``context_s``, ``stft``, ``dictionary``, ``method`` and ``hum_hz``, see
-        `spectramend.RegionOptions`; for a mask ``stft``, ``dictionary`` and ``keep_reliable``, see
+        For regions ``damage``, ``context_s``, ``stft``, ``dictionary``, ``method`` and ``hum_hz``,
+        see `spectramend.RegionOptions`; for a mask ``stft``, ``dictionary`` and ``keep_reliable``, see
         `spectramend.CellOptions`. None and ``"auto"`` are the same as leaving an option out. The
         damage of hidden cells is that of the mask.
 
