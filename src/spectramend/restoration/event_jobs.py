@@ -103,8 +103,8 @@ def repair_event(damaged: DamagedChannel, group: list[DamagedRegion]) -> tuple[J
         removed = x - remove_event(x, event, stft=stft, exemplars=exemplars, rng=damaged.rng)
         outcome = expected_outcome(x, removed, event, stft=stft, sr=channel.sr)
         outcomes.append(outcome)
-        if outcome.removed:
-            piece.add(change, removed, weight)
+        if outcome.action != "left":
+            piece.add(change, x if outcome.action == "muted" else removed, weight)
     kept = kept_change(change, group, segment, channel.sr)
     status, snr_db = _conclusion(outcomes)
     beyond = beyond_region(segment, kept, group, stft, channel.sr)
@@ -183,8 +183,10 @@ def _conclusion(outcomes: list[Outcome]) -> tuple[str, float | None]:
         return "", None
     error = sum(power * 10 ** (-snr_db / 10) for power, snr_db in known)
     snr_db = float(10 * np.log10(sum(power for power, _ in known) / error))
-    if not any(outcome.removed for outcome in outcomes):
+    if all(outcome.action == "left" for outcome in outcomes):
         return LEFT, snr_db
+    if all(outcome.action == "muted" for outcome in outcomes):
+        return f"muted, as {LITTLE}", snr_db
     if snr_db < LITTLE_DB:
         return LITTLE, snr_db
     return "", snr_db

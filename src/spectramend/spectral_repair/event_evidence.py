@@ -26,7 +26,7 @@ Removal of pretended events, laid over intact context, predicts it no better, at
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +50,7 @@ REMOVED_DB = -1.4  # dB, to be added to (4)
 BIAS_DB = 3.0  # dB by which leaving must be better: who marks a region hears something in it
 NOTHING_DB = 18.0  # dB of the SNR of a region from which it is left, whatever the model says
 CERTAIN_DB = 12.0  # dB of an excess from which there is an event, whatever the others are
+MUTED_DB = 0.5  # dB; what is expected to be hardly better than silence may well be worse
 MOST_DB = 20.0  # dB, the most that is expected; engineering choice
 
 
@@ -121,7 +122,7 @@ def _distances(
 class Outcome(NamedTuple):
     """What is done to a region, and what can be expected of it."""
 
-    removed: bool  # whether the event is removed; else the region is left as it is
+    action: Literal["left", "removed", "muted"]
     snr_db: float | None  # expected SNR of the region in dB; None if nothing is known
     power: float  # expected power of the target
 
@@ -129,7 +130,7 @@ class Outcome(NamedTuple):
 def expected_outcome(
     x: NDArray[Any], change: NDArray[Any], event: EventMask, *, stft: STFT, sr: int
 ) -> Outcome:
-    """Decide between leaving a region and removing its event, by the SNR expected of either.
+    """Decide between leaving a region, removing its event, and muting, by the SNR expected of each.
 
     x [shape=(n,)] is the event with its context, change [shape=(n,)] what the model takes away.
     Where the context is too short to tell, the event is removed.
@@ -139,13 +140,18 @@ def expected_outcome(
     power, found = P[cells], target[cells]
     excess = excess_over_context(P, event, stft=stft, sr=sr)
     if excess is None or not power.any():
-        return Outcome(bool(change.any()), None, float(power.sum()))
+        return Outcome("removed" if change.any() else "left", None, float(power.sum()))
     gain = np.minimum(np.sqrt(found / np.maximum(power, np.finfo(np.float64).tiny)), 1)
     mean, variance = float(np.sum(gain * power)), float(np.sum(gain * (1 - gain) * power))
     removed_db = REMOVED_DB + 10 * np.log10(mean / max(variance, 1e-3 * mean)) if mean > 0 else 0
     left_db = float(LEFT @ [1, *np.log1p(np.maximum(excess, 0))])
     certain = max(excess.valleys, excess.peaks) > CERTAIN_DB
-    removed = certain or left_db < min(removed_db + BIAS_DB, NOTHING_DB)
-    snr_db = float(min(removed_db if removed else left_db, MOST_DB))
+    action: Literal["left", "removed", "muted"] = "left"
+    snr_db = left_db
+    if certain or left_db < min(removed_db + BIAS_DB, NOTHING_DB):
+        action = "removed" if removed_db > MUTED_DB else "muted"
+        snr_db = max(removed_db, 0)
     # Of the power of the region, the target has S / (1 + S), with the SNR S if it were left.
-    return Outcome(removed, snr_db, float(power.sum()) / (1 + 10 ** (-left_db / 10)))
+    return Outcome(
+        action, min(float(snr_db), MOST_DB), float(power.sum()) / (1 + 10 ** (-left_db / 10))
+    )

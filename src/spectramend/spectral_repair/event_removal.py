@@ -157,7 +157,9 @@ def _target_gain(
         if W_T.shape[1]:
             gains.append(_fitted_gain(A, event, W_T / W_T.sum(axis=0), level, mixture, rng))
     if gains:
-        gain = np.mean(gains, axis=0) * _trust(A.astype(np.float64) ** 2, event)
+        gain = np.mean(gains, axis=0)
+        if exemplars is None:  # else the target may be louder than its context
+            gain = gain * _trust(A.astype(np.float64) ** 2, event)
     else:
         gain = _steady_gain(A[:, event.frames].astype(np.float64), event)
     return np.where(event.widened(), gain, 1.0)

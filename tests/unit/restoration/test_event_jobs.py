@@ -115,7 +115,9 @@ def test_pieces_are_cross_faded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         event_jobs, "remove_event", lambda x, *_, **__: np.full(x.size, next(levels))
     )
-    monkeypatch.setattr(event_jobs, "expected_outcome", lambda *_, **__: Outcome(True, None, 1.0))
+    monkeypatch.setattr(
+        event_jobs, "expected_outcome", lambda *_, **__: Outcome("removed", None, 1.0)
+    )
     options: dict[str, Any] = {"damage": "occluded", "stft": STFT(256, 64)}
     y = repair(scene(), SR, Region(0.75, 2.25), **options).samples
     solved = y[round(0.76 * SR) : round(2.24 * SR)]
@@ -170,7 +172,7 @@ def test_a_loud_event_is_removed_no_worse_than_by_muting(level_db: float) -> Non
     assert expected is not None
     assert expected < 5
     if level_db == 30:
-        assert fixed.jobs[0].status.startswith("little could be recovered: ")
+        assert fixed.jobs[0].status.startswith("muted, as little could be recovered: ")
 
 
 @pytest.mark.parametrize("x", [scene(), syllables()])

@@ -19,7 +19,9 @@ def test_damage_decides_the_method() -> None:
         ("occluded", Region(1, 1.05), "semi-supervised NMF", "semisupervised_nmf", (512, None)),
     ):
         options: dict[str, Any] = {"damage": damage}
-        (job,) = repair(scene(), SR, region, rng=0, **options).jobs
+        x = scene()
+        x[SR : SR + 400] += 0.5 * np.hanning(400) * np.random.default_rng(1).standard_normal(400)
+        (job,) = repair(x, SR, region, rng=0, **options).jobs
         assert (job.method, job.model, job.status) == (method, model, "done")
         assert (job.n_fft, job.order) == size
         assert job.regions == (region,)

@@ -71,18 +71,18 @@ def test_an_event_is_removed_and_nothing_is_left(level: float, removed: bool) ->
     x = mixed(level)
     change = x - mixed(0) if level else 0.3 * x
     outcome = expected_outcome(x, change, event(), stft=STFT_, sr=SR)
-    assert outcome.removed == removed
+    assert (outcome.action == "removed") == removed
     assert outcome.snr_db is not None
-    assert -2 <= outcome.snr_db <= 20
+    assert 0 <= outcome.snr_db <= 20
 
 
 def test_an_event_is_removed_where_nothing_can_be_compared() -> None:
     x = mixed(1)
     outcome = expected_outcome(x, x - mixed(0), event(intact=False), stft=STFT_, sr=SR)
-    assert outcome.removed
+    assert outcome.action == "removed"
     assert outcome.snr_db is None
     nothing = expected_outcome(x, 0 * x, event(intact=False), stft=STFT_, sr=SR)
-    assert not nothing.removed
+    assert nothing.action == "left"
 
 
 def test_a_smaller_gain_promises_less() -> None:
@@ -94,3 +94,10 @@ def test_a_smaller_gain_promises_less() -> None:
     assert less is not None
     # The gain is 0.8 or 0.3 in all cells, and 1 / (1 - G) is equation (4).
     assert more - less == pytest.approx(10 * np.log10(0.7 / 0.2))
+
+
+def test_what_would_hardly_be_better_than_silence_is_muted() -> None:
+    x = mixed(1)
+    outcome = expected_outcome(x, 0.99 * x, event(), stft=STFT_, sr=SR)
+    assert outcome.action == "muted"
+    assert outcome.snr_db == 0
