@@ -48,7 +48,7 @@ def repair_band(
         unknown |= max(start, end - stop) < needed
         fill = fill_validated(known, Hole(start, stop, *band), sr=channel.sr, stft=stft)
         fills.append(fill)
-        if fill.snr_db is None or fill.snr_db >= MIN_SNR_DB:
+        if not (fill.empty and _is_poor(fill)):
             y = np.concatenate([fill.samples[:end], y[end:]])
     status = "nothing is known of the band: left empty" if unknown else _status(fills)
     job = finished_job(
@@ -60,18 +60,26 @@ def repair_band(
         status=status,
         expected_snr_db=_expected_snr_db(fills),
     )
-    return job, Patch(channel.number, job.start, crossfaded(segment, y, stft))
+    same = y is segment.samples
+    filled = segment.samples[segment.inside] if same else crossfaded(segment, y, stft)
+    return job, Patch(channel.number, job.start, filled)
+
+
+def _is_poor(fill: BandFill) -> bool:
+    """Tell whether a prediction is expected to recover next to nothing."""
+    return fill.snr_db is not None and fill.snr_db < MIN_SNR_DB
 
 
 def _status(fills: list[BandFill]) -> str:
     """Say which of the holes were worth filling."""
-    left = [fill for fill in fills if fill.snr_db is not None and fill.snr_db < MIN_SNR_DB]
-    if not left:
+    poor = [fill for fill in fills if _is_poor(fill)]
+    if not poor:
         return "done"
-    some = "left as it is" if len(left) == len(fills) else "left as it is in part"
+    left = all(fill.empty for fill in poor) and len(poor) == len(fills)
     return (
-        f"{some}: on pretended holes beside it a prediction recovers less than {MIN_SNR_DB:g} dB; "
-        f"mark a shorter part, or give more context"
+        f"{'left as it is' if left else 'little could be recovered'}: on pretended holes beside it "
+        f"a prediction recovers less than {MIN_SNR_DB:g} dB; mark a shorter part, or give more "
+        f"context"
     )
 
 

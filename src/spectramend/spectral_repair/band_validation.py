@@ -47,6 +47,7 @@ class BandFill(NamedTuple):
     samples: Vector
     power: float | None  # of the band on average around the hole; None without a measurement
     error: float  # expected power of the error in the hole
+    empty: bool  # whether the hole holds next to nothing, which is kept
 
     @property
     def snr_db(self) -> float | None:
@@ -71,6 +72,7 @@ class _Trial(NamedTuple):
     cross: float  # p*t
     predicted: float  # p**2
     true: float  # t**2
+    within: float  # the part of it within the band, without the rest of its outermost bins
     size: int  # samples
 
 
@@ -78,17 +80,18 @@ def fill_validated(x: Vector, hole: Hole, *, sr: int, stft: STFT) -> BandFill:
     """Interpolate a band of some samples as far as pretended holes show that it helps."""
     kept, p = _prediction(x, hole, sr, stft)
     trials = [_trial(side, own, sr, stft) for side, own in _pretended_holes(x, hole, stft)]
-    cross, predicted, true, size = np.sum(trials, axis=0) if trials else np.zeros(4)
+    cross, predicted, true, within, size = np.sum(trials, axis=0) if trials else np.zeros(5)
     if not true > 0:
-        return BandFill(kept + p, None, 0.0)
+        return BandFill(kept + p, None, 0.0, False)
     limit = min(1.0, _similarity(x, hole, sr) / SIMILAR)
     g = float(np.clip(cross / predicted, 0, 1)) if predicted > 0 else 0.0
     recovered = limit * (2 * g * cross - g**2 * predicted) / true
     power = true / size
-    found = (x - kept)[hole.start : hole.stop] ** 2
+    found = _within(x - kept, hole, sr)[hole.start : hole.stop] ** 2
     blocks = np.array_split(found, max(1, round(found.size / (LEVEL_S * sr))))
-    base = x if np.median([b.mean() for b in blocks]) < KEPT_LEVEL * power else kept
-    return BandFill(base + limit * g * p, power, power * (1 - recovered))
+    empty = bool(np.median([b.mean() for b in blocks]) < KEPT_LEVEL * within / size)
+    base = x if empty else kept
+    return BandFill(base + limit * g * p, power, power * (1 - recovered), empty)
 
 
 def _prediction(x: Vector, hole: Hole, sr: int, stft: STFT) -> tuple[Vector, Vector]:
@@ -116,7 +119,18 @@ def _trial(x: Vector, hole: Hole, sr: int, stft: STFT) -> _Trial:
     kept, p = _prediction(x, hole, sr, stft)
     inside = slice(hole.start, hole.stop)
     p, t = p[inside], (x - kept)[inside]
-    return _Trial(float(p @ t), float(p @ p), float(t @ t), t.size)
+    w = _within(x - kept, hole, sr)[inside]
+    return _Trial(float(p @ t), float(p @ p), float(t @ t), float(w @ w), t.size)
+
+
+def _within(v: Vector, hole: Hole, sr: int) -> Vector:
+    """Limit a signal [shape=(n,)] to the band of a hole."""
+    import scipy.fft
+
+    n_fft = scipy.fft.next_fast_len(v.size, real=True)
+    f = scipy.fft.rfftfreq(n_fft, 1 / sr)
+    V = scipy.fft.rfft(v, n_fft) * ((f >= hole.low) & (f <= hole.high))
+    return scipy.fft.irfft(V, n_fft)[: v.size]
 
 
 def _similarity(x: Vector, hole: Hole, sr: int) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from damaged_scenes import SR, N, scene
+from damaged_scenes import SR, N, scene, without_band
 from spectramend import STFT, Region, repair
 
 
@@ -69,3 +69,14 @@ def test_one_sample_of_a_band_takes_no_models_of_hundreds_of_coefficients() -> N
     assert job.n_fft is not None
     assert job.n_fft >= 256
     assert time.process_time() - started < 3
+
+
+def test_an_empty_band_that_cannot_be_predicted_is_left_and_a_full_one_emptied() -> None:
+    x = np.random.default_rng(0).standard_normal(N)
+    hole = without_band(x, SR, SR + SR // 4, 500, 900)
+    for given, status in ((hole, "left as it is: "), (x, "little could be recovered: ")):
+        fixed = repair(given, SR, Region(1, 1.25, 500, 900), damage="missing")
+        (job,) = fixed.jobs
+        assert job.status.startswith(status)
+        assert job.expected_snr_db == pytest.approx(0, abs=1)
+        assert np.array_equal(fixed.samples, given) == (given is hole)
