@@ -17,7 +17,7 @@ def voice(seconds: float, sr: int = SR, seed: int = 0) -> Samples:
     at = rng.uniform(0.1, 0.4)
     while at < seconds - 0.7:
         n = round(rng.uniform(0.2, 0.6) * sr)
-        f = np.linspace(*rng.uniform(90, 220, 2), n) * (1 + 0.01 * rng.standard_normal())
+        f = np.linspace(rng.uniform(90, 220), rng.uniform(90, 220), n)
         phase = 2 * np.pi * np.cumsum(f) / sr
         syllable = sum(np.sin(k * phase) / k for k in range(1, 12)) * np.hanning(n)
         start = round(at * sr)

@@ -64,7 +64,7 @@ class HumScan:
 
 
 def _merged(found: list[list[Region]]) -> list[Region]:
-    """Number the channels of regions; those that all channels have become one of all."""
+    """Give regions their channels; join those that all channels have."""
     regions: list[Region] = []
     left = [list(own) for own in found]
     for region in found[0] if found else []:

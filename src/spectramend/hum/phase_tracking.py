@@ -21,15 +21,17 @@ from numpy.typing import NDArray
 from spectramend.hum.heterodyne import Complex, Grid, Real, hann
 from spectramend.hum.smoothing import local_mean, penalty, robust_smooth, whittaker
 
-SEARCH = 0.005  # relative deviation of the fundamental that is searched: mains within ±0.5 %
+SEARCH = 0.005  # of the fundamental, engineering choice: mains deviate by ±0.5 %
 STATES = 101  # of e; engineering choice: 0.01 % of mains apart
-WINDOW = 16  # blocks of a window, 1.6 s
-STRIDE = 4  # blocks between windows
-DRIFT = 4  # steps of the grid per stride, 0.1 % a second
-BANDWIDTH_HZ = 4.0
-STEPS = 4
-JERK = 0.1
-AMPLITUDE_S = 3.0  # s, period of half gain of the amplitudes beside it
+WINDOW = 16  # blocks of a window; engineering choice: 1.6 s
+STRIDE = 4  # blocks between windows; engineering choice
+DRIFT = 4  # states per stride, engineering choice: 0.1 % of mains a second
+BANDWIDTH_HZ = 4.0  # Hz, largest deviation of a harmonic; engineering choice: blocks take 5
+STEPS = 4  # of Gauss-Newton; engineering choice: the phase changes little after
+JERK = (
+    0.1  # rad/s**2, usual change of frequency; engineering choice: drift of 0.05 % in 7 s has 0.14
+)
+AMPLITUDE_S = 3.0  # s, period of half gain of the amplitudes beside theta; engineering choice
 
 
 def coarse_phase(c: Complex, k: Real, f: float, grid: Grid) -> Real:

@@ -11,28 +11,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spectramend.hum.heterodyne import Real, hann
 
-FRAME_S = 1.0
-SECTION_S = 5.0
-LEAST_SHARE = 0.4
-MOST_FRAMES = 8  # of a section
-QUANTILE = 0.25
-NEIGHBOURHOOD = 20  # bins on either side
-LINE_DB = 10.0
-MAINS_HZ = (50.0, 60.0)
-DEVIATION = 0.005
-N_HARMONICS = 40
-MISS_HZ = 0.5
-MOST_DB = 30.0
-SAME_HZ = 1.5  # lines nearer than this are one
-LOWEST_HZ = 20.0
-CANDIDATES = 301
-WIDER = 3
+FRAME_S = 1.0  # s, of a frame; engineering choice: resolves harmonics of voices from hum
+SECTION_S = 5.0  # s, of which one spectrum is made; engineering choice: hum may begin midway
+LEAST_SHARE = 0.4  # of a frame that a recording has at least; engineering choice
+MOST_FRAMES = 8  # of a section; engineering choice: speed
+QUANTILE = (
+    0.25  # over the frames of a section; engineering choice: notes may sound in three of four
+)
+NEIGHBOURHOOD = 20  # bins on either side of a line; engineering choice
+LINE_DB = (
+    10.0  # dB, least level of a line; with benchmarks/hum.py: hum 30 dB below a voice has more
+)
+MAINS_HZ = (50.0, 60.0)  # Hz, engineering choice: the fundamentals of mains
+DEVIATION = 0.005  # of the fundamental, engineering choice: as far as mains deviate
+N_HARMONICS = 40  # engineering choice: buzz of dimmers reaches 2 kHz
+MISS_HZ = 0.5  # Hz from a harmonic to its line, at most; engineering choice: half a bin
+MOST_DB = 30.0  # dB with which a line counts; engineering choice: one line is no hum with harmonics
+SAME_HZ = 1.5  # Hz; engineering choice: lines nearer than this are one
+LOWEST_HZ = 20.0  # Hz of a line; engineering choice: below is rumble
+CANDIDATES = 301  # of a fundamental; engineering choice: 0.01 % apart
+WIDER = 3  # times DEVIATION in which they are; engineering choice
 
 Line: TypeAlias = tuple[float, float]  # frequency in Hz, level in dB over what is beside it
 
@@ -44,7 +49,7 @@ class ToneSearch:
     sr: float
     length: int  # of the recording in samples
     _lines: list[Line] = field(default_factory=list)  # of all sections
-    _held: list[Real] = field(default_factory=list)
+    _held: list[NDArray[Any]] = field(default_factory=list)
     _n_held: int = 0
     _energy: float = 0.0
 
@@ -122,7 +127,7 @@ def _gathered(lines: Sequence[Line], f0: Real) -> Real:
     return np.asarray(share @ np.minimum(db, MOST_DB))
 
 
-def _prominence(x: Real, sr: float) -> Real | None:
+def _prominence(x: NDArray[Any], sr: float) -> Real | None:
     """Give the lower quartile of the power of frames in dB over the median beside [shape=(bins,)].
 
     None if the section is too short.

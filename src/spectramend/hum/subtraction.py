@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spectramend.hum.heterodyne import Real
+from spectramend.hum.heterodyne import Complex, Real
 from spectramend.hum.tones import Hum, Tone
 
 NODES = 5  # per block; engineering choice: error -44 dB at a drift of 2 Hz, -80 dB at 0.2 Hz
@@ -46,7 +46,9 @@ def _add(x: Real, hum: Hum, start: int) -> None:
     for j in range(low, high, BATCH):
         nodes = np.arange(j, min(j + BATCH, high) + 1)
         place = grid.start + nodes * q
-        C = np.stack([_amplitude(hum, tone, nodes * (q / grid.hop)) for tone in hum.tones])
+        C = np.stack(
+            [_amplitude(hum, tone, (nodes * q).astype(float) / grid.hop) for tone in hum.tones]
+        )
         turn = np.exp(2j * np.pi * np.outer(f, place[:-1]))
         P, Q = C[:, :-1] * turn, C[:, 1:] * turn
         s = np.vstack([P.real, -P.imag, Q.real, -Q.imag]).T @ table
@@ -54,7 +56,7 @@ def _add(x: Real, hum: Hum, start: int) -> None:
         x[a - start : b - start] += s.ravel()[a - place[0] : b - place[0]]
 
 
-def _amplitude(hum: Hum, tone: Tone, at: Real) -> Real:
+def _amplitude(hum: Hum, tone: Tone, at: Real) -> Complex:
     """Interpolate amplitude and phase of a tone at blocks `at`."""
     blocks = np.arange(hum.grid.n)
     low, high = int(at[0]), min(hum.grid.n, int(at[-1]) + 3)

@@ -23,7 +23,12 @@ from spectramend.hum.smoothing import local_mean, penalty, robust_smooth
 
 # Limits below are chosen with `benchmarks/hum.py` on every second dev recording, unless they are
 # engineering choices; they hold on the others.
-PERIODS_S = (20.0, 6.0, 3.0, 1.5)  # s of half gain of an amplitude, from which held-out blocks choose
+PERIODS_S = (
+    20.0,
+    6.0,
+    3.0,
+    1.5,
+)  # s of half gain of an amplitude, from which held-out blocks choose
 STEADY_S = 3.0  # s, period of half gain of the amplitude that has to be steady
 HUM_DB = (6.0, 3.0)  # dB, spread and level of hum: voices disturb it by 1 to 5 dB, notes have 10
 SHORT_WHINE_DB = (1.0, 23.0)  # dB, of whines: held notes of oboe and organ have 1.3 and 17
@@ -108,7 +113,10 @@ class Hum:
         """Where it is present, in samples of the recording."""
         present = np.any([tone.amplitude != 0 for tone in self.tones], axis=0)
         places = [
-            (self.grid.start + a * self.grid.hop - self.grid.hop // 2, self.grid.start + b * self.grid.hop - self.grid.hop // 2)
+            (
+                self.grid.start + a * self.grid.hop - self.grid.hop // 2,
+                self.grid.start + b * self.grid.hop - self.grid.hop // 2,
+            )
             for a, b in runs(present)
         ]
         return [(max(self.grid.start, a), min(self.grid.stop, b)) for a, b in places]
@@ -279,22 +287,16 @@ def _fit(
     fold = np.arange(d.size) // GROUP % 2
     if min(np.count_nonzero(use[fold == 0]), np.count_nonzero(use[fold == 1])) < 2:
         return None
-    best, least, scale = None, np.inf, None
-    halves: list[Complex | None] = [None, None]
+    fits: list[tuple[float, float, Complex, Complex]] = []  # loss, lam, estimates of both folds
+    scale = 0.0
     for period in PERIODS_S:
         lam = penalty(period / hop_s)
-        halves = [
-            robust_smooth(d, lam, use * (fold == side), start)
-            for side, start in zip((0, 1), halves, strict=True)
-        ]
-        held_out = np.where(fold == 0, halves[1], halves[0])
-        r2 = np.abs(d - held_out)[use > 0] ** 2
-        scale = np.median(r2) + 1e-30 if scale is None else scale
-        loss = float(np.mean(np.log1p(r2 / scale)))
-        if loss < least:
-            best, least = (lam, halves), loss
-    assert best is not None
-    lam, (one, other) = best
+        before = fits[-1][2:] if fits else (None, None)
+        one, other = (robust_smooth(d, lam, use * (fold == side), before[side]) for side in (0, 1))
+        r2 = np.abs(d - np.where(fold == 0, other, one))[use > 0] ** 2
+        scale = scale or float(np.median(r2)) + 1e-30
+        fits.append((float(np.mean(np.log1p(r2 / scale))), lam, one, other))
+    _, lam, one, other = min(fits, key=lambda fit: fit[0])
     a = robust_smooth(d, lam, use, (one + other) / 2)
     own = use > 0
     error = float(np.mean(np.abs(one - other)[own] ** 2)) / 4

@@ -56,9 +56,9 @@ def repair(
         Source of random starts.
     **options : RepairOptions
         For regions ``damage``, ``context_s``, ``stft``, ``dictionary``, ``method`` and ``hum_hz``,
-        see `spectramend.RegionOptions`; for a mask ``stft``, ``dictionary`` and ``keep_reliable``, see
-        `spectramend.CellOptions`. None and ``"auto"`` are the same as leaving an option out. The
-        damage of hidden cells is that of the mask.
+        see `spectramend.RegionOptions`; for a mask ``stft``, ``dictionary`` and
+        ``keep_reliable``, see `spectramend.CellOptions`. None and ``"auto"`` are the same as
+        leaving an option out. The damage of hidden cells is that of the mask.
 
     Returns
     -------

@@ -83,7 +83,7 @@ def test_every_kind_is_found_at_other_rates(sr: int) -> None:
         (np.zeros(5, complex), SR, {}, "complex128: give real samples"),
         (np.zeros(5), 0, {}, "sr=0: give a positive"),
         (np.zeros(5), np.nan, {}, "sr=nan: give a positive"),
-        (np.zeros(5), SR, {"kinds": ("hum",)}, "'hum' is unknown: choose from dropout"),
+        (np.zeros(5), SR, {"kinds": ("hiss",)}, "'hiss' is unknown: choose from dropout"),
     ],
 )
 def test_what_cannot_work_is_refused_in_one_line(

@@ -56,7 +56,7 @@ REFUSED: list[tuple[Any, dict[str, Any], str]] = [
     (
         GAP,
         {"dictionary": VOICE},
-        r"^dictionary: goes with occluded regions, and all regions are mi",
+        r"^dictionary: goes with occluded regions, and no region is one",
     ),
     (GAP, {"dictionary": [VOICE, VOICE]}, r"^dictionary: goes with occluded regions"),
     (GAP, {"stft": STFT_}, r"^stft: all regions are gaps over the whole band"),
