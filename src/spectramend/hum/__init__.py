@@ -1,7 +1,7 @@
 """Hum of mains and whines: steady tones are found, followed and taken away as tones."""
 
+from spectramend.hum.amplitudes import Grid
 from spectramend.hum.finding import Wanted, examine, find_hums
-from spectramend.hum.heterodyne import Grid
 from spectramend.hum.search import ToneSearch
 from spectramend.hum.subtraction import HumPatch, hum_samples
 from spectramend.hum.tones import Hum, Kind, Tone

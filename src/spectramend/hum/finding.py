@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from spectramend.hum.heterodyne import Grid, Read, heterodyne
+from spectramend.hum.amplitudes import Grid, Read, heterodyne
 from spectramend.hum.search import (
     DEVIATION,
     N_HARMONICS,

@@ -18,7 +18,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramend.hum.heterodyne import Complex, Grid, Real, hann
+from spectramend.hum.amplitudes import Complex, Grid, Real, hann
 from spectramend.hum.smoothing import local_mean, penalty, robust_smooth, whittaker
 
 SEARCH = 0.005  # of the fundamental, engineering choice: mains deviate by ±0.5 %

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramend.hum.heterodyne import Real, hann
+from spectramend.hum.amplitudes import Real, hann
 
 FRAME_S = 1.0  # s, of a frame; engineering choice: resolves harmonics of voices from hum
 SECTION_S = 5.0  # s, of which one spectrum is made; engineering choice: hum may begin midway

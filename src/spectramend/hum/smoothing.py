@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramend.hum.heterodyne import Complex, Real
+from spectramend.hum.amplitudes import Complex, Real
 
 ROUNDS = 8  # of weights; engineering choice: they change little after
 MORE_ROUNDS = 3  # from the result of a similar problem; engineering choice

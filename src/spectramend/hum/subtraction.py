@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spectramend.hum.heterodyne import Complex, Real
+from spectramend.hum.amplitudes import Complex, Real
 from spectramend.hum.tones import Hum, Tone
 
 NODES = 5  # per block; engineering choice: error -44 dB at a drift of 2 Hz, -80 dB at 0.2 Hz

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectramend.core.intervals import Span, runs
-from spectramend.hum.heterodyne import Complex, Grid, Real
+from spectramend.hum.amplitudes import Complex, Grid, Real
 from spectramend.hum.phase_tracking import coarse_phase, refined_phase
 from spectramend.hum.smoothing import local_mean, penalty, robust_smooth
 
@@ -43,8 +43,8 @@ ERROR = 0.1  # of a tone's power, largest expected error; engineering choice: 10
 WHOLE = 0.9  # of all blocks, in which a short tone has to be; engineering choice
 LONG_S = 10.0  # s, longer than notes are held; engineering choice
 PART_HUM_S = 5.0  # s, of hum of mains that begins or ends; engineering choice: few notes are so low
-LEAST_HUM_S = 2.5  # s, shortest recording in which mains are found; engineering choice
-LEAST_WHINE_S = 3.0  # s, the same of whines; engineering choice
+LEAST_HUM_S = 1.5  # s, shortest recording in which mains are found; engineering choice
+LEAST_WHINE_S = 1.5  # s, the same of whines; engineering choice
 LEAST_LOW_S = 8.0  # s, the same of whines in the range of held notes; engineering choice
 HIGH_HZ = 1000.0  # Hz, where that range ends; engineering choice
 LEAST_BLOCKS = 6  # of a tone; engineering choice: fewer say nothing
