@@ -182,15 +182,17 @@ class _Track:
 
     @cached_property
     def near(self) -> Complex:
-        """The average of neighbouring blocks."""
-        return local_mean(self.d.real) + 1j * local_mean(self.d.imag)
+        """The average of neighbouring blocks, 0 where none is used."""
+        weight = np.maximum(local_mean(self.use), 1e-9)
+        d = self.use * self.d
+        return np.asarray((local_mean(d.real) + 1j * local_mean(d.imag)) / weight)
 
     @cached_property
     def evidence(self) -> Real:
         """The tone against silence, from -1 (absent) to 1 (present), 0 where others are louder."""
         absent, present = np.abs(self.near) ** 2, np.abs(self.near - self.reference) ** 2
         floor = 0.1 * np.abs(self.reference) ** 2 + 1e-30
-        return np.asarray((absent - present) / (absent + present + floor))
+        return np.where(self.use > 0, (absent - present) / (absent + present + floor), 0.0)
 
     @cached_property
     def present(self) -> NDArray[np.bool_]:
@@ -200,7 +202,8 @@ class _Track:
     def low_share(self, present: NDArray[np.bool_]) -> float:
         """Share of blocks in which it is far below its reference."""
         low = np.abs(self.near) < LOW * np.abs(self.reference)
-        return float(low[present].mean()) if present.any() else 1.0
+        own = present & (self.use > 0)
+        return float(low[own].mean()) if own.any() else 1.0
 
     @cached_property
     def longest_s(self) -> float:
