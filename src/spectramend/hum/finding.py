@@ -23,6 +23,7 @@ MOST_WHINES = 8  # lines that are examined; engineering choice: bounds the cost 
 LOWEST_WHINE_HZ = 200.0  # engineering choice: below are bass notes, and blowers of organs
 FLOOR = 10**-4.5  # power of a hum over that of the recording; engineering choice: hardly audible
 SOUGHT_FLOOR = 1e-6  # the same of a hum that is sought; engineering choice: what is inaudible stays
+APART_HZ = 12.0  # Hz from a tone to a weaker one; engineering choice: blocks tell tones 10 Hz apart
 ALWAYS = 10  # harmonics of mains that are examined without a line of their own
 BORDER_HZ = 1.0  # by which a tone may lie outside of a band; engineering choice: lines are as wide
 NYQUIST_HZ = 10.0  # Hz from the Nyquist frequency to the highest tone: the width of blocks
@@ -104,7 +105,7 @@ def _candidates(lines: Sequence[Line], wanted: Wanted, sr: float) -> list[Candid
         f0 = mains(lines)
     elif not is_mains(f0):
         kind = "whine"
-    found, free = [], list(lines)
+    found, free, seen = [], list(lines), set()
     if f0 is not None:
         seen = {round(f / f0) for f, _ in lines if abs(f - f0 * round(f / f0)) < SAME_HZ}
         highest = min(N_HARMONICS, int((sr / 2 - NYQUIST_HZ) / (f0 * (1 + DEVIATION))))
@@ -123,6 +124,11 @@ def _candidates(lines: Sequence[Line], wanted: Wanted, sr: float) -> list[Candid
         ]
     if wanted.fundamental is None:
         lowest = 0.0 if wanted.told else LOWEST_WHINE_HZ
-        whines = [f for f, _ in free if f > lowest]
-        found += [Candidate("whine", f, [1]) for f in whines[:MOST_WHINES]]
+        taken = [k * one.f0 for one in found for k in one.orders if k in seen]
+        for f, _ in free:
+            if f > lowest and all(abs(f - other) >= APART_HZ for other in taken):
+                taken.append(f)
+                found.append(Candidate("whine", f, [1]))
+            if len(found) > MOST_WHINES:
+                break
     return found
