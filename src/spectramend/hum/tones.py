@@ -21,8 +21,8 @@ from spectramend.hum.amplitudes import Complex, Grid, Real
 from spectramend.hum.phase_tracking import coarse_phase, refined_phase
 from spectramend.hum.smoothing import local_mean, penalty, robust_smooth
 
-# Limits below are chosen with `benchmarks/hum.py` on every second dev recording, unless they are
-# engineering choices; they hold on the others.
+# Limits below separate hum laid over recordings of speech and music from the notes and voices in
+# them (`benchmarks/hum.py`), unless they are engineering choices.
 PERIODS_S = (
     20.0,
     6.0,
