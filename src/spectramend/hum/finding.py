@@ -24,6 +24,7 @@ LOWEST_WHINE_HZ = 200.0  # engineering choice: below are bass notes, and blowers
 FLOOR = 10**-4.5  # power of a hum over that of the recording; engineering choice: hardly audible
 SOUGHT_FLOOR = 1e-6  # the same of a hum that is sought; engineering choice: what is inaudible stays
 APART_HZ = 12.0  # Hz from a tone to a weaker one; engineering choice: blocks tell tones 10 Hz apart
+CEILING = 0.99  # of the power of a recording; engineering choice: more is a test tone, not its hum
 ALWAYS = 10  # harmonics of mains that are examined without a line of their own
 BORDER_HZ = 1.0  # by which a tone may lie outside of a band; engineering choice: lines are as wide
 NYQUIST_HZ = 10.0  # Hz from the Nyquist frequency to the highest tone: the width of blocks
@@ -93,7 +94,8 @@ def examine(read: Read, grid: Grid, search: ToneSearch, wanted: Wanted) -> list[
         )
         if hum is not None and hum.level > wanted.floor * search.power:
             hums.append(hum)
-    return hums
+    everything = sum(hum.level for hum in hums) > CEILING * search.power
+    return [] if everything and not wanted.told and wanted.fundamental is None else hums
 
 
 def _candidates(lines: Sequence[Line], wanted: Wanted, sr: float) -> list[Candidate]:

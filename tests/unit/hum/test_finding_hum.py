@@ -124,3 +124,9 @@ def test_silence_and_little_sound_have_no_hum() -> None:
     search = ToneSearch(SR, 100)
     search.finish()
     assert search.lines() == []
+
+
+def test_a_recording_of_a_tone_is_not_its_own_hum() -> None:
+    x = np.clip(1.2 * np.sin(2 * np.pi * 300 * np.arange(2 * SR) / SR), -1, 1)
+    assert found(x) == []
+    assert found(x, Wanted(fundamental=300.0))

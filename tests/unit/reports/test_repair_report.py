@@ -21,7 +21,7 @@ from spectramend.reports.repair_views import write_view
 from spectramend.restoration.recording_files import FileRepair
 
 SR = 8000
-GAP, EVENT = Region(1, 1.02), Region(0.5, 0.6, 500.6, 500.9, label="hum")
+GAP, EVENT = Region(1, 1.02), Region(0.5, 0.6, 500.6, 500.9, label="beep")
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def test_a_row_counts_channels_from_1(done: FileRepair) -> None:
     gap, event = (job_json(job) for job in done.jobs)
     assert (gap["channel"], gap["region"], gap["label"]) == (1, "1-1.02", "")
     assert (gap["model"], gap["n_fft"], gap["order"]) == ("ar", None, 640)
-    assert (event["label"], event["model"], event["order"]) == ("hum", "semisupervised_nmf", None)
+    assert (event["label"], event["model"], event["order"]) == ("beep", "semisupervised_nmf", None)
 
 
 def test_files_have_their_hash_unless_they_are_written_over(done: FileRepair, folder: Path) -> None:
