@@ -50,6 +50,7 @@ class Wanted:
     bands: tuple[tuple[float, float], ...] = ()  # Hz; all frequencies if there are none
     fundamental: float | None = None  # Hz, nominal; mains and whines if None
     told: bool = False
+    mains: bool = True  # look for mains, too, unless a fundamental is given
 
     def contains(self, f: float) -> bool:
         """Whether a frequency lies in one of the bands."""
@@ -104,7 +105,7 @@ def _candidates(lines: Sequence[Line], wanted: Wanted, sr: float) -> list[Candid
     f0 = wanted.fundamental and (fundamental_near(lines, wanted.fundamental) or wanted.fundamental)
     kind: Kind = "hum"
     if f0 is None:
-        f0 = mains(lines)
+        f0 = mains(lines) if wanted.mains else None
     elif not is_mains(f0):
         kind = "whine"
     found, free, seen = [], list(lines), set()

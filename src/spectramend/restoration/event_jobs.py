@@ -6,7 +6,7 @@ and after the whole event, so that the size of a problem is bounded.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from spectramend.restoration.event_edges import beyond_region, kept_change, shar
 from spectramend.restoration.jobs import DamagedChannel, DamagedRegion, Job, finished_job, span_of
 from spectramend.restoration.options import RegionOptions
 from spectramend.restoration.segments import Segment, read_segment
+from spectramend.restoration.tonal_events import tones_of_event
 from spectramend.spectral_repair.event_evidence import Outcome, expected_outcome
 from spectramend.spectral_repair.event_mask import MARGIN_BINS, EventMask, frames_containing
 from spectramend.spectral_repair.event_removal import overlapping_pieces, remove_event
@@ -87,6 +88,9 @@ def repair_event(damaged: DamagedChannel, group: list[DamagedRegion]) -> tuple[J
     channel, options = damaged.channel, damaged.options
     stft = _event_stft(damaged, group)
     segment = read_segment(channel, group, damaged.context, stft)
+    tones = tones_of_event(channel, group, segment)
+    if tones is not None:
+        segment = replace(segment, samples=segment.samples - tones)
     exemplars = _dictionary_spectra(options, stft, channel.sr)
     change = np.zeros(segment.samples.size)
     outcomes = []
@@ -107,11 +111,15 @@ def repair_event(damaged: DamagedChannel, group: list[DamagedRegion]) -> tuple[J
             piece.add(change, x if outcome.action == "muted" else removed, weight)
     kept = kept_change(change, group, segment, channel.sr)
     status, snr_db = _conclusion(outcomes)
+    method = "semi-supervised NMF"
+    if tones is not None:
+        method = "subtraction of steady tones" + (f", {method}" if kept.any() else "")
+        status = "" if status == LEFT else status
     beyond = beyond_region(segment, kept, group, stft, channel.sr)
     job = finished_job(
         channel,
         group,
-        "semi-supervised NMF",
+        method,
         "semisupervised_nmf",
         n_fft=stft.n_fft,
         status="; ".join(filter(None, (status, beyond))) or "done",
