@@ -232,7 +232,9 @@ def fill_and_assess(
         limit_level(filled, lost, start, stop, CONTEXT_ORDERS * largest)
     # Gaps count alike: the energy that they had is not known.
     ratios = [10 ** (-snr / 10) for snr in snrs if snr is not None]
-    snr_db = -10 * float(np.log10(np.mean(ratios))) if len(ratios) == len(own_gaps) else None
+    if not ratios or len(ratios) < len(own_gaps):
+        return GapFill(filled, None)
+    snr_db = -10 * float(np.log10(np.mean(ratios) + np.finfo(np.float64).tiny))
     return GapFill(filled, snr_db)
 
 

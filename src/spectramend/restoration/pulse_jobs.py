@@ -34,6 +34,7 @@ MIN_WIDTH_HZ = 1000.0  # Hz
 # tones of a synthesiser, whose residual is periodic, too, have up to 4.8 dB and a ratio of 2.4.
 MIN_RISE_DB = 5.0  # dB
 MIN_ASYMMETRY = 4.0  # ratio
+CONTEXT_S = 0.2  # s beside a region, at least, without which nothing tells whose the pulses are
 SAME_RATE = 0.01  # relative difference of two rates that are the same; engineering choice
 EDGE_HZ = 50.0  # Hz inside the edges of a band over which a change fades; engineering choice
 EDGE_S = 0.002  # s inside the ends of a band's region over which it does; engineering choice
@@ -51,9 +52,12 @@ def pulse_reason(channel: Channel, span: Span, region: Region, context: int) -> 
     if period is None:
         return None
     reach = min(context, longest)
-    sides = ((span[0] - reach, span[0]), (span[1], span[1] + reach))
-    for start, stop in sides:
-        beside = _period(channel, max(0, start), min(channel.length, stop))
+    before = max(0, span[0] - reach), span[0]
+    after = span[1], min(channel.length, span[1] + reach)
+    if max(stop - start for start, stop in (before, after)) < CONTEXT_S * channel.sr:
+        return None
+    for side in (before, after):
+        beside = _period(channel, *side)
         if beside is not None and abs(beside / period - 1) < SAME_RATE:
             return None
     return f"pulses every {1000 * period / channel.sr:.2g} ms"
