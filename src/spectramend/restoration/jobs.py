@@ -152,7 +152,7 @@ def job_text(job: Job) -> str:
     more = f" and {len(job.regions) - 1} more" if len(job.regions) > 1 else ""
     sizes = {"n_fft": job.n_fft, "order": job.order}
     size = "".join(f", {name} {size}" for name, size in sizes.items() if size is not None)
-    snr = "" if job.expected_snr_db is None else f", expected SNR {job.expected_snr_db:.0f} dB"
+    snr = "" if job.expected_snr_db is None else f", expected SNR {round(job.expected_snr_db)} dB"
     end = "" if job.status == "done" else f": {job.status.removesuffix('.')}"
     return (
         f"channel {job.channel_number}, {first}{more}: {job.damage} ({job.reason}), {job.method}"
