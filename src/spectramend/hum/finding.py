@@ -20,6 +20,7 @@ from spectramend.hum.tones import Hum, Kind, Limits, follow_tones
 
 PIECE = 1 << 19  # samples that are read at once; engineering choice: bounds memory
 MOST_WHINES = 8  # lines that are examined; engineering choice: bounds the cost of music
+MOST_TOLD = 40  # lines that are examined where a person says that tones are; a bell has so many
 LOWEST_WHINE_HZ = 200.0  # engineering choice: below are bass notes, and blowers of organs
 FLOOR = 10**-4.5  # power of a hum over that of the recording; engineering choice: hardly audible
 SOUGHT_FLOOR = 1e-6  # the same of a hum that is sought; engineering choice: what is inaudible stays
@@ -132,6 +133,6 @@ def _candidates(lines: Sequence[Line], wanted: Wanted, sr: float) -> list[Candid
             if f > lowest and all(abs(f - other) >= APART_HZ for other in taken):
                 taken.append(f)
                 found.append(Candidate("whine", f, [1]))
-            if len(found) > MOST_WHINES:
+            if len(found) > (MOST_TOLD if wanted.told else MOST_WHINES):
                 break
     return found

@@ -20,8 +20,8 @@ from spectramend.spectral_repair.band_limit import limited_to_bands
 LEAST_S = 0.3  # s of a region: in a shorter one, tones and notes are alike
 TONE_SHARE = 0.7  # of the power in the bands of the region, what tones have together
 CONTEXT_DB = 10.0  # dB by which a tone is softer before and after the region
-FADE_S = 0.005  # s in which subtraction begins and ends; engineering choice: no click
-SHORT_S = 0.01  # s, window of the power that tells where tones begin and end; engineering choice
+EDGE_S = 0.05  # s from an end in which a tone rises or falls; engineering choice
+SHORT_S = 0.006  # s, window that tells where tones begin and end; engineering choice
 REACH_HZ = 40.0  # Hz beyond a band that count as in it; engineering choice: the lobes of a tone
 
 
@@ -51,15 +51,23 @@ def tones_of_event(
 def _while_it_lasts(
     tones: NDArray[np.float64], x: NDArray[np.float64], sr: int
 ) -> NDArray[np.float64]:
-    """Cut tones to where their subtraction from x [shape=(n,)] halves its power, and fade them."""
-    window = np.ones(max(1, round(SHORT_S * sr)))
-    left, all_of_it = (np.convolve(z**2, window, "same") for z in (x - tones, x))
-    there = np.flatnonzero(left < all_of_it / 2)
-    cut = np.zeros(tones.size)
-    if there.size:
-        part = slice(int(there[0]), int(there[-1]) + 1)
-        cut[part] = tones[part] * _fades(part.stop - part.start, sr)
-    return cut
+    """Cut tones to where their subtraction from x [shape=(n,)] halves its power.
+
+    Near these ends they get the gain of a least-squares fit to x in a short window, 0 to 1.
+    """
+    window = np.hanning(max(3, round(SHORT_S * sr)))
+    left, whole, common, own = (
+        np.convolve(z, window, "same") for z in ((x - tones) ** 2, x**2, x * tones, tones**2)
+    )
+    there = np.flatnonzero(left < whole / 2)
+    if not there.size:
+        return np.zeros(tones.size)
+    n = np.arange(tones.size)
+    inside = np.minimum(n - there[0], there[-1] - n) / sr  # s from the nearer end, < 0 outside
+    gain = np.clip(common / np.maximum(own, np.finfo(np.float64).tiny), 0, 1)
+    gain[inside > EDGE_S] = 1
+    gain[inside < -SHORT_S] = 0
+    return np.asarray(tones * gain)
 
 
 def _is_of_event(hum: Hum, segment: Segment, sr: int) -> bool:
@@ -78,9 +86,3 @@ def _is_of_event(hum: Hum, segment: Segment, sr: int) -> bool:
             if np.any(usual > level * 10 ** (-CONTEXT_DB / 10)):
                 return False
     return True
-
-
-def _fades(n: int, sr: int) -> NDArray[np.float64]:
-    """Rise at the beginning and fall at the end of so many samples [shape=(n,)]."""
-    at = (np.arange(n) + 0.5) / max(1.0, FADE_S * sr)
-    return np.asarray(0.5 - 0.5 * np.cos(np.pi * np.minimum(1, np.minimum(at, at[::-1]))))
