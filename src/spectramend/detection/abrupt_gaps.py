@@ -69,7 +69,7 @@ class Gap:
 
     @property
     def length(self) -> int:
-        """Its samples."""
+        """The number of its samples."""
         return self.span[1] - self.span[0]
 
     def is_certain(self, sr: float) -> bool:

@@ -38,6 +38,7 @@ MODELS = ((20, 0.03), (32, 0.05), (128, 0.1))
 PENALTY = 2.0  # lambda, log-likelihood ratios a sample; engineering choice: twice that of noise
 BEFORE_S = 0.001  # s before a candidate that are searched; engineering choice: a click begins soon
 AFTER_S = 0.006  # s after a candidate that are searched; engineering choice: tails of 5 ms
+RIDGE = 1e-9  # relative, added to the diagonal of a matrix that may be singular but for rounding
 QUIET_S = 0.0005  # s at the background that end a click; engineering choice: half a cell
 SIDE_S = 0.008  # s on either side in which predictors are compared; engineering choice: a period
 # Least and most power of the residual beside a click over that of the model. Engineering choice:
@@ -128,6 +129,7 @@ def _likeliest(
     m = np.correlate(e, a, "valid")
     lags = np.zeros(size)
     lags[: order + 1] = np.correlate(a, a, "full")[order:][:size]
+    lags[0] *= 1 + RIDGE
     L = cholesky(toeplitz(lags), lower=True)
     late = starts - search[0]
     right = np.zeros((size, late.size))

@@ -48,7 +48,7 @@ class Grid:
 
     @property
     def times(self) -> Real:
-        """Centres in seconds since the beginning of the recording [shape=(n,)]."""
+        """The centres in seconds since the beginning of the recording [shape=(n,)]."""
         return (self.start + np.arange(self.n) * self.hop) / self.sr
 
 

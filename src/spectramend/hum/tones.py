@@ -123,7 +123,7 @@ class Hum:
 
     @property
     def level(self) -> float:
-        """Its mean power where it is present."""
+        """The mean power where it is present."""
         return sum(tone.level for tone in self.tones) / 2
 
     @property

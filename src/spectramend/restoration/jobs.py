@@ -71,7 +71,7 @@ class DamagedChannel:
 
     @cached_property
     def hums(self) -> list[DamagedRegion]:
-        """Regions with steady tones."""
+        """All with steady tones."""
         return [d for d in self.regions if d.damage == "hum"]
 
     @cached_property
@@ -86,7 +86,7 @@ class DamagedChannel:
 
     @cached_property
     def pulses(self) -> list[DamagedRegion]:
-        """Regions with repeating pulses."""
+        """All with repeating pulses."""
         return [d for d in self.regions if d.damage == "pulses"]
 
     @cached_property
