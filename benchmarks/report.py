@@ -23,6 +23,7 @@ from typing import Any
 HERE = Path(__file__).parent
 FIGURES = HERE / "figures"
 README = HERE.parent / "README.md"
+REPAIR = HERE.parent / "docs" / "repair.md"
 GAPS = HERE.parent / "docs" / "gaps.md"
 NMF = HERE.parent / "docs" / "nmf.md"
 PACKAGES = ("spectramend", "numpy", "scipy", "pystoi", "pesq")
@@ -189,6 +190,38 @@ def occlusion(data: Path, damage: str) -> str:
     return "\n".join(parts)
 
 
+def everyday(data: Path) -> str:
+    """Run the experiment on everyday damage; the page on repair has the table of all kinds."""
+    result = experiment("everyday", data / "dev")
+    ours = ("spectramend", "spectramend_detected")
+    shown = ("group", "condition", "untouched_db", "muted_db", "best_other", "snr_db")
+    shown += ("margin_db", "worse", "outside_db", "f1", "seconds")
+    rows = []
+    for row in result["rows"]:
+        detects = row["f1"] is not None or row["group"].startswith(("hum", "whine", "undamaged"))
+        if row["condition"] == ours[0] or (row["condition"] == ours[1] and detects):
+            rows.append({key: "-" if row[key] is None else _text(row[key]) for key in shown})
+    kinds = {item["kind"] for item in result["items"]}
+    content = (
+        f"Means over {result['settings']['recordings']} excerpts of `dev/speech` and `dev/music`, "
+        f"seed 0: rows of a kind and level, of a kind, and of all. `spectramend_detected` is shown "
+        f"where `detect` looks for such damage.\n\n{table(rows, shown)}"
+    )
+    of_kinds = [row for row in rows if row["group"] in kinds or row["group"] == "all"]
+    show(REPAIR, "everyday", table(of_kinds, shown))
+    return content
+
+
+def _text(value: float | str) -> str:
+    """Write a number with two decimals."""
+    return value if isinstance(value, str) else f"{value:.2f}"
+
+
+def hum(data: Path) -> str:
+    """Compare subtraction of hum with notch filters."""
+    return run([str(HERE / "hum.py"), str(data / "dev")])
+
+
 def detection(data: Path) -> str:
     """Measure detection."""
     return "Recordings of `dev` with simulated damage at known positions.\n\n" + run(
@@ -260,6 +293,8 @@ SECTIONS: dict[str, Section] = {
         partial(occlusion, damage="missing"),
         True,
     ),
+    "Everyday damage: `spectramend experiment everyday`": (everyday, True),
+    "Hum: `benchmarks/hum.py`": (hum, True),
     "Detection: `benchmarks/detection.py`": (detection, True),
     "Gaps: `spectramend experiment gaps`": (
         partial(missing_time, name="gaps", lengths="length of the gaps in ms"),

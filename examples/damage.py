@@ -77,7 +77,7 @@ def phone() -> Example:
     t = np.arange(sr) / sr
     tones = sum(np.sin(2 * np.pi * f * t) / f for f in (1250, 1500, 2500, 3000))
     strokes = 1 + np.tanh(8 * np.sin(2 * np.pi * 20 * t))
-    return _over(x, sr, tones * strokes * np.hanning(sr) ** 0.1, at_s=4, db=3, band=(1150, 3100))
+    return _over(x, sr, tones * strokes * np.hanning(sr) ** 0.1, at_s=4, db=3, band=(1000, 3300))
 
 
 def beep() -> Example:
