@@ -20,7 +20,7 @@ Band: TypeAlias = tuple[float, float]  # lowest and highest Hz
 
 # dB, expected SNR from which a prediction is used: recordings of `data/dev` that were not looked at
 # lose less by leaving others than by filling them.
-MIN_SNR_DB = 1.0
+MIN_SNR_DB = 1.5
 MIN_HOPS = 3  # hops that are known on one side, besides half a frame: the least for a predictor
 
 
