@@ -45,7 +45,8 @@ JANSSEN_ITERATIONS = 10  # of method "janssen", as in the baseline of that exper
 # of `data/dev`, with a standard deviation of 3 dB.
 SNR_OFFSET = -2.4  # dB
 SNR_SLOPE = 0.86  # ratio
-SOFTENED_BELOW_DB = 1.0  # dB, expected SNR below which a gap is made softer; as chosen with the line
+# dB, expected SNR below which a gap is made softer; chosen on the same recordings.
+SOFTENED_BELOW_DB = 1.0
 # Missing samples within an order of an isolated gap, relative to its length. Engineering choice: a
 # click nearby leaves a long gap isolated.
 MAX_NEARBY = 0.25
