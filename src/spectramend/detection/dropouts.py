@@ -30,6 +30,7 @@ SHORTEST_PACKET_S = 0.004  # s; engineering choice: below the 5 ms of the shorte
 LONGEST_PACKET_S = 0.1  # s; engineering choice: above the 60 ms of the longest codec packets
 MAX_PACKETS = 6.5  # repeats of one packet; engineering choice: concealment fades out before that
 WINDOW = 8  # samples that are hashed; engineering choice: long enough not to recur by chance
+HASHED_AT_ONCE = 1 << 14  # windows; engineering choice: their hashes stay in the cache
 PROBES = (0.2, 0.4, 0.6, 0.8, 1.0)  # parts of half a lag; engineering choice: few agree by chance
 DISTINCT = 6  # least count of different values in a packet; engineering choice: it holds sound
 PERIODIC = 0.5  # share of the samples before a region that repeat; engineering choice: most of them
@@ -121,9 +122,12 @@ def _recurrences(x: NDArray[np.float64], longest: int, shortest: int = 1) -> lis
     factors = np.random.default_rng(0).integers(1, 2**63, WINDOW, dtype=np.uint64)
     count = x.size - WINDOW
     hashes = np.zeros(count, np.uint64)
-    for k, factor in enumerate(factors | np.uint64(1)):
-        hashes += bits[k : k + count] * factor
-    hashes ^= hashes >> np.uint64(29)
+    for first in range(0, count, HASHED_AT_ONCE):
+        part = hashes[first : first + HASHED_AT_ONCE]
+        product = np.empty_like(part)
+        for k, factor in enumerate(factors | np.uint64(1)):
+            part += np.multiply(bits[first + k : first + k + part.size], factor, out=product)
+        part ^= np.right_shift(part, np.uint64(29), out=product)
     at = np.flatnonzero(hashes & np.uint64(7) == 0)
     # Runs of one value recur everywhere.
     at = at[(x[at] != x[at + 3]) | (x[at] != x[at + 5]) | (x[at] != x[at + WINDOW - 1])]

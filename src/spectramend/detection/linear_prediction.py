@@ -103,7 +103,8 @@ def _predict(x: Samples, weights: Samples, cell: int, order: int, floor: float) 
     weighted = np.concatenate((ends[0], x * weights, ends[1]))
     frames = sliding_window_view(weighted[order:], 3 * hop)[::hop][:count]
     size = next_fast_len(3 * hop + order, real=True)
-    power = np.abs(rfft(frames * np.hanning(3 * hop + 2)[1:-1], size)) ** 2
+    spectrum = rfft(frames * np.hanning(3 * hop + 2)[1:-1], size)
+    power = spectrum.real**2 + spectrum.imag**2  # np.abs would take roots
     correlation = irfft(power, size)[:, : order + 1]
     correlation[:, 0] = correlation[:, 0] * (1 + 1e-9) + 1e-3 * floor**2 * hop
     a, _ = levinson_durbin(correlation, summation="pairwise")
@@ -127,6 +128,37 @@ def _residual(samples: Samples, cell: int, floor: float) -> Residual:
 
 def _background(peaks: Samples) -> Samples:
     """Find the peak of rank `BACKGROUND_RANK` around each cell: (cells,) -> (cells,)."""
-    around = sliding_window_view(np.pad(peaks, REACH), 2 * REACH + 1).copy()
-    around[:, REACH - GUARD : REACH + GUARD + 1] = 0.0
-    return np.partition(around, -BACKGROUND_RANK, axis=1)[:, -BACKGROUND_RANK]
+    side = REACH - GUARD
+    highest = _highest_in_windows(np.pad(peaks, REACH), side)
+    after = side + 2 * GUARD + 1
+    return _merged(highest[:, : peaks.size], highest[:, after : after + peaks.size])[-1]
+
+
+def _highest_in_windows(peaks: Samples, length: int) -> Samples:
+    """Find the `BACKGROUND_RANK` highest peaks in every window: (ranks, windows), falling.
+
+    Windows of 1, 2, 4, ... cells are joined of two halves, and that of `length` of such ones.
+    """
+    doubled = np.zeros((BACKGROUND_RANK, peaks.size))
+    doubled[0] = peaks
+    found, covered = np.zeros((BACKGROUND_RANK, peaks.size)), 0
+    for bit in range(length.bit_length()):
+        size = 1 << bit
+        if length & size:
+            count = peaks.size - covered - size + 1
+            found = _merged(found[:, :count], doubled[:, covered : covered + count])
+            covered += size
+        doubled = _merged(doubled[:, :-size], doubled[:, size:])
+    return found
+
+
+def _merged(u: Samples, v: Samples) -> Samples:
+    """Merge columns of falling values (ranks, n) into their highest values, falling.
+
+    The highest i + 1 of both have ``max(u[i], v[i], min(u[j], v[i - 1 - j]))`` as their least one.
+    """
+    merged = np.maximum(u, v)
+    for i in range(1, len(u)):
+        for j in range(i):
+            np.maximum(merged[i], np.minimum(u[j], v[i - 1 - j]), out=merged[i])
+    return merged

@@ -126,17 +126,22 @@ def _fitted(u: Samples, v: Samples) -> tuple[Samples, Samples, Samples]:
     """Fit ``u = (g + h t) v`` in each row: (g, h) (m, 2), RMS values of the error and of u (m,)."""
     t = np.arange(u.shape[1]) - (u.shape[1] - 1) / 2
     w = t * v
-    vv, vw, ww = np.sum(v * v, axis=1), np.sum(v * w, axis=1), np.sum(w * w, axis=1)
-    uv, uw = np.sum(u * v, axis=1), np.sum(u * w, axis=1)
+    vv, vw, ww, uv, uw = (_dot(*pair) for pair in ((v, v), (v, w), (w, w), (u, v), (u, w)))
     determinant = vv * ww - vw**2
     safe = np.where(determinant > 1e-12 * vv * ww, determinant, np.inf)
     g, h = (uv * ww - uw * vw) / safe, (uw * vv - uv * vw) / safe
     error = u - g[:, None] * v - h[:, None] * w
     return (
         np.stack((g, h), axis=1),
-        np.sqrt(np.mean(error**2, axis=1)),
-        np.sqrt(np.mean(u**2, axis=1)),
+        np.sqrt(_dot(error, error) / t.size),
+        np.sqrt(_dot(u, u) / t.size),
     )
+
+
+def _dot(u: Samples, v: Samples) -> Samples:
+    """Compute the inner products of rows (m, n), without their products in memory: (m,)."""
+    dots: Samples = np.einsum("mn,mn->m", u, v)
+    return dots
 
 
 def _repetition(x: Samples, i: int, lag: int, sr: float) -> _Repetition:

@@ -65,22 +65,25 @@ def detect_blocks(
             raise ParameterError(f"kinds: {kind!r} is unknown: choose from {', '.join(KINDS)}.")
     blocks = [(start, min(start + SCAN_BLOCK, length)) for start in range(0, length, SCAN_BLOCK)]
     statistics = [_ChannelStatistics() for _ in range(channels)]
+    is_mono = True  # all channels are the same
     hums = HumScan(read, length=length, channels=channels if "hum" in kinds else 0, sr=sr)
     for start, stop in blocks:
         x = read(start, stop)
         for channel, own in zip(statistics, x, strict=True):
             channel.add(own, sr)
+        is_mono = is_mono and all(np.array_equal(x[0], own, equal_nan=True) for own in x[1:])
         hums.add(x)
         progress(stop)
     others = [kind for kind in dict.fromkeys(kinds) if kind != "hum"]
     if not others:
         progress(2 * length)
         return _in_order(hums.regions())
-    scans = [_ChannelScan(channel, sr, thresholds) for channel in statistics]
+    scanned = statistics[:1] if is_mono else statistics
+    scans = [_ChannelScan(channel, sr, thresholds) for channel in scanned]
     margin = round((SCAN_MARGIN_S + thresholds.dropout_max_ms / 1000) * sr)
     for start, stop in blocks:
         first, last = max(0, start - margin), min(length, stop + margin)
-        for scan, x in zip(scans, read(first, last), strict=True):
+        for scan, x in zip(scans, read(first, last), strict=False):
             scan.add(_Block(x, start - first, stop - first, first, length))
         progress(length + stop)
     again = _Blocks(read, length)
