@@ -52,6 +52,8 @@ def burg(segments: Sequence[NDArray[Any]], order: int) -> ARModel:
     A segment that is not longer than the order counts for lower orders only. The order is lower
     where a lower one predicts without error.
     """
+    from scipy.linalg.blas import daxpy
+
     a = np.ones(order + 1)
     power = sum(float(x @ x) for x in segments) / sum(x.size for x in segments)
     error = power
@@ -67,22 +69,16 @@ def burg(segments: Sequence[NDArray[Any]], order: int) -> ARModel:
         a[m + 1] = 0.0
         a[: m + 2] += k * a[m + 1 :: -1]
         error *= 1 - k**2
-        residuals = [_reflected(f, b, k) for f, b in residuals]
+        for f, b in residuals:
+            if f.size:
+                before = f.copy()
+                daxpy(b, f, a=k)  # f += k b, in place
+                daxpy(before, b, a=k)
         # A reflection removes the part k**2 of the energy; then each residual loses a sample.
         energy *= 1 - k**2
         energy -= sum(float(f[0]) ** 2 + float(b[-1]) ** 2 for f, b in residuals if f.size)
         residuals = [(f[1:], b[:-1]) for f, b in residuals]
     return ARModel(a, max(error, MIN_RESIDUAL * power))
-
-
-def _reflected(
-    forward: NDArray[np.float64], backward: NDArray[np.float64], k: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Apply a reflection to both residuals [shape=(n,)], which are overwritten."""
-    advanced = forward + k * backward
-    forward *= k
-    backward += forward
-    return advanced, backward
 
 
 def limited_order(order: int, samples: int) -> int:
