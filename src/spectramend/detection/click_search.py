@@ -19,7 +19,7 @@ from spectramend.detection.click_spans import REACH_S, likely_span
 from spectramend.detection.linear_prediction import FLOOR
 
 CLICK_DISTANCE_S = 0.002  # s from a click to other damage; engineering choice: two cells
-CROWD_S = 0.02  # s between clicks whose tails mix; engineering choice: three times a search
+CROWD_S = 0.004  # s between clicks whose tails mix; engineering choice: twice `TAIL_S`
 TAIL_S = 0.002  # s after other clicks that no model is fitted to; engineering choice: most tails
 
 Samples: TypeAlias = NDArray[np.float64]
