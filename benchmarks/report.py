@@ -194,8 +194,8 @@ def everyday(data: Path) -> str:
     """Run the experiment on everyday damage; the page on repair has the table of all kinds."""
     result = experiment("everyday", data / "dev")
     ours = ("spectramend", "spectramend_detected")
-    shown = ("group", "condition", "untouched_db", "muted_db", "best_other", "snr_db")
-    shown += ("margin_db", "worse", "outside_db", "f1", "seconds")
+    levels = ("untouched_db", "muted_db", "best_other", "snr_db", "margin_db")
+    shown = ("group", "condition", *levels, "worse", "outside_db", "f1", "seconds")
     rows = []
     for row in result["rows"]:
         detects = row["f1"] is not None or row["group"].startswith(("hum", "whine", "undamaged"))

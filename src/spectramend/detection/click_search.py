@@ -73,5 +73,8 @@ class ClickSearch:
                 lost[max(0, a - first) : max(0, b + tail - first)] = True
             inner = (core[0] + WIDENING - first, core[1] - WIDENING - first)
             span = likely_span(read(first, last), lost, inner, self.sr, FLOOR * self.level)
-            found.append((span[0] + first, span[1] + first) if span else core)
+            if span is None:
+                found.append(core)
+            elif span[0] < span[1]:
+                found.append((span[0] + first, span[1] + first))
         return found

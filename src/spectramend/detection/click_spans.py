@@ -63,7 +63,8 @@ def likely_span(
     """Find the likeliest span (2) around the span `core` in which a click was found.
 
     Samples that are `lost` (n,) are not used to fit models; `floor` is the amplitude of silence.
-    Returns None if there is too little sound around it.
+    Returns None if there is too little sound around it, and an empty span if what begins there
+    does not end within `AFTER_S`.
     """
     search = (core[0] - round(BEFORE_S * sr), core[1] + round(AFTER_S * sr))
     search = (max(MODELS[0][0], search[0]), min(x.size - MODELS[0][0], search[1]))
@@ -79,7 +80,9 @@ def likely_span(
     starts = np.arange(search[0], max(search[0], (core[0] + core[1]) // 2) + 1)
     if search[1] - starts[-1] < 1:
         return None
-    return _likeliest(x, model, search, starts, core, round(QUIET_S * sr))
+    span = _likeliest(x, model, search, starts, core, round(QUIET_S * sr))
+    # What does not end is no click but another sound that begins, such as a note.
+    return (core[0], core[0]) if span[1] > search[1] - round(QUIET_S * sr) else span
 
 
 def _best_model(
