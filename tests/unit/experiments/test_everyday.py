@@ -9,8 +9,8 @@ import pytest
 import soundfile
 
 from experiment_runs import inharmonic, tones
-from spectramend.errors import FileError, ParameterError
 from spectramend.detection import detect
+from spectramend.errors import FileError, ParameterError
 from spectramend.experiments import everyday
 from spectramend.experiments._common.everyday_damage import KINDS, lay
 from spectramend.experiments._common.recordings import Recording
