@@ -36,6 +36,18 @@ def runs(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
     return np.concatenate((first, edges, last)).astype(np.int64).reshape(-1, 2)
 
 
+def marked(spans: Iterable[Span], n: int) -> NDArray[np.bool_]:
+    """Mark the samples of spans [shape=(n,)], the inverse of `runs`.
+
+    >>> marked([(1, 3)], 4).tolist()
+    [False, True, True, False]
+    """
+    mask = np.zeros(n, bool)
+    for start, stop in spans:
+        mask[start:stop] = True
+    return mask
+
+
 def join(spans: Iterable[Span], gap: int = 0) -> list[Span]:
     """Merge spans that overlap, touch, or lie at most `gap` samples apart."""
     joined: list[Span] = []

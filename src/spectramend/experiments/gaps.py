@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramend.core.intervals import Span
+from spectramend.core.intervals import Span, marked
 from spectramend.core.regions import Region
 from spectramend.core.threads import limited_threads
 from spectramend.errors import ParameterError
@@ -109,7 +109,7 @@ def gap_positions(recording: Recording, ms: int, rng: np.random.Generator) -> li
 def _item(recording: Recording, ms: int, gaps: Sequence[Span], name: str, seed: int) -> Row:
     """Interpolate the gaps of a recording by one method, and measure it."""
     x = recording.samples
-    missing = _gap_mask(x.size, gaps)
+    missing = marked(gaps, x.size)
     given = np.where(missing, 0.0, x)
     with limited_threads(1):  # as in repairs: times are comparable
         y, seconds = timed(partial(METHODS[name], given, recording.sr, gaps, seed))
@@ -123,14 +123,6 @@ def _item(recording: Recording, ms: int, gaps: Sequence[Span], name: str, seed: 
     }
 
 
-def _gap_mask(length: int, gaps: Sequence[Span]) -> NDArray[np.bool_]:
-    """Mark the missing samples of a recording [shape=(length,)]."""
-    missing = np.zeros(length, bool)
-    for start, stop in gaps:
-        missing[start:stop] = True
-    return missing
-
-
 def _zero(x: NDArray[Any], sr: int, gaps: Sequence[Span], seed: int) -> NDArray[Any]:
     """Leave the gaps silent."""
     return x
@@ -141,7 +133,7 @@ def _janssen(x: NDArray[Any], sr: int, gaps: Sequence[Span], seed: int) -> NDArr
     y = x.copy()
     for start, stop in gaps:
         part = slice(max(0, start - JANSSEN_CONTEXT), stop + JANSSEN_CONTEXT)
-        missing = _gap_mask(x.size, [(start, stop)])[part]
+        missing = marked([(start, stop)], x.size)[part]
         y[part] = janssen(x[part], missing, order=JANSSEN_ORDER, n_iter=JANSSEN_ITERATIONS)
     return y
 
@@ -149,7 +141,7 @@ def _janssen(x: NDArray[Any], sr: int, gaps: Sequence[Span], seed: int) -> NDArr
 def _em(algorithm: EMAlgorithm) -> Method:
     """Make a method that interpolates all gaps by NMF of the whole recording."""
     return lambda x, sr, gaps, seed: (
-        interpolate_by_em(x, _gap_mask(x.size, gaps), algorithm=algorithm, rng=seed).samples
+        interpolate_by_em(x, marked(gaps, x.size), algorithm=algorithm, rng=seed).samples
     )
 
 

@@ -17,15 +17,18 @@ from numpy.typing import NDArray
 
 from spectramend import audio
 from spectramend.errors import FileError, ParameterError
-from spectramend.evaluation import log_spectral_distance, pesq_wb
-from spectramend.evaluation.metrics import PESQ_SR
-from spectramend.experiments._common.conditions import Method, timed
+from spectramend.evaluation import log_spectral_distance
+from spectramend.experiments._common.conditions import (
+    Method,
+    decibels,
+    pesq_of_speech,
+    timed,
+)
 from spectramend.experiments._common.events import Damage, Scene, place_event
 from spectramend.experiments._common.recordings import (
     MIN_RECORDING_S,
     Recording,
     read_mono,
-    resampled,
 )
 from spectramend.experiments._common.results import (
     Drawing,
@@ -251,21 +254,8 @@ def measures(scene: Scene, y: NDArray[Any]) -> Row:
     # The projection of the error on the event.
     left = np.abs(np.vdot(event, error)) / max(np.vdot(event, event).real, np.finfo(float).tiny)
     return {
-        "snr_db": _decibels(np.sum(np.abs(t) ** 2), np.sum(np.abs(error) ** 2)),
+        "snr_db": decibels(np.sum(np.abs(t) ** 2), np.sum(np.abs(error) ** 2)),
         "lsd_db": log_spectral_distance(T, Y, in_box),
         "residual_db": 20 * float(np.log10(max(left, 1e-10))),
-        "pesq_wb": _pesq(scene.recording, y),
+        "pesq_wb": pesq_of_speech(scene.recording, y),
     }
-
-
-def _pesq(recording: Recording, y: NDArray[Any]) -> float | None:
-    """Measure the quality of speech at 16 kHz; None of music."""
-    if recording.kind != "speech":
-        return None
-    pair = (resampled(z, recording.sr, PESQ_SR) for z in (recording.samples, y))
-    return pesq_wb(*pair, sr=PESQ_SR)
-
-
-def _decibels(signal: float, noise: float) -> float:
-    """Ratio of two energies in dB."""
-    return float(10 * np.log10(signal / max(noise, 1e-30 * signal)))

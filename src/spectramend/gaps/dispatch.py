@@ -163,34 +163,7 @@ def fill_and_assess(
     """Interpolate missing samples, and estimate their SNR.
 
     The disagreement of both sides gives the SNR of a gap, see `expected_snr`. Where little can be
-    recovered the gap is made softer.
-
-    Parameters
-    ----------
-    x : array_like [shape=(n,), real]
-        The gaps with their context; values of missing samples are ignored.
-    missing : array_like [shape=(n,), bool]
-        Which samples are missing.
-    method : {"auto", "hybrid", "ar", "janssen", "em_tf", "am", "am_to_em_tf"}
-        The method, see `fill_gaps`.
-    order : int, optional
-        Order of the autoregressive models, see `fill_gaps`.
-    search : SearchBuffer, optional
-        More of the recording, for template matching; `x` if None.
-    wanted : tuple of int, optional
-        Samples whose gaps matter, see `fill_gaps`.
-    rng : int, Generator or None
-        Source of the random start of ``em_tf``, ``am`` and ``am_to_em_tf``.
-
-    Returns
-    -------
-    GapFill
-        The signal without gaps, and the SNR that is expected in them.
-
-    Raises
-    ------
-    ParameterError
-        If no sample is known, the shapes differ, or the method is unknown.
+    recovered the gap is made softer. Arguments and errors are those of `fill_gaps`.
 
     Examples
     --------

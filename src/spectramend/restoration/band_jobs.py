@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise, zip_longest
-from typing import TypeAlias
 
 import numpy as np
 
 from spectramend.audio import Patch
 from spectramend.core.intervals import Span, join
 from spectramend.restoration.crossfade import crossfaded
-from spectramend.restoration.jobs import DamagedChannel, DamagedRegion, Job, finished_job, span_of
+from spectramend.restoration.jobs import (
+    DamagedChannel,
+    DamagedRegion,
+    Job,
+    bands_of,
+    finished_job,
+    span_of,
+)
 from spectramend.restoration.segments import read_segment
+from spectramend.spectral_repair.band_limit import Band
 from spectramend.spectral_repair.band_validation import BandFill, Hole, fill_validated
 from spectramend.spectral_repair.subband_interpolation import stft_for_band
-
-Band: TypeAlias = tuple[float, float]  # lowest and highest Hz
 
 # dB, expected SNR from which a prediction is used: recordings of `data/dev` that were not looked at
 # lose less by leaving others than by filling them.
@@ -33,7 +38,7 @@ def repair_band(
     """
     channel = damaged.channel
     span = span_of(group)
-    bands = [d.region.band(sr=channel.sr) for d in group]
+    bands = bands_of(group, channel.sr)
     narrowest = min(high - low for low, high in bands)
     stft = damaged.options.stft or stft_for_band(channel.sr, span[1] - span[0], narrowest)
     segment = read_segment(channel, group, damaged.context, stft)

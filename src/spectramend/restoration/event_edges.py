@@ -16,7 +16,7 @@ from scipy.ndimage import uniform_filter1d
 
 from spectramend.core.intervals import Span
 from spectramend.core.stft import STFT
-from spectramend.restoration.jobs import DamagedRegion
+from spectramend.restoration.jobs import DamagedRegion, bands_of
 from spectramend.restoration.segments import Segment
 from spectramend.spectral_repair.band_limit import Band, limited_to_bands, reach_hz
 from spectramend.spectral_repair.event_mask import frames_containing
@@ -42,7 +42,7 @@ def kept_change(
     """
     reach, rest, kept = shared_reach(group, sr), change.copy(), np.zeros(change.size)
     for span in sorted({d.span for d in group}):
-        bands = [d.region.band(sr=sr) for d in group if d.span == span]
+        bands = bands_of([d for d in group if d.span == span], sr)
         full = any(low <= 0 and high >= sr / 2 for low, high in bands)
         part = rest if full else limited_to_bands(rest, bands, reach=reach, sr=sr)
         part = part * _fade(part, span, bands, segment, reach, sr)
@@ -96,7 +96,7 @@ def beyond_region(
 
     kept [shape=(n,)] is what was taken away.
     """
-    bands = [d.region.band(sr=sr) for d in group]
+    bands = bands_of(group, sr)
     start, stop = _extent(segment, kept, bands, shared_reach(group, sr), sr)
     low, high = _band_extent(segment, bands, stft, sr)
     found = []

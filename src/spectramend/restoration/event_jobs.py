@@ -18,7 +18,14 @@ from spectramend.core.stft import STFT, frame_length
 from spectramend.errors import ParameterError
 from spectramend.restoration.damage import FRAME_S, MIN_FRAME, suitable_stft
 from spectramend.restoration.event_edges import beyond_region, kept_change, shared_reach
-from spectramend.restoration.jobs import DamagedChannel, DamagedRegion, Job, finished_job, span_of
+from spectramend.restoration.jobs import (
+    DamagedChannel,
+    DamagedRegion,
+    Job,
+    bands_of,
+    finished_job,
+    span_of,
+)
 from spectramend.restoration.options import RegionOptions
 from spectramend.restoration.segments import Segment, read_segment
 from spectramend.restoration.tonal_events import tones_of_event
@@ -172,7 +179,7 @@ def _event_stft(damaged: DamagedChannel, group: list[DamagedRegion]) -> STFT:
         return options.stft or options.dictionaries[0].stft
     span = span_of(group)
     first, last = channel.around(span, damaged.context)
-    bands = [d.region.band(sr=channel.sr) for d in group]
+    bands = bands_of(group, channel.sr)
     low, high = min(bands, key=lambda band: band[1] - band[0])
     n_fft = suitable_stft(channel.sr, span, low, high).n_fft
     side = max(span[0] - first, last - span[1])

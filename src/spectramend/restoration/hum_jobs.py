@@ -12,7 +12,14 @@ from spectramend.audio import Change, Patch
 from spectramend.core.intervals import Span
 from spectramend.errors import ParameterError
 from spectramend.hum import Grid, Hum, HumPatch, Wanted, find_hums
-from spectramend.restoration.jobs import Channel, DamagedChannel, DamagedRegion, Job, finished_job
+from spectramend.restoration.jobs import (
+    Channel,
+    DamagedChannel,
+    DamagedRegion,
+    Job,
+    bands_of,
+    finished_job,
+)
 
 FADE_S = 0.01  # s in which subtraction begins at the edge of a region; engineering choice: no click
 POWER_S = 60.0  # s of a region whose power is measured; engineering choice: bounds memory
@@ -30,7 +37,7 @@ def group_hums(regions: list[DamagedRegion]) -> list[list[DamagedRegion]]:
 def repair_hum(damaged: DamagedChannel, group: list[DamagedRegion]) -> tuple[Job, Change]:
     """Subtract the steady tones in the bands of a group of regions with one span."""
     channel, span = damaged.channel, group[0].span
-    bands = () if any(d.full_band for d in group) else tuple(_bands(group, channel.sr))
+    bands = () if any(d.full_band for d in group) else tuple(bands_of(group, channel.sr))
     whole = span == (0, channel.length)
     hum_hz = damaged.options.hum_hz
     if hum_hz is not None and hum_hz >= channel.sr / 2:
@@ -55,11 +62,6 @@ def repair_hum(damaged: DamagedChannel, group: list[DamagedRegion]) -> tuple[Job
     fade = max(1, min(round(FADE_S * channel.sr), (span[1] - span[0]) // 4))
     fades = [0 if at in (0, channel.length) else fade for at in span]
     return job, HumPatch(channel.number, *span, tuple(hums), *fades)
-
-
-def _bands(group: list[DamagedRegion], sr: int) -> list[tuple[float, float]]:
-    """List the bands of regions in Hz."""
-    return [d.region.band(sr=sr) for d in group]
 
 
 def _description(hum: Hum) -> str:

@@ -187,6 +187,11 @@ def jobs_in_common(jobs: Sequence[Job]) -> list[tuple[Job, ...]]:
     return [tuple(groups[key]) for key in sorted(groups, key=lambda key: groups[key][0].start)]
 
 
+def bands_of(group: Sequence[DamagedRegion], sr: int) -> list[tuple[float, float]]:
+    """List the bands of several regions, lowest and highest Hz."""
+    return [d.region.band(sr=sr) for d in group]
+
+
 def span_of(group: Sequence[DamagedRegion]) -> Span:
     """Give the span from the first sample of several regions to their last."""
     return hull(d.span for d in group)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from spectramend.hum import Grid, Hum, Wanted, find_hums, hum_samples
 from spectramend.hum.amplitudes import heterodyne
-from spectramend.restoration.jobs import Channel, DamagedRegion
+from spectramend.restoration.jobs import Channel, DamagedRegion, bands_of
 from spectramend.restoration.segments import Segment
 from spectramend.spectral_repair.band_limit import limited_to_bands
 
@@ -32,7 +32,7 @@ def tones_of_event(
     sr, span = channel.sr, segment.span
     if span[1] - span[0] < LEAST_S * sr:
         return None
-    bands = [d.region.band(sr=sr) for d in group]
+    bands = bands_of(group, sr)
     hums = find_hums(
         channel.samples, Grid.over(*span, sr), Wanted(tuple(bands), told=True, mains=False)
     )

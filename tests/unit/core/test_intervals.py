@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spectramend.core.intervals import Span, SpanSet, apart, hull, join, runs, touching
+from spectramend.core.intervals import Span, SpanSet, apart, hull, join, marked, runs, touching
 
 laws = settings(derandomize=True, max_examples=300, deadline=None)
 spans_of_samples = st.lists(
@@ -34,6 +34,8 @@ def test_runs_are_those_of_a_loop(values: list[bool]) -> None:
     found = runs(np.array(values, bool))
     assert found.shape == (len(expected), 2)
     assert found.tolist() == expected
+    spans = [(start, stop) for start, stop in expected]
+    assert marked(spans, len(values)).tolist() == values
 
 
 @laws

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from experiment_runs import inharmonic
+from spectramend.core.intervals import marked
 from spectramend.experiments._common.everyday_damage import KINDS, lay
-from spectramend.experiments._common.everyday_scenes import EverydayScene, inside_spans
+from spectramend.experiments._common.everyday_scenes import EverydayScene
 from spectramend.experiments._common.recordings import Recording
 
 SR = 8000
@@ -28,7 +29,7 @@ def test_damage_is_where_the_scene_says(kind: str) -> None:
         # A box leaves a thousandth of an event's energy outside.
         assert np.sum(N[~scene.inside] ** 2) <= (2e-3 if scene.box else 0) * np.sum(N**2)
         if scene.spans:
-            np.testing.assert_array_equal(inside_spans(scene.spans, N.size), scene.inside)
+            np.testing.assert_array_equal(marked(scene.spans, N.size), scene.inside)
         np.testing.assert_array_equal(scene.mix, _scene(kind, level).mix)
 
 

@@ -10,8 +10,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramend.evaluation import evaluate, log_spectral_distance
+from spectramend.evaluation import evaluate, log_spectral_distance, pesq_wb
+from spectramend.evaluation.metrics import PESQ_SR
 from spectramend.experiments._common.mixtures import MaskedSpectra, Mixture, transform_name
+from spectramend.experiments._common.recordings import Recording, resampled
 from spectramend.experiments._common.results import Row
 from spectramend.reports.panels import Panel
 from spectramend.reports.results_table import Column
@@ -56,6 +58,26 @@ def timed(method: Method) -> tuple[NDArray[Any], float]:
     started = time.perf_counter()
     samples = method()
     return samples, time.perf_counter() - started
+
+
+def decibels(signal: float, noise: float) -> float:
+    """Ratio of two energies in dB, at most 300 dB.
+
+    Examples
+    --------
+    >>> decibels(100.0, 1.0)
+    20.0
+    """
+    tiny = np.finfo(np.float64).tiny
+    return float(10 * np.log10(max(signal, tiny) / max(noise, 1e-30 * signal, tiny)))
+
+
+def pesq_of_speech(recording: Recording, y: NDArray[Any]) -> float | None:
+    """Measure the quality of a repaired recording [shape=(n,)] at 16 kHz; None of music."""
+    if recording.kind != "speech":
+        return None
+    pair = (resampled(z, recording.sr, PESQ_SR) for z in (recording.samples, y))
+    return pesq_wb(*pair, sr=PESQ_SR)
 
 
 def run_condition(name: str, method: Method, spectra: MaskedSpectra, mixture: Mixture) -> Condition:

@@ -7,8 +7,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from spectramend.core.intervals import Span
 from spectramend.core.regions import Region
-from spectramend.experiments._common.everyday_scenes import EverydayScene, Span
+from spectramend.experiments._common.everyday_scenes import EverydayScene
 from spectramend.experiments._common.recordings import Recording
 
 DropoutLevel: TypeAlias = tuple[str, float, float]  # what fills it, shortest and longest in ms

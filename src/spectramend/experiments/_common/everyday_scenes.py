@@ -8,19 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spectramend.core.intervals import Span, marked
 from spectramend.core.regions import Region
-from spectramend.evaluation import pesq_wb
-from spectramend.evaluation.metrics import PESQ_SR
 from spectramend.experiments._common import events
-from spectramend.experiments._common.recordings import Recording, resampled
+from spectramend.experiments._common.conditions import decibels, pesq_of_speech
+from spectramend.experiments._common.recordings import Recording
 from spectramend.experiments._common.results import Row
-
-Span: TypeAlias = tuple[int, int]  # samples, half-open
 
 # Hz beside a tone or beyond the edge of a band in which a repair may act; engineering choice: the
 # fades of boxes of 64 ms frames are 16 Hz wide, twice.
@@ -44,7 +42,7 @@ class EverydayScene:
     def inside(self) -> NDArray[Any]:
         """Whether a sample belongs to a marked region [shape=(n,), bool]."""
         n, sr = self.mix.size, self.recording.sr
-        return inside_spans([r.samples(length=n, sr=sr) for r in self.regions], n)
+        return marked([r.samples(length=n, sr=sr) for r in self.regions], n)
 
     def snr_db(self, y: NDArray[Any]) -> float:
         """Ratio of the recording to the error of y [shape=(n,)] where it is damaged, in dB."""
@@ -52,7 +50,7 @@ class EverydayScene:
         if self.box is not None:
             T, E = (self.box.stft.forward(z)[self.box.box.cells] for z in (T, E))
         elif self.spans:
-            damaged = inside_spans(self.spans, T.size)
+            damaged = marked(self.spans, T.size)
             T, E = T[damaged], E[damaged]
         return decibels(float(np.sum(np.abs(T) ** 2)), float(np.sum(np.abs(E) ** 2)))
 
@@ -84,42 +82,12 @@ class EverydayScene:
 
     def measures(self, y: NDArray[Any]) -> Row:
         """Measure a repaired scene, y [shape=(n,)]; ``pesq_wb`` is None of music."""
-        sr, pesq = self.recording.sr, None
-        if self.recording.kind == "speech":
-            pair = (resampled(z, sr, PESQ_SR) for z in (self.recording.samples, y))
-            pesq = pesq_wb(*pair, sr=PESQ_SR)
         damaged = bool(self.tones_hz or self.box or self.spans)
         return {
             "snr_db": self.snr_db(y) if damaged else None,
             "outside_db": self.outside_db(y),
-            "pesq_wb": pesq,
+            "pesq_wb": pesq_of_speech(self.recording, y),
         }
-
-
-def inside_spans(spans: Sequence[Span], n: int) -> NDArray[Any]:
-    """Whether a sample belongs to a span [shape=(n,), bool].
-
-    Examples
-    --------
-    >>> inside_spans([(1, 3)], 4).tolist()
-    [False, True, True, False]
-    """
-    inside = np.zeros(n, bool)
-    for first, stop in spans:
-        inside[first:stop] = True
-    return inside
-
-
-def decibels(signal: float, noise: float) -> float:
-    """Ratio of two energies in dB, at most 300 dB.
-
-    Examples
-    --------
-    >>> decibels(100.0, 1.0)
-    20.0
-    """
-    tiny = np.finfo(np.float64).tiny
-    return float(10 * np.log10(max(signal, tiny) / max(noise, 1e-30 * signal, tiny)))
 
 
 def hits(spans: Sequence[Span], found: Sequence[Span], margin: int, *, edges: bool) -> int:

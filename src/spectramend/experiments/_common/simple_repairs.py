@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import filtfilt, iirnotch
 
-from spectramend.experiments._common.everyday_scenes import EverydayScene, Span
+from spectramend.core.intervals import Span, marked
+from spectramend.experiments._common.everyday_scenes import EverydayScene
 
 # Hz at -3 dB, widths of the bank's notches, as of the trial; engineering choice: each doubles.
 NOTCH_HZ = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
@@ -47,10 +48,7 @@ def muted(x: NDArray[Any], spans: Sequence[Span]) -> NDArray[Any]:
     >>> muted(np.ones(4), [(1, 3)]).tolist()
     [1.0, 0.0, 0.0, 1.0]
     """
-    y = x.copy()
-    for first, stop in spans:
-        y[first:stop] = 0
-    return y
+    return np.where(marked(spans, x.size), 0, x)
 
 
 def interpolated_linearly(x: NDArray[Any], spans: Sequence[Span]) -> NDArray[Any]:
@@ -61,9 +59,7 @@ def interpolated_linearly(x: NDArray[Any], spans: Sequence[Span]) -> NDArray[Any
     >>> interpolated_linearly(np.array([1.0, 9.0, 9.0, 4.0]), [(1, 3)]).tolist()
     [1.0, 2.0, 3.0, 4.0]
     """
-    known = np.ones(x.size, bool)
-    for first, stop in spans:
-        known[first:stop] = False
+    known = ~marked(spans, x.size)
     n = np.arange(x.size)
     return np.where(known, x, np.interp(n, n[known], x[known]))
 
