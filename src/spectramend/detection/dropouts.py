@@ -29,7 +29,7 @@ PLATEAUS = 4  # least length over that of other runs nearby; engineering choice:
 SHORTEST_PACKET_S = 0.004  # s; engineering choice: below the 5 ms of the shortest codec packets
 LONGEST_PACKET_S = 0.1  # s; engineering choice: above the 60 ms of the longest codec packets
 MAX_PACKETS = 6.5  # repeats of one packet; engineering choice: concealment fades out before that
-WINDOW = 8  # samples that are hashed; engineering choice: long enough not to recur by chance
+WINDOW = 8  # samples that are hashed, a power of 2; engineering choice: rarely recur by chance
 HASHED_AT_ONCE = 1 << 14  # windows; engineering choice: their hashes stay in the cache
 PROBES = (0.2, 0.4, 0.6, 0.8, 1.0)  # parts of half a lag; engineering choice: few agree by chance
 DISTINCT = 6  # least count of different values in a packet; engineering choice: it holds sound
@@ -113,22 +113,19 @@ def _recurrences(x: NDArray[np.float64], longest: int, shortest: int = 1) -> lis
     Of those that occurred at least `shortest` samples before, the ones are left out whose packet
     cannot be as long as the lag: half of it lies before or after the window.
 
-    Windows are compared by a hash of their bits. Only hashes that are divisible by 8 are kept, for
-    speed: an eighth of the windows of a packet, the same in its copies.
+    Windows are compared by a hash of their bits. Only hashes below an eighth of their range are
+    kept, for speed: an eighth of the windows of a packet, the same in its copies.
     """
     if x.size <= WINDOW:
         return []
     bits = (x + 0.0).view(np.uint64)  # -0.0 + 0.0 is 0.0
-    factors = np.random.default_rng(0).integers(1, 2**63, WINDOW, dtype=np.uint64)
     count = x.size - WINDOW
-    hashes = np.zeros(count, np.uint64)
+    hashes = np.empty(count, np.uint64)
     for first in range(0, count, HASHED_AT_ONCE):
         part = hashes[first : first + HASHED_AT_ONCE]
-        product = np.empty_like(part)
-        for k, factor in enumerate(factors | np.uint64(1)):
-            part += np.multiply(bits[first + k : first + k + part.size], factor, out=product)
-        part ^= np.right_shift(part, np.uint64(29), out=product)
-    at = np.flatnonzero(hashes & np.uint64(7) == 0)
+        part[:] = _window_hashes(bits[first : first + part.size + WINDOW - 1])
+    # Of the bits of samples only the upper ones differ, and so do those of the hashes.
+    at = np.flatnonzero(hashes < np.uint64(1 << 61))
     # Runs of one value recur everywhere.
     at = at[(x[at] != x[at + 3]) | (x[at] != x[at + 5]) | (x[at] != x[at + WINDOW - 1])]
     # The low bits of a key are the place, so that one sort puts equal hashes in the order of time.
@@ -142,6 +139,16 @@ def _recurrences(x: NDArray[np.float64], longest: int, shortest: int = 1) -> lis
         kept = _extends(x, starts, lags, 1) | _extends(x, starts, lags, -1)
         starts, lags = starts[kept], lags[kept]
     return sorted(zip(starts.tolist(), lags.tolist(), strict=True))
+
+
+def _window_hashes(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Hash windows of `WINDOW` samples: those of 2, 4 and 8 from the hashes of their halves."""
+    factors = np.random.default_rng(0).integers(1, 2**63, WINDOW, dtype=np.uint64) | np.uint64(1)
+    half = 1
+    while half < WINDOW:
+        bits = bits[:-half] * factors[half] + bits[half:]
+        half *= 2
+    return bits
 
 
 def _extends(

@@ -20,23 +20,19 @@ Read = Callable[[int, int], NDArray[np.float64]]
 class HumScan:
     """Hums of each channel: candidates from the first pass, which then are examined.
 
+    The samples of each channel are added to its search, one of `searches`.
     ``read(start, stop)`` gives all channels; `channels` is 0 if no hum is looked for.
     """
 
     def __init__(self, read: Read, *, length: int, channels: int, sr: float) -> None:
         self._read, self._length, self._sr = read, length, sr
-        self._searches = [ToneSearch(sr, length) for _ in range(channels)]
-
-    def add(self, x: NDArray[np.float64]) -> None:
-        """Take the next samples into account [shape=(channels, n)]."""
-        for search, channel in zip(self._searches, x, strict=False):
-            search.add(channel)
+        self.searches = [ToneSearch(sr, length) for _ in range(channels)]
 
     def regions(self) -> list[Region]:
         """Give a narrow band for each tone, labelled "hum" (mains) or "whine"."""
         grid = Grid.over(0, self._length, self._sr)
         found: list[list[Region]] = []
-        for number, search in enumerate(self._searches):
+        for number, search in enumerate(self.searches):
             search.finish()
 
             def read(start: int, stop: int, number: int = number) -> NDArray[np.float64]:

@@ -75,16 +75,20 @@ def predict_robustly(x: Samples, cell: int, order: int, floor: float) -> Predict
 
     `cell` is in samples; samples softer than the amplitude `floor` are silence.
     """
-    first = _predict(x, np.ones(x.size), cell, order, floor)
-    high = (first.forward.peaks > MASKED * first.forward.background) | (
-        first.backward.peaks > MASKED * first.backward.background
-    )
+    frames = _Frames(x, cell, order)
+    a = _coefficients(frames.around(x), order, floor)
+    forward, backward = frames.residuals(a)
+    first = [_residual(samples.ravel()[: x.size], cell, floor) for samples in (forward, backward)]
+    high = np.any([r.peaks > MASKED * r.background for r in first], axis=0)
     near = high.copy()
     near[1:] |= high[:-1]
     near[:-1] |= high[1:]
-    taper = np.hanning(2 * (cell // 2) + 3)[1:-1]
-    weights = np.convolve(1.0 - np.repeat(near, cell)[: x.size], taper / taper.sum(), "same")
-    return _predict(x, weights, cell, order, floor)
+    weights = 1.0 - _smoothed(near, cell)[: x.size]
+    again = np.flatnonzero(np.any(frames.around(weights, 1.0) < 1, axis=1))
+    a[again] = _coefficients(frames.around(x * weights)[again], order, floor)
+    forward[again], backward[again] = frames.residuals(a[again], again)
+    second = [_residual(samples.ravel()[: x.size], cell, floor) for samples in (forward, backward)]
+    return Prediction(x, cell, floor, a, *second)
 
 
 def cells(x: Samples, cell: int) -> Samples:
@@ -92,32 +96,61 @@ def cells(x: Samples, cell: int) -> Samples:
     return np.concatenate((x, np.zeros(-x.size % cell))).reshape(-1, cell)
 
 
-def _predict(x: Samples, weights: Samples, cell: int, order: int, floor: float) -> Prediction:
-    """Predict the samples of each frame with coefficients fitted to the weighted samples."""
-    from scipy.fft import irfft, next_fast_len, rfft
+class _Frames:
+    """Frames of `HOP` cells of samples x, each predicted from as many on either side, too."""
 
-    hop = HOP * cell
-    count = -(-x.size // hop)
-    ends = (np.zeros(hop + order), np.zeros((count + 1) * hop + order - x.size))
-    padded = np.concatenate((ends[0], x, ends[1]))
-    weighted = np.concatenate((ends[0], x * weights, ends[1]))
-    frames = sliding_window_view(weighted[order:], 3 * hop)[::hop][:count]
-    size = next_fast_len(3 * hop + order, real=True)
-    spectrum = rfft(frames * np.hanning(3 * hop + 2)[1:-1], size)
+    def __init__(self, x: Samples, cell: int, order: int) -> None:
+        self.x, self.order, self.hop = x, order, HOP * cell
+        self.count = -(-x.size // self.hop)
+
+    def around(self, samples: Samples, outside: float = 0.0) -> Samples:
+        """Cut samples into frames with one on either side: (n,) -> (frames, 3 hop), a view."""
+        ends = (self.hop, (self.count + 1) * self.hop - samples.size)
+        padded = np.pad(samples, ends, constant_values=outside)
+        return sliding_window_view(padded, 3 * self.hop)[:: self.hop]
+
+    def residuals(self, a: Samples, chosen: slice | NDArray[np.intp] = slice(None)) -> Samples:
+        """Filter chosen frames by their coefficients, forward and backward: (2, frames, hop)."""
+        from scipy.fft import irfft, next_fast_len, rfft
+
+        order, length = self.order, self.hop + 2 * self.order
+        padded = np.pad(self.x, (order, self.count * self.hop + order - self.x.size))
+        # Each frame begins `order` samples early, and so does the backward residual.
+        frames = sliding_window_view(padded, length)[:: self.hop][chosen]
+        size = next_fast_len(length + order, real=True)
+        spectra, filters = rfft(frames, size), rfft(a, size)
+        own = slice(order, order + self.hop)
+        both = (irfft(spectra * h, size)[:, own] for h in (filters, filters.conj()))
+        return np.stack(tuple(both))
+
+
+def _coefficients(frames: Samples, order: int, floor: float) -> Samples:
+    """Fit models to windowed frames (m, n): (m, order + 1)."""
+    from scipy.fft import next_fast_len, rfft
+
+    length = frames.shape[1]
+    size = next_fast_len(length + order, real=True)
+    spectrum = rfft(frames * np.hanning(length + 2)[1:-1], size)
     power = spectrum.real**2 + spectrum.imag**2  # np.abs would take roots
-    correlation = irfft(power, size)[:, : order + 1]
-    correlation[:, 0] = correlation[:, 0] * (1 + 1e-9) + 1e-3 * floor**2 * hop
+    # The first of the inverse Fourier transform, of which few are needed.
+    k = np.arange(size // 2 + 1)
+    twice = np.where((k == 0) | (2 * k == size), 1.0, 2.0)[:, None]
+    correlation = power @ (twice / size * np.cos(2 * np.pi / size * np.outer(k, range(order + 1))))
+    correlation[:, 0] = correlation[:, 0] * (1 + 1e-9) + 1e-3 * floor**2 * length / 3
     a, _ = levinson_durbin(correlation, summation="pairwise")
+    return a
 
-    size = next_fast_len(hop + 3 * order, real=True)
-    spectra = rfft(sliding_window_view(padded[hop:], hop + 2 * order)[::hop][:count], size)
-    filters = rfft(a, size)
-    # Each frame begins `order` samples early, and so does the backward residual.
-    own = slice(order, order + hop)
-    forward = irfft(spectra * filters, size)[:, own].ravel()[: x.size]
-    backward = irfft(spectra * filters.conj(), size)[:, own].ravel()[: x.size]
-    residuals = [_residual(samples, cell, floor) for samples in (forward, backward)]
-    return Prediction(x, cell, floor, a, *residuals)
+
+def _smoothed(near: NDArray[np.bool_], cell: int) -> Samples:
+    """Smooth what is true of cells over a cell: (cells,) -> (cells * cell,)."""
+    taper = np.hanning(2 * (cell // 2) + 3)[1:-1]
+    # Of a cell and its neighbours, the shares in each sample of it.
+    shares = [
+        np.convolve(np.repeat(one, cell), taper / taper.sum(), "same")[cell : 2 * cell]
+        for one in np.eye(3)
+    ]
+    in_three = sliding_window_view(np.pad(near.astype(np.float64), 1), 3)
+    return (in_three @ np.stack(shares)).ravel()
 
 
 def _residual(samples: Samples, cell: int, floor: float) -> Residual:

@@ -73,18 +73,17 @@ def concealed_packets(x: Samples, sr: float, *, step: float) -> list[Span]:
 
 def _seeds(x: Samples, sr: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Find places whose zero crossings, or those of the slope, recur: samples and lags."""
-    found = [
-        _recurring_crossings(samples, sr, count)
-        for samples in (x, np.diff(x, prepend=x[:1]))
-        for count in INTERVALS
-    ]
+    found = []
+    for samples in (x, np.diff(x, prepend=x[:1])):
+        rising = samples >= 0
+        at = np.flatnonzero(rising[1:] != rising[:-1]) + 1
+        found += [_recurring_crossings(at, sr, count) for count in INTERVALS]
     starts, lags = np.concatenate(found, axis=1)
     return starts, lags
 
 
-def _recurring_crossings(x: Samples, sr: float, intervals: int) -> NDArray[np.intp]:
-    """Find zero crossings after which intervals follow as after an earlier one, and lags (2, m)."""
-    at = np.flatnonzero(np.diff(x >= 0)) + 1
+def _recurring_crossings(at: NDArray[np.intp], sr: float, intervals: int) -> NDArray[np.intp]:
+    """Find crossings `at` after which intervals follow as after an earlier one, and lags (2, m)."""
     widths = np.diff(at).astype(np.uint64)
     count = widths.size - intervals + 1
     found = [np.zeros((2, 0), np.intp)]

@@ -7,12 +7,18 @@ import numpy as np
 from damaged_signals import SR, tone
 from reference import detection as reference
 from spectramend.detection import linear_prediction
-from spectramend.detection.linear_prediction import BACKGROUND_RANK, GUARD, REACH, predict_robustly
+from spectramend.detection.linear_prediction import (
+    BACKGROUND_RANK,
+    GUARD,
+    HOP,
+    REACH,
+    predict_robustly,
+)
 
 
 def test_prediction_is_exact_for_what_follows_its_model() -> None:
     x = np.cos(np.arange(SR) * 0.3)
-    predicted = linear_prediction._predict(x, np.ones(x.size), 16, 2, 1e-4)
+    predicted = predict_robustly(x, 16, 2, 1e-4)
     inside = slice(600, -600)
     assert np.max(np.abs(predicted.forward.samples[inside])) < 0.02
     assert np.max(np.abs(predicted.backward.samples[inside])) < 0.02
@@ -29,8 +35,25 @@ def test_a_click_does_not_change_the_coefficients_much() -> None:
     y = x.copy()
     y[8000:8004] += 3.0
     clean, robust = (predict_robustly(z, 16, 2, 1e-4) for z in (x, y))
-    plain = linear_prediction._predict(y, np.ones(y.size), 16, 2, 1e-4)
-    errors = [
-        np.abs(p.coefficients_at(8000) - clean.coefficients_at(8000)).max() for p in (robust, plain)
-    ]
-    assert errors[0] < 0.1 * errors[1]
+    plain = linear_prediction._coefficients(linear_prediction._Frames(y, 16, 2).around(y), 2, 1e-4)
+    fitted = clean.coefficients_at(8000)
+    error_of_plain = np.abs(plain[8000 // (HOP * 16)] - fitted).max()
+    assert np.abs(robust.coefficients_at(8000) - fitted).max() < 0.1 * error_of_plain
+
+
+def test_residuals_are_those_of_filters_in_both_directions() -> None:
+    x = np.random.default_rng(0).standard_normal(1000)
+    x[500] = 30.0  # so that some frames are fitted again
+    p = predict_robustly(x, 16, 4, 1e-4)
+    for n in (300, 480, 501, 700):
+        a = p.coefficients_at(n)
+        np.testing.assert_allclose(p.forward.samples[n], a @ x[n - 4 : n + 1][::-1], atol=1e-9)
+        np.testing.assert_allclose(p.backward.samples[n], a @ x[n : n + 5], atol=1e-9)
+
+
+def test_weights_fall_over_a_cell_beside_those_left_out() -> None:
+    near = np.zeros(9, bool)
+    near[4] = True
+    taper = np.hanning(2 * 8 + 3)[1:-1]
+    slow = np.convolve(np.repeat(near, 16), taper / taper.sum(), "same")
+    np.testing.assert_allclose(linear_prediction._smoothed(near, 16), slow, atol=1e-12)
