@@ -52,32 +52,39 @@ def burg(segments: Sequence[NDArray[Any]], order: int) -> ARModel:
     A segment that is not longer than the order counts for lower orders only. The order is lower
     where a lower one predicts without error.
     """
-    from scipy.linalg.blas import daxpy
+    from scipy.linalg.blas import daxpy, ddot
 
-    a = np.ones(order + 1)
-    power = sum(float(x @ x) for x in segments) / sum(x.size for x in segments)
+    x = np.concatenate([segment for segment in segments if segment.size]).astype(np.float64)
+    # The segments lie in one array. Pairs ``(f[n], b[n])`` across the border before the sample s of
+    # it have n from s - 1 - m to s - 1, and are zero; at each order two more numbers become so.
+    border = np.cumsum([segment.size for segment in segments if segment.size])[:-1] - 1
+    a, power = np.ones(order + 1), float(x @ x) / x.size
     error = power
-    residuals = [(x[1:].astype(np.float64), x[:-1].astype(np.float64)) for x in segments]
+    f, b = x[1:].copy(), x[:-1].copy()
     energy = last_sum = 0.0
     for m in range(order):
+        if border.size:
+            at_f = border if border[-1] < f.size else border[border < f.size]
+            at_b = (border if border[0] >= m else border[border >= m]) - m
+            dropped = np.concatenate((f[at_f], b[at_b]))
+            energy -= float(dropped @ dropped)
+            f[at_f] = b[at_b] = 0.0
         if m % SUM_EVERY == 0 or energy < SUM_BELOW * last_sum:
-            energy = last_sum = sum(float(f @ f + b @ b) for f, b in residuals)
-        if not energy > 0:
+            energy = last_sum = float(f @ f + b @ b)
+        if not (f.size and energy > 0):
             a = a[: m + 1]
             break
-        k = -2 * sum(float(f @ b) for f, b in residuals) / energy
+        k = -2 * ddot(f, b) / energy
         a[m + 1] = 0.0
         a[: m + 2] += k * a[m + 1 :: -1]
         error *= 1 - k**2
-        for f, b in residuals:
-            if f.size:
-                before = f.copy()
-                daxpy(b, f, a=k)  # f += k b, in place
-                daxpy(before, b, a=k)
+        before = f.copy()
+        daxpy(b, f, a=k)  # f += k b, in place
+        daxpy(before, b, a=k)
         # A reflection removes the part k**2 of the energy; then each residual loses a sample.
         energy *= 1 - k**2
-        energy -= sum(float(f[0]) ** 2 + float(b[-1]) ** 2 for f, b in residuals if f.size)
-        residuals = [(f[1:], b[:-1]) for f, b in residuals]
+        energy -= float(f[0]) ** 2 + float(b[-1]) ** 2
+        f, b = f[1:], b[:-1]
     return ARModel(a, max(error, MIN_RESIDUAL * power))
 
 
