@@ -153,6 +153,30 @@ def crackle(
     return y, spans
 
 
+def ringing(
+    x: Array,
+    sr: int,
+    rng: np.random.Generator,
+    *,
+    rate: float,
+    ms: tuple[float, float] = (0.2, 5.0),
+    peaks: tuple[float, float] = (2.0, 20.0),
+) -> tuple[Array, list[Span]]:
+    """Add decaying oscillations of 1-8 kHz, so many a second, that may overlap."""
+    y, spans = x.copy(), list[Span]()
+    floor, margin = 1e-3 * float(np.std(x)), round(0.03 * sr)
+    for start in sorted(rng.integers(margin, x.size - margin, max(1, round(rate * x.size / sr)))):
+        width = max(2, round(np.exp(rng.uniform(*np.log(ms))) / 1000 * sr))
+        t = np.arange(width)
+        hz = np.exp(rng.uniform(*np.log((1000.0, min(8000.0, 0.45 * sr)))))
+        wave = np.exp(-4.6 * t / width) * np.cos(2 * np.pi * hz / sr * t + rng.uniform(-1, 1))
+        level = max(floor, local_std(x, start + width // 2, sr))
+        peak = rng.choice([-1, 1]) * level * np.exp(rng.uniform(*np.log(peaks)))
+        y[start : start + width] += peak * wave / np.max(np.abs(wave))
+        spans.append((int(start), int(start) + width))
+    return y, spans
+
+
 def clip(
     x: Array, sr: int, rng: np.random.Generator, *, shortest: int = 1
 ) -> tuple[Array, list[Span]]:

@@ -14,7 +14,12 @@ from __future__ import annotations
 import numpy as np
 
 from spectramend.core.intervals import Span
-from spectramend.detection.linear_prediction import BACKGROUND_RANK, FLOOR, Prediction, Samples
+from spectramend.detection.linear_prediction import (
+    BACKGROUND_RANK,
+    FLOOR,
+    Prediction,
+    Samples,
+)
 
 FEATURES = (
     "share of the residual's energy that a disturbance of the span explains",
@@ -41,18 +46,16 @@ OFFSET = 1e-6  # added to a share of energy and to a roughness; engineering choi
 
 def candidate_features(p: Prediction, span: Span, background: float, sr: float) -> list[float]:
     """Compute the logarithms of `FEATURES` of a candidate; `background` is that of its cell."""
-    cell, order, floor = p.cell, p.order, p.floor
+    cell, floor = p.cell, p.floor
     start, stop = span
-    a = p.coefficients_at((start + stop) // 2)
-    wide = (max(order, start - WIDENING), min(p.x.size - order, stop + WIDENING))
-    d, energy, fall = _least_disturbance(p.x, a, wide)
-    remaining = np.sqrt(max(energy - fall, 0.0) / (d.size + order))
+    _, d, energy, fall = least_disturbance(p, widened(span))
+    remaining = np.sqrt(max(energy - fall, 0.0) / (d.size + p.order))
     height, norm = _peak(d), np.sqrt(max(fall, 0.0))
 
     before = p.x[max(0, start - SIDE * cell) : start - cell // 2]
     after = p.x[stop + cell // 2 : stop + SIDE * cell]
     sides = np.concatenate((before, after))
-    e, rings = p.forward.samples, stop + order
+    e, rings = p.forward.samples, stop + p.order
     e_before = e[max(0, start - SIDE_RESIDUAL * cell) : start - cell // 2]
     e_after = e[rings : rings + SIDE_RESIDUAL * cell]
     features = (
@@ -71,6 +74,18 @@ def candidate_features(p: Prediction, span: Span, background: float, sr: float) 
     return [float(np.log(max(feature, MIN_FEATURE))) for feature in features]
 
 
+def widened(span: Span, shift: int = 0) -> Span:
+    """Shift a span, and widen it by the samples in which a click may begin and end softly."""
+    return span[0] - WIDENING + shift, span[1] + WIDENING + shift
+
+
+def least_disturbance(p: Prediction, span: Span) -> tuple[int, Samples, float, float]:
+    """Solve (1) for a span: the first sample of d, d itself, the energy of e, and its fall."""
+    first, last = max(p.order, span[0]), min(p.x.size - p.order, span[1])
+    a = p.coefficients_at((span[0] + span[1]) // 2)
+    return first, *_least_disturbance(p.x, a, (first, last))
+
+
 def _least_disturbance(x: Samples, a: Samples, span: Span) -> tuple[Samples, float, float]:
     """Solve (1) for a span: d (width,), the energy of the residual, and its fall."""
     from scipy.linalg import solve_toeplitz
@@ -86,11 +101,15 @@ def _least_disturbance(x: Samples, a: Samples, span: Span) -> tuple[Samples, flo
 
 
 def _third_peak(p: Prediction, start: int, stop: int) -> float:
-    """Find the third largest peak of e in the cells on either side of a span."""
+    """Find the third largest peak of e in the cells on either side of a span, or the limit."""
     peaks, first, last = p.forward.peaks, start // p.cell, stop // p.cell
     sides = (peaks[max(0, first - SIDE_PEAKS) : first], peaks[last + 1 : last + 1 + SIDE_PEAKS])
     near = np.concatenate(sides)
-    return float(np.sort(near)[-BACKGROUND_RANK]) if near.size >= BACKGROUND_RANK else 0.0
+    if near.size < BACKGROUND_RANK:
+        return 0.0
+    near.sort()
+    limit = np.inf if p.quartiles is None else p.quartiles * near[near.size // 4]
+    return float(min(near[-BACKGROUND_RANK], limit))
 
 
 def _peak(x: Samples) -> float:

@@ -16,11 +16,15 @@ from spectramend.core.intervals import Span, SpanSet, apart, join
 from spectramend.detection import click_classifier, clicks
 from spectramend.detection.click_features import WIDENING
 from spectramend.detection.click_spans import REACH_S, likely_span
+from spectramend.detection.crackle import dense_spans, find_crackle
 from spectramend.detection.linear_prediction import FLOOR
 
 CLICK_DISTANCE_S = 0.002  # s from a click to other damage; engineering choice: two cells
-CROWD_S = 0.004  # s between clicks whose tails mix; engineering choice: twice `TAIL_S`
-TAIL_S = 0.002  # s after other clicks that no model is fitted to; engineering choice: most tails
+# For each search of the likeliest spans: s after other clicks that no model is fitted to, and s to
+# another click of those that are searched. Engineering choice: most tails, at first; then those
+# of crackle, whose tails are known by then.
+SWEEPS = ((0.002, np.inf), (0.0, 0.02))
+CRACKLE_DB = 6.0  # least odds of clicks of crackle below that of others; engineering choice
 
 Samples: TypeAlias = NDArray[np.float64]
 ReadChannel: TypeAlias = Callable[[int, int], Samples]
@@ -34,21 +38,31 @@ class ClickSearch:
         self.least = click_db * np.log(10) / 10  # log-odds of a click
         self.candidates: list[Span] = []
         self.log_odds: list[Samples] = []  # of the candidates, by block
+        self.crackle: list[Span] = []  # clicks where there are many, in no need of the base rate
 
     def add(self, x: Samples, offset: int, own: Span) -> None:
         """Find the candidates that begin in the span `own` of a part x that begins at `offset`."""
-        found, features = clicks.find_candidates(
-            x, self.sr, level=self.level, offset=offset, inside=own
-        )
-        self.candidates += [(a + offset, b + offset) for a, b in found]
-        self.log_odds.append(click_classifier.MODEL.log_odds(features))
+        level, sr = self.level, self.sr
+        found, features = clicks.find_candidates(x, sr, level=level, offset=offset)
+        log_odds = click_classifier.MODEL.log_odds(features)
+        if dense := dense_spans(found, log_odds, sr):
+            least = self.least - CRACKLE_DB * np.log(10) / 10
+            crackle = find_crackle(x, sr, dense, level=level, least=least, offset=offset)
+            self.crackle += [(a + offset, b + offset) for a, b in crackle if own[0] <= a < own[1]]
+        elsewhere = set(apart(found, dense, 0))
+        kept = [i for i, s in enumerate(found) if s in elsewhere and own[0] <= s[0] < own[1]]
+        self.candidates += [(found[i][0] + offset, found[i][1] + offset) for i in kept]
+        self.log_odds.append(log_odds[kept])
 
     def spans(self, read: ReadChannel, length: int, others: Sequence[Span]) -> list[Span]:
         """Find the clicks with their tails, away from `others`, in a recording to be read again."""
-        free = set(apart(self.candidates, list(others), round(CLICK_DISTANCE_S * self.sr)))
+        distance = round(CLICK_DISTANCE_S * self.sr)
+        free = set(apart(self.candidates, list(others), distance))
         at = [i for i, span in enumerate(self.candidates) if span in free]
         log_odds = click_classifier.MODEL.adapt(np.concatenate(self.log_odds or [np.zeros(0)])[at])
         chosen = SpanSet()
+        for span in apart(self.crackle, list(others), distance):
+            chosen.add(span)
         for i in np.argsort(-log_odds, kind="stable"):
             if log_odds[i] < self.least:
                 break
@@ -58,23 +72,31 @@ class ClickSearch:
         return [span for span in join(found) if apart([span], bounds, 0)]
 
     def _with_tails(self, read: ReadChannel, length: int, cores: list[Span]) -> list[Span]:
-        """Find the likeliest span of each click, in order; its core where it cannot be told."""
-        reach, tail = round(REACH_S * self.sr), round(TAIL_S * self.sr)
-        starts, crowd = np.array([a for a, _ in cores]), round(CROWD_S * self.sr)
-        found = list[Span]()
-        for core in cores:
-            first, last = max(0, core[0] - reach), min(length, core[1] + reach)
-            lost = np.zeros(last - first, bool)
-            near = slice(*np.searchsorted(starts, (first - reach, last)))
-            if np.count_nonzero(np.abs(starts[near] - core[0]) < crowd) > 1:
-                found.append(core)  # its residual is that of its neighbours, too
-                continue
-            for a, b in cores[near]:
-                lost[max(0, a - first) : max(0, b + tail - first)] = True
-            inner = (core[0] + WIDENING - first, core[1] - WIDENING - first)
-            span = likely_span(read(first, last), lost, inner, self.sr, FLOOR * self.level)
-            if span is None:
-                found.append(core)
-            elif span[0] < span[1]:
-                found.append((span[0] + first, span[1] + first))
-        return found
+        """Find the likeliest span of each click, in order; its core where it cannot be told.
+
+        Other clicks nearby are lost samples: at first with a tail, then with their likeliest spans.
+        """
+        spans, starts = list(cores), np.array([a for a, _ in cores])
+        for tail_s, crowd_s in SWEEPS:
+            before = list(spans)
+            for i, core in enumerate(cores):
+                first, last = self._around(core, length)
+                near = range(*np.searchsorted(starts, (first - REACH_S * self.sr, last)))
+                others = [j for j in near if j != i]
+                distance = min((abs(starts[j] - core[0]) for j in others), default=np.inf)
+                if distance > crowd_s * self.sr:
+                    continue
+                lost = np.zeros(last - first, bool)
+                for j in others:
+                    end = before[j][1] + round(tail_s * self.sr)
+                    lost[max(0, before[j][0] - first) : max(0, end - first)] = True
+                inner = (core[0] + WIDENING - first, core[1] - WIDENING - first)
+                span = likely_span(read(first, last), lost, inner, self.sr, FLOOR * self.level)
+                if span is not None:
+                    spans[i] = (span[0] + first, span[1] + first)
+        return [span for span in spans if span[0] < span[1]]
+
+    def _around(self, core: Span, length: int) -> Span:
+        """Give the samples around a click that its likeliest span depends on."""
+        reach = round(REACH_S * self.sr)
+        return max(0, core[0] - reach), min(length, core[1] + reach)

@@ -15,7 +15,9 @@ The likeliest span minimises
     J(start, k)  =  sum_{i < k} (lambda - z[i]**2 / sigma**2),                                (2)
 
 with a penalty lambda for each sample that is lost. It ends where nothing is left of the
-disturbance for a while: what comes after that is another click, or a pulse of a voice.
+disturbance for a while: what comes after that is another click, or a pulse of a voice. Other clicks
+nearby are unknown samples, too: their disturbances, of least residual together with that of the
+click, are subtracted first.
 """
 
 from __future__ import annotations
@@ -80,7 +82,8 @@ def likely_span(
     starts = np.arange(search[0], max(search[0], (core[0] + core[1]) // 2) + 1)
     if search[1] - starts[-1] < 1:
         return None
-    span = _likeliest(x, model, search, starts, core, round(QUIET_S * sr))
+    intact = _without_others(x, lost, model.a, search, core)
+    span = _likeliest(intact, model, search, starts, core, round(QUIET_S * sr))
     # What does not end is no click but another sound that begins, such as a note.
     return (core[0], core[0]) if span[1] > search[1] - round(QUIET_S * sr) else span
 
@@ -110,14 +113,46 @@ def _best_model(
 def _power_beside(
     x: Samples, known: NDArray[np.bool_], a: Samples, search: Span, side: int
 ) -> float | None:
-    """Measure the power of the residual of known samples beside a search; None if few are there."""
+    """Measure the power of the residual of known samples on either side of a search: the larger.
+
+    What begins there, such as a note, is louder after it. None if few samples are known.
+    """
+    order, powers = a.size - 1, list[float]()
+    reach = side + order
+    for first, last in ((search[0] - reach, search[0]), (search[1], search[1] + reach)):
+        beside = slice(max(0, first), last)
+        if x[beside].size <= order:
+            continue
+        e = np.convolve(x[beside], a, "valid")
+        intact = sliding_window_view(known[beside], order + 1).all(axis=1)
+        if np.count_nonzero(intact) > side // 4:
+            powers.append(float(np.mean(e[intact] ** 2)))
+    return max(powers, default=None)
+
+
+def _without_others(
+    x: Samples, lost: NDArray[np.bool_], a: Samples, search: Span, core: Span
+) -> Samples:
+    """Subtract the least disturbance of lost samples near a search, that of the core besides."""
+    from scipy.linalg import solve
+
     order = a.size - 1
-    first, last = max(0, search[0] - side - order), search[1] + side + order
-    e = np.convolve(x[first:last], a, "valid")
-    intact = sliding_window_view(known[first:last], order + 1).all(axis=1)
-    if np.count_nonzero(intact) <= side // 2:
-        return None
-    return float(np.mean(e[intact] ** 2))
+    first, last = max(order, search[0] - 2 * order), min(x.size - order, search[1] + 2 * order)
+    others = lost.copy()
+    others[slice(*core)] = False
+    if not others[first:last].any():
+        return x
+    unknown = others.copy()
+    unknown[slice(*core)] = True
+    t = np.flatnonzero(unknown[first:last])
+    e = np.convolve(x[first - order : last + order], a)[order : 2 * order + last - first]
+    m = np.correlate(e, a, "valid")
+    lags = np.zeros(last - first)
+    lags[: order + 1] = np.correlate(a, a, "full")[order:][: last - first]
+    lags[0] *= 1 + RIDGE
+    d = np.zeros(x.size)
+    d[first + t] = solve(lags[np.abs(t[:, None] - t)], m[t], assume_a="pos")
+    return x - np.where(others, d, 0.0)
 
 
 def _likeliest(

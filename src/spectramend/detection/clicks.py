@@ -15,7 +15,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from spectramend.core.intervals import Span
-from spectramend.detection.click_features import FEATURES, SIDE, WIDENING, candidate_features
+from spectramend.detection.click_features import FEATURES, SIDE, candidate_features, widened
 from spectramend.detection.linear_prediction import (
     FLOOR,
     GUARD,
@@ -43,24 +43,44 @@ def find_candidates(
     and depend on `CLICK_CONTEXT_S` around them. Returns their spans in the part, and their features
     [shape=(candidates, len(FEATURES))].
     """
-    cell = max(4, round(CELL_S * sr))
-    if level <= 0 or x.size < 4 * SIDE * cell:
+    if level <= 0 or x.size < 4 * SIDE * max(4, round(CELL_S * sr)):
         return [], np.zeros((0, len(FEATURES)))
-    # Frames lie on one grid over the recording, whatever part of it this is.
-    lead = offset % (HOP * cell)
-    p = predict_robustly(np.concatenate((np.zeros(lead), x)), cell, _order(sr), FLOOR * level)
+    p, lead = predict_on_grid(x, sr, level=level, offset=offset)
     start, stop = inside or (0, x.size)
-    index = np.arange(p.forward.peaks.size)
-    begins = index * cell - lead
-    allowed = (index >= EDGE + lead // cell) & (index < index.size - EDGE)
-    allowed &= (begins >= start - EDGE * cell) & (begins < stop + EDGE * cell)
-    spans, features = list[Span](), list[list[float]]()
-    for j, span in _candidates(p, allowed):
-        wide = (span[0] - WIDENING - lead, span[1] + WIDENING - lead)
-        if start <= wide[0] < stop:
-            spans.append(wide)
-            features.append(candidate_features(p, span, p.forward.background[j], sr))
-    return spans, np.array(features).reshape(-1, len(FEATURES))
+    cell, count = p.cell, p.forward.peaks.size
+    begins = np.arange(count) * cell - lead
+    allowed = (begins >= start - EDGE * cell) & (begins < stop + EDGE * cell)
+    found, features = candidates_of(p, allowed, sr, lead=lead)
+    spans = [widened(span, -lead) for span in found]
+    own = [i for i, span in enumerate(spans) if start <= span[0] < stop]
+    return [spans[i] for i in own], features[own]
+
+
+def predict_on_grid(
+    x: Samples, sr: float, *, level: float, offset: int = 0, quartiles: float | None = None
+) -> tuple[Prediction, int]:
+    """Predict a part of a recording, after so many zeros that its frames lie on one grid over it.
+
+    Returns the prediction and the number of zeros; see `predict_robustly` for `quartiles`.
+    """
+    cell = max(4, round(CELL_S * sr))
+    lead = offset % (HOP * cell)
+    padded, floor = np.concatenate((np.zeros(lead), x)), FLOOR * level
+    return predict_robustly(padded, cell, _order(sr), floor, quartiles=quartiles), lead
+
+
+def candidates_of(
+    p: Prediction, allowed: NDArray[np.bool_], sr: float, *, lead: int
+) -> tuple[list[Span], Samples]:
+    """Find the spans and features of the candidates in allowed cells, but not near the ends.
+
+    The first `lead` samples are none of the recording.
+    """
+    index = np.arange(allowed.size)
+    inside = (index >= EDGE + lead // p.cell) & (index < index.size - EDGE)
+    found = list(_candidates(p, allowed & inside))
+    features = [candidate_features(p, span, p.forward.background[j], sr) for j, span in found]
+    return [span for _, span in found], np.array(features).reshape(-1, len(FEATURES))
 
 
 def _order(sr: float) -> int:

@@ -14,6 +14,7 @@ References
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -28,6 +29,7 @@ GUARD = 3  # cells on either side not in the background; engineering choice: cli
 BACKGROUND_RANK = (
     3  # of the background among the peaks; engineering choice: two more clicks may be near
 )
+STEP = 8  # cells from one quartile to the next; engineering choice: a fifth of those it is of
 MASKED = 1.5  # peaks over background that the second fit leaves out; engineering choice: few others
 FLOOR = 1e-4  # of the level of a recording: softer is silence; engineering choice: -80 dB
 
@@ -58,6 +60,7 @@ class Prediction:
     coefficients: Samples  # (frames, p + 1)
     forward: Residual
     backward: Residual
+    quartiles: float | None = None  # limit of the background, in lower quartiles of the peaks
 
     @property
     def order(self) -> int:
@@ -70,25 +73,28 @@ class Prediction:
         return self.coefficients[frame]
 
 
-def predict_robustly(x: Samples, cell: int, order: int, floor: float) -> Prediction:
+def predict_robustly(
+    x: Samples, cell: int, order: int, floor: float, *, quartiles: float | None = None
+) -> Prediction:
     """Predict with coefficients fitted without the peaks of the residuals of a first prediction.
 
-    `cell` is in samples; samples softer than the amplitude `floor` are silence.
+    `cell` is in samples; samples softer than the amplitude `floor` are silence. The background is
+    at most `quartiles`, if any, times the lower quartile of the peaks, which no crackle raises.
     """
+    measure = partial(_residual, size=x.size, cell=cell, floor=floor, quartiles=quartiles)
     frames = _Frames(x, cell, order)
     a = _coefficients(frames.around(x), order, floor)
-    forward, backward = frames.residuals(a)
-    first = [_residual(samples.ravel()[: x.size], cell, floor) for samples in (forward, backward)]
-    high = np.any([r.peaks > MASKED * r.background for r in first], axis=0)
+    residuals = frames.residuals(a)
+    high = np.any([r.peaks > MASKED * r.background for r in map(measure, residuals)], axis=0)
     near = high.copy()
     near[1:] |= high[:-1]
     near[:-1] |= high[1:]
     weights = 1.0 - _smoothed(near, cell)[: x.size]
     again = np.flatnonzero(np.any(frames.around(weights, 1.0) < 1, axis=1))
     a[again] = _coefficients(frames.around(x * weights)[again], order, floor)
-    forward[again], backward[again] = frames.residuals(a[again], again)
-    second = [_residual(samples.ravel()[: x.size], cell, floor) for samples in (forward, backward)]
-    return Prediction(x, cell, floor, a, *second)
+    residuals[:, again] = frames.residuals(a[again], again)
+    forward, backward = map(measure, residuals)
+    return Prediction(x, cell, floor, a, forward, backward, quartiles)
 
 
 def cells(x: Samples, cell: int) -> Samples:
@@ -153,10 +159,16 @@ def _smoothed(near: NDArray[np.bool_], cell: int) -> Samples:
     return (in_three @ np.stack(shares)).ravel()
 
 
-def _residual(samples: Samples, cell: int, floor: float) -> Residual:
+def _residual(
+    frames: Samples, *, size: int, cell: int, floor: float, quartiles: float | None
+) -> Residual:
     """Measure the peaks of a residual and their background, which is at least the floor."""
+    samples = frames.ravel()[:size]
     peaks = np.max(np.abs(cells(samples, cell)), axis=1)
-    return Residual(samples, peaks, _background(peaks) + floor)
+    background = _background(peaks)
+    if quartiles is not None:
+        background = np.minimum(background, quartiles * _louder_quartile(peaks))
+    return Residual(samples, peaks, background + floor)
 
 
 def _background(peaks: Samples) -> Samples:
@@ -165,6 +177,19 @@ def _background(peaks: Samples) -> Samples:
     highest = _highest_in_windows(np.pad(peaks, REACH), side)
     after = side + 2 * GUARD + 1
     return _merged(highest[:, : peaks.size], highest[:, after : after + peaks.size])[-1]
+
+
+def _louder_quartile(peaks: Samples) -> Samples:
+    """Find the lower quartiles of the peaks before and after, and the larger one: (cells,).
+
+    Quartiles are those of `REACH` cells, for each `STEP` cells, at least `STEP` cells away.
+    """
+    count, beside = -(-peaks.size // STEP), REACH // STEP + 1
+    padded = np.pad(peaks, (beside * STEP, (beside + 2) * STEP - peaks.size % STEP), "symmetric")
+    windows = sliding_window_view(padded, REACH)[::STEP]
+    quartiles = np.partition(windows, REACH // 4, axis=1)[:, REACH // 4]
+    louder = np.maximum(quartiles[:count], quartiles[beside + 2 : beside + 2 + count])
+    return np.repeat(louder, STEP)[: peaks.size]
 
 
 def _highest_in_windows(peaks: Samples, length: int) -> Samples:

@@ -11,7 +11,7 @@ import pytest
 
 from conftest import ROOT
 from spectramend.detection import click_classifier
-from spectramend.detection.click_classifier import MODEL
+from spectramend.detection.click_classifier import CRACKLE, MODEL
 
 
 def test_evidence_counts_more_where_clicks_are_common() -> None:
@@ -45,9 +45,10 @@ def program(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return import_module("fit_click_classifier")
 
 
-def test_the_module_holds_its_model_as_the_program_writes_it(program: ModuleType) -> None:
+def test_the_module_holds_its_models_as_the_program_writes_them(program: ModuleType) -> None:
     source = Path(click_classifier.__file__).read_text("utf-8")
-    assert program.source_of(MODEL) in source
+    assert program.source_of("MODEL", MODEL) in source
+    assert program.source_of("CRACKLE", CRACKLE) in source
     assert source.count(program.BEGIN) == source.count(program.END) == 1
 
 

@@ -30,6 +30,17 @@ def test_background_peaks_are_those_of_the_slow_search() -> None:
     np.testing.assert_array_equal(linear_prediction._background(peaks), slow)
 
 
+def test_the_quartile_limits_the_background_of_many_peaks() -> None:
+    peaks = np.ones(400)
+    peaks[::5] = 100.0
+    assert np.all(linear_prediction._louder_quartile(peaks) == 1.0)
+    peaks[200:] *= 10  # the louder side counts
+    quartile = linear_prediction._louder_quartile(peaks)
+    assert np.all(quartile[:120] == 1.0)
+    assert np.all(quartile[190:] == 10.0)
+    assert linear_prediction._louder_quartile(peaks[:3]).shape == (3,)
+
+
 def test_a_click_does_not_change_the_coefficients_much() -> None:
     x = tone(1.0)
     y = x.copy()
