@@ -58,6 +58,7 @@ def candidate_features(p: Prediction, span: Span, background: float, sr: float) 
     e, rings = p.forward.samples, stop + p.order
     e_before = e[max(0, start - SIDE_RESIDUAL * cell) : start - cell // 2]
     e_after = e[rings : rings + SIDE_RESIDUAL * cell]
+    roughness = _roughness(d, floor)
     features = (
         fall / (energy + floor**2) + OFFSET,
         remaining / background,
@@ -65,8 +66,8 @@ def candidate_features(p: Prediction, span: Span, background: float, sr: float) 
         norm / (_third_peak(p, start, rings) + floor),
         (stop - start) / sr * WIDTH_SR,
         (_rms(e_after) + floor) / (_rms(e_before) + floor),
-        _roughness(d, floor),
-        _roughness(d, floor) / (_roughness(sides, floor) + OFFSET),
+        roughness,
+        roughness / (_roughness(sides, floor) + OFFSET),
         height / (max(_rms(before), _rms(after)) + floor),
         height / (_peak(sides) + floor),
         height / floor * FLOOR,
@@ -94,8 +95,7 @@ def _least_disturbance(x: Samples, a: Samples, span: Span) -> tuple[Samples, flo
     e = np.convolve(x[span[0] - order : span[1] + order], a)[order : 2 * order + width]
     m = np.correlate(e, a, "valid")
     column = np.zeros(width)
-    lags = np.correlate(a, a, "full")[order:]
-    column[: min(width, order + 1)] = lags[:width]
+    column[: order + 1] = np.correlate(a, a, "full")[order:][:width]
     d = solve_toeplitz(column, m)
     return d, float(e @ e), float(d @ m)
 
@@ -114,14 +114,15 @@ def _third_peak(p: Prediction, start: int, stop: int) -> float:
 
 def _peak(x: Samples) -> float:
     """Find the largest magnitude; 0 without samples."""
-    return float(np.max(np.abs(x), initial=0.0))
+    return float(np.abs(x).max(initial=0.0))
 
 
 def _rms(x: Samples) -> float:
     """Compute the RMS value; 0 without samples."""
-    return float(np.sqrt(np.mean(x**2))) if x.size else 0.0
+    return float(np.sqrt(x @ x / x.size)) if x.size else 0.0
 
 
 def _roughness(x: Samples, floor: float) -> float:
     """Divide the energy of the differences by that of the samples."""
-    return float(np.sum(np.diff(x) ** 2) / (np.sum(x**2) + floor**2))
+    differences = x[1:] - x[:-1]
+    return float(differences @ differences / (x @ x + floor**2))

@@ -24,7 +24,6 @@ CLICK_DISTANCE_S = 0.002  # s from a click to other damage; engineering choice: 
 # another click of those that are searched. Engineering choice: most tails, at first; then those
 # of crackle, whose tails are known by then.
 SWEEPS = ((0.002, np.inf), (0.0, 0.02))
-CRACKLE_DB = 6.0  # least odds of clicks of crackle below that of others; engineering choice
 
 Samples: TypeAlias = NDArray[np.float64]
 ReadChannel: TypeAlias = Callable[[int, int], Samples]
@@ -46,8 +45,7 @@ class ClickSearch:
         found, features = clicks.find_candidates(x, sr, level=level, offset=offset)
         log_odds = click_classifier.MODEL.log_odds(features)
         if dense := dense_spans(found, log_odds, sr):
-            least = self.least - CRACKLE_DB * np.log(10) / 10
-            crackle = find_crackle(x, sr, dense, level=level, least=least, offset=offset)
+            crackle = find_crackle(x, sr, dense, level=level, least=self.least, offset=offset)
             self.crackle += [(a + offset, b + offset) for a, b in crackle if own[0] <= a < own[1]]
         elsewhere = set(apart(found, dense, 0))
         kept = [i for i, s in enumerate(found) if s in elsewhere and own[0] <= s[0] < own[1]]
