@@ -24,6 +24,9 @@ CLICK_DISTANCE_S = 0.002  # s from a click to other damage; engineering choice: 
 # another click of those that are searched. Engineering choice: most tails, at first; then those
 # of crackle, whose tails are known by then.
 SWEEPS = ((0.002, np.inf), (0.0, 0.02))
+# dB, least odds of clicks of crackle over those of others. Engineering choice: few pulses of voices
+# that the model was not fitted to.
+CRACKLE_DB = 10.0
 
 Samples: TypeAlias = NDArray[np.float64]
 ReadChannel: TypeAlias = Callable[[int, int], Samples]
@@ -44,8 +47,9 @@ class ClickSearch:
         level, sr = self.level, self.sr
         found, features = clicks.find_candidates(x, sr, level=level, offset=offset)
         log_odds = click_classifier.MODEL.log_odds(features)
+        least = self.least + CRACKLE_DB * np.log(10) / 10
         if dense := dense_spans(found, log_odds, sr):
-            crackle = find_crackle(x, sr, dense, level=level, least=self.least, offset=offset)
+            crackle = find_crackle(x, sr, dense, level=level, least=least, offset=offset)
             self.crackle += [(a + offset, b + offset) for a, b in crackle if own[0] <= a < own[1]]
         elsewhere = set(apart(found, dense, 0))
         kept = [i for i, s in enumerate(found) if s in elsewhere and own[0] <= s[0] < own[1]]
