@@ -13,6 +13,7 @@ from spectramend.spectral_repair.event_mask import EventMask
 from spectramend.spectral_repair.event_removal import (
     KAPPA,
     LOUD,
+    SLOPE,
     _stack,
     _steady_gain,
     _target_gain,
@@ -158,7 +159,7 @@ def test_cells_far_above_the_context_are_not_trusted(louder: float) -> None:
     trust = _trust(P, EventMask(cells, np.logical_not(cells.any(axis=0))))
     assert trust.shape == (257, 20)
     # Of equation (3), P / M = E = louder.
-    expected = 1 / (1 + (louder * (1 + (louder / LOUD) ** 1.5) / KAPPA) ** 2)
+    expected = 1 / (1 + louder / (louder + LOUD) * (louder / KAPPA) ** SLOPE)
     np.testing.assert_allclose(trust[110, 10], expected, rtol=1e-4)
     np.testing.assert_array_equal(_trust(P, EventMask(cells, np.zeros(60, bool))), 1)
 
