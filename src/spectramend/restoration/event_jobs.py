@@ -115,7 +115,7 @@ def repair_event(damaged: DamagedChannel, group: list[DamagedRegion]) -> tuple[J
         outcome = expected_outcome(x, removed, event, stft=stft, sr=channel.sr)
         outcomes.append(outcome)
         if outcome.action != "left":
-            piece.add(change, x if outcome.action == "muted" else removed, weight)
+            piece.add(change, x + outcome.share * (removed - x), weight)
     kept = kept_change(change, group, segment, channel.sr)
     status, snr_db = _conclusion(outcomes)
     method = "semi-supervised NMF"

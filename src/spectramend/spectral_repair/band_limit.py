@@ -23,7 +23,9 @@ from numpy.typing import NDArray
 
 Band: TypeAlias = tuple[float, float]  # lowest and highest Hz
 
-REACH_HZ = 250.0  # Hz; engineering choice: 16 bins of frames of 64 ms, in which models work
+# Chosen on a fifth of the scenes of `spectramend experiment occlusion` and a quarter of knocks of
+# `everyday`: twice as much recovers no more, half as much lets through what lies beside a box.
+REACH_HZ = 80.0  # Hz
 ATTENUATION_DB = 80.0  # dB, of the filter beyond its transition; engineering choice
 
 
@@ -46,7 +48,7 @@ def limited_to_bands(
             change if high >= sr / 2 else _low_pass(change, high + reach / 4, reach / 2, sr)
         )
         kept += below_high
-        if low > 0:
+        if low > reach / 2:  # else 0 Hz is within the reach
             kept -= _low_pass(change, low - reach / 4, reach / 2, sr)
     return kept
 
@@ -66,15 +68,10 @@ def _low_pass(x: NDArray[Any], cutoff: float, transition: float, sr: int) -> NDA
     from scipy.signal import fftconvolve
     from scipy.signal.windows import kaiser
 
-    if cutoff <= -transition / 2:
-        return np.zeros(x.size)
     # Kaiser (1974): length and shape from the attenuation and the width of the transition.
     half = int(np.ceil((ATTENUATION_DB - 8) / (2.285 * 2 * np.pi * transition / sr) / 2))
     beta = 0.1102 * (ATTENUATION_DB - 8.7)
     t = np.arange(-half, half + 1)
     h = kaiser(2 * half + 1, beta) * np.sinc(2 * cutoff / sr * t)
-    if cutoff > transition / 2:
-        h /= h.sum()
-    else:
-        h *= 2 * cutoff / sr
+    h /= h.sum()
     return np.asarray(fftconvolve(x, h, "same"))

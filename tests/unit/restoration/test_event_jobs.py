@@ -116,7 +116,7 @@ def test_pieces_are_cross_faded(monkeypatch: pytest.MonkeyPatch) -> None:
         event_jobs, "remove_event", lambda x, *_, **__: np.full(x.size, next(levels))
     )
     monkeypatch.setattr(
-        event_jobs, "expected_outcome", lambda *_, **__: Outcome("removed", None, 1.0)
+        event_jobs, "expected_outcome", lambda *_, **__: Outcome("removed", 1.0, None, 1.0)
     )
     options: dict[str, Any] = {"damage": "occluded", "stft": STFT(256, 64)}
     y = repair(scene(), SR, Region(0.75, 2.25), **options).samples
@@ -172,7 +172,7 @@ def test_a_loud_event_is_removed_no_worse_than_by_muting(level_db: float) -> Non
     assert expected is not None
     assert expected < 5
     if level_db == 30:
-        assert fixed.jobs[0].status.startswith("muted, as little could be recovered: ")
+        assert "little could be recovered: " in fixed.jobs[0].status
 
 
 @pytest.mark.parametrize("x", [scene(), syllables()])
@@ -209,7 +209,7 @@ def test_a_box_that_is_drawn_too_low_is_noticed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "reach"), [(600, 2100, 250), (900, 1000, 100), (990, 1000, 10)]
+    ("low", "high", "reach"), [(600, 2100, 80), (970, 1020, 50), (990, 1000, 10)]
 )
 def test_nothing_changes_beyond_the_reach(low: float, high: float, reach: float) -> None:
     t = np.arange(N) / SR

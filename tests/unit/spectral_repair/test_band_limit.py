@@ -19,8 +19,8 @@ def sine(hz: float) -> NDArray[Any]:
 
 
 def test_the_reach_is_tied_to_what_was_drawn() -> None:
-    assert reach_hz((1000, 3000), 1.0) == 250
-    assert reach_hz((1000, 1100), 1.0) == 100
+    assert reach_hz((1000, 3000), 1.0) == 80
+    assert reach_hz((1000, 1060), 1.0) == 60
     assert reach_hz((45, 55), 10.0) == 10
     assert reach_hz((45, 55), 0.1) == 40
 
@@ -39,13 +39,20 @@ def test_tones_in_a_band_stay_and_those_beyond_the_reach_go(bands: Any) -> None:
 @pytest.mark.parametrize(("low", "high"), [(0, 500), (3000, 4000), (45, 55)])
 def test_bands_at_the_ends_of_the_spectrum(low: float, high: float) -> None:
     x = np.random.default_rng(0).standard_normal(N) * np.hanning(N)
-    reach = min(high - low, 250)
+    reach = reach_hz((low, high), N / SR)
     Y = np.fft.rfft(limited_to_bands(x, [(low, high)], reach=reach, sr=SR))
     X, f = np.fft.rfft(x), np.fft.rfftfreq(N, 1 / SR)
     inside = (f >= low) & (f <= high)
     beyond = (f < low - reach) | (f > high + reach)
     assert np.linalg.norm((Y - X)[inside]) < 1e-2 * np.linalg.norm(X[inside])
     assert np.linalg.norm(Y[beyond]) < 1e-3 * np.linalg.norm(X[beyond])
+
+
+def test_a_band_from_less_than_half_of_the_reach_begins_at_0_hz() -> None:
+    middle = slice(SR // 2, 3 * SR // 2)
+    for hz in (1, 10, 300):
+        y = limited_to_bands(sine(hz), [(20, 400)], reach=250, sr=SR)
+        np.testing.assert_allclose(y[middle], sine(hz)[middle], atol=1e-3)
 
 
 def test_short_signals_are_filtered() -> None:

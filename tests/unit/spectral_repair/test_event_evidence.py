@@ -88,12 +88,12 @@ def test_an_event_is_removed_where_nothing_can_be_compared() -> None:
 def test_a_smaller_gain_promises_less() -> None:
     x = mixed(1)
     more, less = (
-        expected_outcome(x, share * x, event(), stft=STFT_, sr=SR).snr_db for share in (0.2, 0.7)
+        expected_outcome(x, share * x, event(), stft=STFT_, sr=SR).snr_db for share in (0.2, 0.5)
     )
     assert more is not None
     assert less is not None
-    # The gain is 0.8 or 0.3 in all cells, and 1 / (1 - G) is equation (4).
-    assert more - less == pytest.approx(10 * np.log10(0.7 / 0.2))
+    # The gain is 0.8 or 0.5 in all cells, and 1 / (1 - G) is equation (4).
+    assert more - less == pytest.approx(10 * np.log10(0.5 / 0.2))
 
 
 def test_what_would_hardly_be_better_than_silence_is_muted() -> None:
@@ -101,3 +101,14 @@ def test_what_would_hardly_be_better_than_silence_is_muted() -> None:
     outcome = expected_outcome(x, 0.99 * x, event(), stft=STFT_, sr=SR)
     assert outcome.action == "muted"
     assert outcome.snr_db == 0
+
+
+def test_the_model_fades_to_silence_where_it_is_hardly_better() -> None:
+    x = mixed(1)
+    shares = [
+        expected_outcome(x, (1 - gain) * x, event(), stft=STFT_, sr=SR).share
+        for gain in (0.01, 0.2, 0.3, 0.5)
+    ]
+    assert shares[0] == 0
+    assert 0 < shares[1] < shares[2] < 1
+    assert shares[3] == 1
