@@ -17,7 +17,7 @@ from spectramend.core.intervals import Span
 from spectramend.core.stft import STFT, frame_length
 from spectramend.errors import ParameterError
 from spectramend.restoration.damage import FRAME_S, MIN_FRAME, suitable_stft
-from spectramend.restoration.event_edges import beyond_region, kept_change, shared_reach
+from spectramend.restoration.event_edges import beyond_region, kept_change
 from spectramend.restoration.jobs import (
     DamagedChannel,
     DamagedRegion,
@@ -156,8 +156,8 @@ def _event_mask(
             intact[frames_containing(other.span, first, stft, n_frames)] = False
         elif other.span[0] >= event[1]:
             intact[frames_containing(other.span, first + piece.total_shift, stft, n_frames)] = False
-    reach = shared_reach(group, sr)
-    margin = max(MIN_MARGIN_BINS, min(MARGIN_BINS, int(reach * stft.n_fft / sr)))
+    width = min(high - low for low, high in (d.region.band(sr=sr) for d in group))
+    margin = max(MIN_MARGIN_BINS, min(MARGIN_BINS, int(width * stft.n_fft / sr)))
     return EventMask(cells, intact, margin)
 
 
