@@ -49,7 +49,7 @@ MIN_FRAMES = 16  # frames of the context, at least: fewer say nothing about the 
 # experiment occlusion`, the event absent or 15 dB softer to 30 dB louder than the recording:
 LEFT = np.array([22.8, -2.8, -3.7, -4.3])  # dB: constant, frames, valleys, peaks
 REMOVED_DB = -1.6  # dB, to be added to (4); on half of 430 scenes, with knocks and clatter, too
-# On the same half, for the best mean SNR:
+# Of four pairs, for the mean SNR of all of these scenes:
 MUTED_DB = 0.3  # dB of (4) up to which a region is muted
 TRUSTED_DB = 2.3  # dB of (4) from which the model is trusted in full
 # Chosen on the same scenes, so that one in six clean regions changes, and few events are missed:
