@@ -61,12 +61,10 @@ KAPPA = 25.0  # ratio of powers from which a cell is taken as the event's
 SLOPE = 1.5  # exponent of that ratio
 LOUD = 50.0  # ratio of powers of a region and its context from which the event is loud
 NEAR = ((8, 1), (8, 2))  # standard deviations of the smoothing in bins and in frames
+MIN_RELATIVE_VARIANCE = 0.1  # variance of a cell over its power, at least; of 0.001 to 0.1
 # Engineering choices:
 MAX_ITER = 30  # iterations of each fit, which bound the time
 SIGNAL_ITER = 15  # iterations of conjugate gradients
-MIN_RELATIVE_VARIANCE = (
-    0.1  # variance of a cell over its power, at least; of 0.001 to 0.3, on that quarter
-)
 VARIANCE_FLOOR = 1e-9  # variance over the power of the loudest cell, at least: bounds the condition
 SILENCE = 1e-200  # power of a cell, the loudest sample being about 1: no precision overflows
 MAGNITUDE_FLOOR = 1e-5  # magnitude over the mean, at least: no cell is zero
