@@ -43,7 +43,7 @@ PENALTY = 3.0
 BEFORE_S = 0.001  # s before a candidate that are searched; engineering choice: a click begins soon
 AFTER_S = 0.006  # s after a candidate that are searched; engineering choice: tails of 5 ms
 RIDGE = 1e-9  # relative, added to the diagonal of a matrix that may be singular but for rounding
-QUIET_S = 0.0005  # s at the background that end a click; engineering choice: half a cell
+QUIET_S = 0.00075  # s at the background that end a click; engineering choice: most of a cell
 SIDE_S = 0.008  # s on either side in which predictors are compared; engineering choice: a period
 # Least and most power of the residual beside a click over that of the model. Engineering choice:
 # the former is noisy, the latter of a longer context.
