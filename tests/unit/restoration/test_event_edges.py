@@ -68,8 +68,8 @@ def test_fades_are_shorter_the_louder_the_change_is_at_the_edge() -> None:
         kept = kept_change(change, [region(None, None)], segment(hushed(level)), SR)
         passed.append(float(np.mean((change - kept)[first] ** 2) / np.mean(change[first] ** 2)))
     assert passed == sorted(passed, reverse=True)
-    # The longest fade is 200 samples, of which 3/8 of the power pass.
-    assert passed[0] == pytest.approx(0.8 * 3 / 8, abs=0.05)
+    # The longest fade is 128 samples, of which 3/8 of the power pass.
+    assert passed[0] == pytest.approx(128 / 250 * 3 / 8, abs=0.02)
     assert passed[-1] < 0.01
 
 

@@ -19,7 +19,7 @@ def sine(hz: float) -> NDArray[Any]:
 
 
 def test_the_reach_is_tied_to_what_was_drawn() -> None:
-    assert reach_hz((1000, 3000), 1.0) == 80
+    assert reach_hz((1000, 3000), 1.0) == 125
     assert reach_hz((1000, 1060), 1.0) == 60
     assert reach_hz((45, 55), 10.0) == 10
     assert reach_hz((45, 55), 0.1) == 40
