@@ -11,7 +11,11 @@ residual is like that around it; without the peak of a glottal pulse the ringing
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
 
 from spectramend.core.intervals import Span
 from spectramend.detection.linear_prediction import (
@@ -44,35 +48,43 @@ MIN_FEATURE = 1e-4  # least value before the logarithm; engineering choice: rare
 OFFSET = 1e-6  # added to a share of energy and to a roughness; engineering choice: either may be 0
 
 
-def candidate_features(p: Prediction, span: Span, background: float, sr: float) -> list[float]:
-    """Compute the logarithms of `FEATURES` of a candidate; `background` is that of its cell."""
-    cell, floor = p.cell, p.floor
-    start, stop = span
-    _, d, energy, fall = least_disturbance(p, widened(span))
-    remaining = np.sqrt(max(energy - fall, 0.0) / (d.size + p.order))
-    height, norm = _peak(d), np.sqrt(max(fall, 0.0))
+def candidate_features(
+    p: Prediction, spans: list[Span], background: Samples, sr: float
+) -> NDArray[np.float64]:
+    """Compute the logarithms of `FEATURES` of candidates: (m, len(FEATURES)).
 
-    before = p.x[max(0, start - SIDE * cell) : start - cell // 2]
-    after = p.x[stop + cell // 2 : stop + SIDE * cell]
-    sides = np.concatenate((before, after))
-    e, rings = p.forward.samples, stop + p.order
-    e_before = e[max(0, start - SIDE_RESIDUAL * cell) : start - cell // 2]
-    e_after = e[rings : rings + SIDE_RESIDUAL * cell]
-    roughness = _roughness(d, floor)
+    `background` (m,) is that of their cells.
+    """
+    cell, floor = p.cell, p.floor
+    start, stop = np.array(spans, np.intp).reshape(-1, 2).T
+    found = [least_disturbance(p, widened(span)) for span in spans]
+    energy, fall, height, roughness = np.array(
+        [(f.energy, f.fall, _peak(f.d), _roughness(f.d, floor)) for f in found]
+    ).T.reshape(4, -1)
+    sizes = np.array([f.d.size for f in found])
+    remaining = np.sqrt(np.maximum(energy - fall, 0.0) / (sizes + p.order))
+    norm = np.sqrt(np.maximum(fall, 0.0))
+
+    near, rings = cell // 2, stop + p.order
+    before = _cut(p.x, start - SIDE * cell, SIDE * cell - near)
+    after = _cut(p.x, stop + near, SIDE * cell - near)
+    sides = np.concatenate((before, after), axis=1)
+    e_before = _cut(p.forward.samples, start - SIDE_RESIDUAL * cell, SIDE_RESIDUAL * cell - near)
+    e_after = _cut(p.forward.samples, rings, SIDE_RESIDUAL * cell)
     features = (
         fall / (energy + floor**2) + OFFSET,
         remaining / background,
-        norm / (max(_peak(e_before), _peak(e_after)) + floor),
-        norm / (_third_peak(p, start, rings) + floor),
+        norm / (np.maximum(_peak(e_before), _peak(e_after)) + floor),
+        norm / (_third_peak(p, start // cell, rings // cell) + floor),
         (stop - start) / sr * WIDTH_SR,
         (_rms(e_after) + floor) / (_rms(e_before) + floor),
         roughness,
         roughness / (_roughness(sides, floor) + OFFSET),
-        height / (max(_rms(before), _rms(after)) + floor),
+        height / (np.maximum(_rms(before), _rms(after)) + floor),
         height / (_peak(sides) + floor),
         height / floor * FLOOR,
     )
-    return [float(np.log(max(feature, MIN_FEATURE))) for feature in features]
+    return np.log(np.maximum(np.stack(features, axis=1), MIN_FEATURE))
 
 
 def widened(span: Span, shift: int = 0) -> Span:
@@ -80,49 +92,67 @@ def widened(span: Span, shift: int = 0) -> Span:
     return span[0] - WIDENING + shift, span[1] + WIDENING + shift
 
 
-def least_disturbance(p: Prediction, span: Span) -> tuple[int, Samples, float, float]:
-    """Solve (1) for a span: the first sample of d, d itself, the energy of e, and its fall."""
+class Disturbance(NamedTuple):
+    """The least disturbance of a span."""
+
+    first: int  # sample of the span
+    d: Samples  # (width,)
+    energy: float  # of the residual that depends on the span
+    fall: float  # of that energy without d
+
+
+def least_disturbance(p: Prediction, span: Span) -> Disturbance:
+    """Solve (1) for a span."""
     first, last = max(p.order, span[0]), min(p.x.size - p.order, span[1])
     a = p.coefficients_at((span[0] + span[1]) // 2)
-    return first, *_least_disturbance(p.x, a, (first, last))
+    return Disturbance(first, *_least_disturbance(p.x, a, (first, last)))
 
 
 def _least_disturbance(x: Samples, a: Samples, span: Span) -> tuple[Samples, float, float]:
     """Solve (1) for a span: d (width,), the energy of the residual, and its fall."""
     from scipy.linalg import solve_toeplitz
+    from scipy.linalg.lapack import dpbsv
 
     order, width = a.size - 1, span[1] - span[0]
     e = np.convolve(x[span[0] - order : span[1] + order], a)[order : 2 * order + width]
     m = np.correlate(e, a, "valid")
-    column = np.zeros(width)
-    column[: order + 1] = np.correlate(a, a, "full")[order:][:width]
-    d = solve_toeplitz(column, m)
+    lags = np.correlate(a, a, "full")[order:][:width]
+    # The matrix is banded; by its Cholesky factor unless it is singular but for rounding.
+    _, d, failed = dpbsv(np.repeat(lags[:, None], width, axis=1), m, lower=1, overwrite_ab=1)
+    if failed:
+        d = solve_toeplitz(np.pad(lags, (0, width - lags.size)), m)
     return d, float(e @ e), float(d @ m)
 
 
-def _third_peak(p: Prediction, start: int, stop: int) -> float:
-    """Find the third largest peak of e in the cells on either side of a span, or the limit."""
-    peaks, first, last = p.forward.peaks, start // p.cell, stop // p.cell
-    sides = (peaks[max(0, first - SIDE_PEAKS) : first], peaks[last + 1 : last + 1 + SIDE_PEAKS])
-    near = np.concatenate(sides)
-    if near.size < BACKGROUND_RANK:
-        return 0.0
-    near.sort()
-    limit = np.inf if p.quartiles is None else p.quartiles * near[near.size // 4]
-    return float(min(near[-BACKGROUND_RANK], limit))
+def _cut(x: Samples, first: NDArray[np.intp], length: int) -> Samples:
+    """Cut parts of one length out of samples, beyond whose ends there is silence: (m, length)."""
+    padded = np.pad(x, length)
+    begins = np.clip(first + length, 0, x.size + length)
+    return sliding_window_view(padded, length)[begins]
 
 
-def _peak(x: Samples) -> float:
-    """Find the largest magnitude; 0 without samples."""
-    return float(np.abs(x).max(initial=0.0))
+def _third_peak(p: Prediction, first: NDArray[np.intp], last: NDArray[np.intp]) -> Samples:
+    """Find the third largest peaks of e in the cells on either side of spans, or the limits."""
+    peaks = p.forward.peaks
+    sides = [_cut(peaks, begin, SIDE_PEAKS) for begin in (first - SIDE_PEAKS, last + 1)]
+    near = np.sort(np.concatenate(sides, axis=1), axis=1)
+    if p.quartiles is None:
+        return near[:, -BACKGROUND_RANK]
+    missing = np.count_nonzero(near == 0, axis=1)  # beyond the ends
+    quartile = near[np.arange(first.size), missing + (2 * SIDE_PEAKS - missing) // 4]
+    return np.minimum(near[:, -BACKGROUND_RANK], p.quartiles * quartile)
 
 
-def _rms(x: Samples) -> float:
-    """Compute the RMS value; 0 without samples."""
-    return float(np.sqrt(x @ x / x.size)) if x.size else 0.0
+def _peak(x: Samples) -> Samples:
+    """Find the largest magnitude of the last axis."""
+    return np.max(np.abs(x), axis=-1)
 
 
-def _roughness(x: Samples, floor: float) -> float:
-    """Divide the energy of the differences by that of the samples."""
-    differences = x[1:] - x[:-1]
-    return float(differences @ differences / (x @ x + floor**2))
+def _rms(x: Samples) -> Samples:
+    """Compute the RMS value of the last axis."""
+    return np.sqrt(np.mean(x**2, axis=-1))
+
+
+def _roughness(x: Samples, floor: float) -> Samples:
+    """Divide the energy of the differences by that of the samples, of the last axis."""
+    return np.sum(np.diff(x) ** 2, axis=-1) / (np.sum(x**2, axis=-1) + floor**2)

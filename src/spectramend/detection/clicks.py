@@ -79,8 +79,8 @@ def candidates_of(
     index = np.arange(allowed.size)
     inside = (index >= EDGE + lead // p.cell) & (index < index.size - EDGE)
     found = list(_candidates(p, allowed & inside))
-    features = [candidate_features(p, span, p.forward.background[j], sr) for j, span in found]
-    return [span for _, span in found], np.array(features).reshape(-1, len(FEATURES))
+    spans, background = [span for _, span in found], p.forward.background[[j for j, _ in found]]
+    return spans, candidate_features(p, spans, background, sr)
 
 
 def _order(sr: float) -> int:

@@ -68,7 +68,7 @@ def find_crackle(
         if not chosen.spans:
             break
         for span in chosen.spans:
-            first, d, _, _ = least_disturbance(p, span)
+            first, d, *_ = least_disturbance(p, span)
             left[first - lead : first - lead + d.size] -= d
             found.add((span[0] - lead, span[1] - lead))
         where |= _marked([(a - lead - near, b - lead + near) for a, b in chosen.spans], x.size)

@@ -26,12 +26,15 @@ def test_features_do_not_depend_on_the_level() -> None:
     x[4000:4008] += 1.0
     features = [
         click_features.candidate_features(
-            predict_robustly(scale * x, 16, 20, scale * 1e-4), (4000, 4008), scale * 0.1, SR
+            predict_robustly(scale * x, 16, 20, scale * 1e-4),
+            [(4000, 4008)],
+            np.array([scale * 0.1]),
+            SR,
         )
         for scale in (1.0, 1e-3)
     ]
     np.testing.assert_allclose(features[0], features[1], rtol=1e-6)
-    assert len(features[0]) == len(click_features.FEATURES)
+    assert features[0].shape == (1, len(click_features.FEATURES))
 
 
 def test_a_click_explains_the_residual_and_a_pulse_does_not() -> None:
@@ -40,9 +43,9 @@ def test_a_click_explains_the_residual_and_a_pulse_does_not() -> None:
     x[4000:4004] += 1.0
     pulse[4000:4300] += 0.97 ** np.arange(300) * np.sin(np.arange(300) * 0.3)
     explained = [
-        click_features.candidate_features(predict_robustly(y, 16, 20, 1e-4), (4000, 4004), 0.1, SR)[
-            0
-        ]
+        click_features.candidate_features(
+            predict_robustly(y, 16, 20, 1e-4), [(4000, 4004)], np.array([0.1]), SR
+        )[0, 0]
         for y in (x, pulse)
     ]
     assert explained[0] > np.log(0.9) > explained[1]
