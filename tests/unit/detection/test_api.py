@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from conftest import ROOT
-from damaged_signals import SR, Array, clipped, damaged, tone
+from damaged_signals import SR, Array, clipped, damaged, spans, tone
 from spectramend.detection import KINDS, detect
 from spectramend.errors import ParameterError
 
@@ -24,6 +24,18 @@ def test_damage_that_all_channels_share_is_named_once() -> None:
     assert found == [(None, 9000, 9300), (2, 20000, 20300)]
     assert detect(x[:1], SR) == detect(x[0], SR)
     assert detect(x[0], SR)[0].channel is None
+
+
+@pytest.mark.parametrize("rpm", [100 / 3, 78])
+def test_a_scratch_of_a_record_is_found_at_each_turn(rpm: float) -> None:
+    x, rng, t = tone(8.0), np.random.default_rng(1), np.arange(64) / SR
+    starts = (np.arange(0.3, 7.9, 60 / rpm) * SR).astype(int)
+    starts += rng.integers(-20, 20, starts.size)
+    for start in starts:  # a crack that rings at 3 kHz for a millisecond
+        x[start : start + t.size] += 0.8 * np.exp(-t / 4e-4) * np.cos(6000 * np.pi * t)
+    found = spans(detect(x, SR), "click")
+    assert len(found) == len(starts)
+    assert all(abs(a - start) <= 2 for (a, _), start in zip(found, starts, strict=True))
 
 
 @pytest.mark.parametrize("scale", [1e-6, 0.25, 4e5])
