@@ -7,20 +7,22 @@ like the real one. With p the prediction there and t the truth, the factor
 
 limited to 0 and 1, makes the error of ``g p`` least. The prediction of the real hole is multiplied
 by it, and ``1 - (sum (t - g p)**2) / sum t**2`` is the part of the power that is expected to be
-recovered.
+recovered, where each pretended hole has the factor of the other.
 
 Pretended holes lie within what sounds on one side. Where another note sounds on the other side the
 real hole is harder, and the spectra u and v of the band beside its edges differ. Their similarity
 
     rho  =  u @ v / (|u| |v|)                                                                  (2)
 
-limits both the factor and the part to ``rho / SIMILAR``. Without a side that is long enough there
-is no measurement, and the prediction is used as it is.
+limits both the factor and the part to ``rho / SIMILAR``. In a pause, the other bands are softer in
+the hole than beside it, in the ratio r of their RMS values; both are multiplied by r where it is
+less than 1. Without a side that is long enough there is no measurement, and the prediction is used
+as it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -80,18 +82,31 @@ def fill_validated(x: Vector, hole: Hole, *, sr: int, stft: STFT) -> BandFill:
     """Interpolate a band of some samples as far as pretended holes show that it helps."""
     kept, p = _prediction(x, hole, sr, stft)
     trials = [_trial(side, own, sr, stft) for side, own in _pretended_holes(x, hole, stft)]
-    cross, predicted, true, within, size = np.sum(trials, axis=0) if trials else np.zeros(5)
-    if not true > 0:
+    if not trials or not sum(trial.true for trial in trials) > 0:
         return BandFill(kept + p, None, 0.0, False)
-    limit = min(1.0, _similarity(x, hole, sr) / SIMILAR)
-    g = float(np.clip(cross / predicted, 0, 1)) if predicted > 0 else 0.0
-    recovered = limit * (2 * g * cross - g**2 * predicted) / true
+    *_, true, within, size = np.sum(trials, axis=0)
+    limit = min(1.0, _similarity(x, hole, sr) / SIMILAR) * min(1.0, _loudness(x, hole, sr))
+    # Each hole with the factor of the other, if there are two: its own would promise too much.
+    others = [[u for u in trials if u is not t] or trials for t in trials]
+    parts = [_recovered(t, _factor(other)) for t, other in zip(trials, others, strict=True)]
+    recovered = limit * sum(parts) / true
     power = true / size
     found = _within(x - kept, hole, sr)[hole.start : hole.stop] ** 2
     blocks = np.array_split(found, max(1, round(found.size / (LEVEL_S * sr))))
     empty = bool(np.median([b.mean() for b in blocks]) < KEPT_LEVEL * within / size)
     base = x if empty else kept
-    return BandFill(base + limit * g * p, power, power * (1 - recovered), empty)
+    return BandFill(base + limit * _factor(trials) * p, power, power * (1 - recovered), empty)
+
+
+def _factor(trials: Sequence[_Trial]) -> float:
+    """Compute (1) from pretended holes."""
+    cross, predicted = sum(t.cross for t in trials), sum(t.predicted for t in trials)
+    return float(np.clip(cross / predicted, 0, 1)) if predicted > 0 else 0.0
+
+
+def _recovered(trial: _Trial, g: float) -> float:
+    """Compute ``sum t**2 - sum (t - g p)**2`` in a pretended hole."""
+    return 2 * g * trial.cross - g**2 * trial.predicted
 
 
 def _prediction(x: Vector, hole: Hole, sr: int, stft: STFT) -> tuple[Vector, Vector]:
@@ -131,6 +146,14 @@ def _within(v: Vector, hole: Hole, sr: int) -> Vector:
     f = scipy.fft.rfftfreq(n_fft, 1 / sr)
     V = scipy.fft.rfft(v, n_fft) * ((f >= hole.low) & (f <= hole.high))
     return scipy.fft.irfft(V, n_fft)[: v.size]
+
+
+def _loudness(x: Vector, hole: Hole, sr: int) -> float:
+    """Compare RMS values of the other bands in a hole and as long on either side; 1 in silence."""
+    rest, n = x - _within(x, hole, sr), hole.stop - hole.start
+    sides = np.concatenate((rest[max(0, hole.start - n) : hole.start], rest[hole.stop :][:n]))
+    inside, beside = np.mean(rest[hole.start : hole.stop] ** 2), np.mean(sides**2)
+    return float(np.sqrt(inside / beside)) if beside > 0 else 1.0
 
 
 def _similarity(x: Vector, hole: Hole, sr: int) -> float:
