@@ -80,7 +80,7 @@ def test_a_band_that_cannot_be_predicted_hardly_changes_if_empty_and_is_emptied_
         assert job.status.startswith("little could be recovered: ")
         assert job.expected_snr_db == pytest.approx(0, abs=1)
         lost = np.sum((hole - x) ** 2)
-        assert 0 < np.sum((fixed.samples - x) ** 2) < 1.1 * lost
+        assert 0 < np.sum((fixed.samples - x) ** 2) < 1.2 * lost
 
 
 def test_an_empty_band_of_a_click_is_left() -> None:
