@@ -42,6 +42,7 @@ MODELS = ((20, 0.03), (32, 0.05), (128, 0.1))
 PENALTY = 3.0
 BEFORE_S = 0.001  # s before a candidate that are searched; engineering choice: a click begins soon
 AFTER_S = 0.006  # s after a candidate that are searched; engineering choice: tails of 5 ms
+LONGEST_S = 0.007  # s of a click with its tail; engineering choice: pulses of voices ring longer
 RIDGE = 1e-9  # relative, added to the diagonal of a matrix that may be singular but for rounding
 QUIET_S = 0.00075  # s at the background that end a click; engineering choice: most of a cell
 SIDE_S = 0.008  # s on either side in which predictors are compared; engineering choice: a period
@@ -68,7 +69,7 @@ def likely_span(
 
     Samples that are `lost` (n,) are not used to fit models; `floor` is the amplitude of silence.
     Returns None if there is too little sound around it, and an empty span if what begins there
-    does not end within `AFTER_S`.
+    does not end within `AFTER_S` and `LONGEST_S`.
     """
     search = (core[0] - round(BEFORE_S * sr), core[1] + round(AFTER_S * sr))
     search = (max(MODELS[0][0], search[0]), min(x.size - MODELS[0][0], search[1]))
@@ -87,7 +88,8 @@ def likely_span(
     intact = _without_others(x, lost, model.a, search, core)
     span = _likeliest(intact, model, search, starts, core, round(QUIET_S * sr))
     # What does not end is no click but another sound that begins, such as a note.
-    return (core[0], core[0]) if span[1] > search[1] - round(QUIET_S * sr) else span
+    ends = span[1] <= search[1] - round(QUIET_S * sr) and span[1] - span[0] <= LONGEST_S * sr
+    return span if ends else (core[0], core[0])
 
 
 def _best_model(
