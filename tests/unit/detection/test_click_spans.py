@@ -40,6 +40,15 @@ def test_a_candidate_within_the_tail_gets_the_beginning_too() -> None:
     assert abs(span[0] - 16000) <= 2
 
 
+def test_a_span_of_a_wide_candidate_is_not_longer_than_that_of_a_click() -> None:
+    x = tone()
+    width = round(0.008 * SR)
+    x[16000 : 16000 + width] += 2 * np.cos(1.9 * np.arange(width))
+    span = likely_span(x, np.zeros(x.size, bool), (16000, 16000 + width // 2), SR, 1e-6)
+    assert span is not None
+    assert span[0] == span[1]
+
+
 def test_no_span_without_sound_around_it() -> None:
     x = tone()
     lost = np.ones(x.size, bool)
