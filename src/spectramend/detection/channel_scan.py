@@ -81,7 +81,7 @@ class ChannelStatistics:
 
     @cached_property
     def edges(self) -> dict[int, clipping_level.Edge | None]:
-        """Levels at which samples pile up, by sign."""
+        """The levels at which samples pile up, by sign."""
         return {sign: histogram.edge(self.step) for sign, histogram in self.amplitudes.items()}
 
     @property
