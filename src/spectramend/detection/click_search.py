@@ -20,10 +20,11 @@ from spectramend.detection.crackle import dense_spans, find_crackle
 from spectramend.detection.linear_prediction import FLOOR
 
 CLICK_DISTANCE_S = 0.002  # s from a click to other damage; engineering choice: two cells
+CROWD_S = 0.02  # s to another click in crackle; engineering choice: several tails
 # For each search of the likeliest spans: s after other clicks that no model is fitted to, and s to
 # another click of those that are searched. Engineering choice: most tails, at first; then those
 # of crackle, whose tails are known by then.
-SWEEPS = ((0.002, np.inf), (0.0, 0.02))
+SWEEPS = ((0.002, np.inf), (0.0, CROWD_S))
 # dB, least odds of clicks of crackle over those of others. Engineering choice: few pulses of voices
 # that the model was not fitted to.
 CRACKLE_DB = 10.0
@@ -93,7 +94,14 @@ class ClickSearch:
                     end = before[j][1] + round(tail_s * self.sr)
                     lost[max(0, before[j][0] - first) : max(0, end - first)] = True
                 inner = (core[0] + WIDENING - first, core[1] - WIDENING - first)
-                span = likely_span(read(first, last), lost, inner, self.sr, FLOOR * self.level)
+                span = likely_span(
+                    read(first, last),
+                    lost,
+                    inner,
+                    self.sr,
+                    FLOOR * self.level,
+                    is_crowded=distance <= CROWD_S * self.sr,
+                )
                 if span is not None:
                     spans[i] = (span[0] + first, span[1] + first)
         return [span for span in spans if span[0] < span[1]]

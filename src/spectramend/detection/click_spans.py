@@ -37,9 +37,9 @@ Samples = NDArray[np.float64]
 # the 8 ms on either side is used. Engineering choice: speech needs
 # short contexts, tones high orders.
 MODELS = ((20, 0.03), (32, 0.05), (128, 0.1))
-# lambda, log-likelihood ratios a sample. Engineering choice: three times that of noise; with less,
-# spans in crackle on voices reach into the next pulse.
-PENALTY = 3.0
+# lambda, log-likelihood ratios a sample, of lone clicks and in crackle. Engineering choice: two and
+# three times that of noise; with less, spans in crackle on voices reach into the next pulse.
+PENALTY, CROWDED_PENALTY = 2.0, 3.0
 BEFORE_S = 0.001  # s before a candidate that are searched; engineering choice: a click begins soon
 AFTER_S = 0.006  # s after a candidate that are searched; engineering choice: tails of 5 ms
 LONGEST_S = 0.007  # s of a click with its tail; engineering choice: pulses of voices ring longer
@@ -60,14 +60,22 @@ class _Model:
 
     a: Samples  # (order + 1,)
     power: float
+    penalty: float  # lambda of (2)
 
 
 def likely_span(
-    x: Samples, lost: NDArray[np.bool_], core: Span, sr: float, floor: float
+    x: Samples,
+    lost: NDArray[np.bool_],
+    core: Span,
+    sr: float,
+    floor: float,
+    *,
+    is_crowded: bool = False,
 ) -> Span | None:
     """Find the likeliest span (2) around the span `core` in which a click was found.
 
-    Samples that are `lost` (n,) are not used to fit models; `floor` is the amplitude of silence.
+    Samples that are `lost` (n,) are not used to fit models; `floor` is the amplitude of silence. In
+    crackle, which is crowded, a sample is given up with more evidence than around a lone click.
     Returns None if there is too little sound around it, and an empty span if what begins there
     does not end within `AFTER_S` and `LONGEST_S`.
     """
@@ -77,7 +85,7 @@ def likely_span(
         return None
     known = ~lost
     known[slice(*search)] = False
-    model = _best_model(x, known, search, sr, floor)
+    model = _best_model(x, known, search, sr, floor, is_crowded=is_crowded)
     if model is None:
         return None
     order = model.a.size - 1
@@ -93,7 +101,13 @@ def likely_span(
 
 
 def _best_model(
-    x: Samples, known: NDArray[np.bool_], search: Span, sr: float, floor: float
+    x: Samples,
+    known: NDArray[np.bool_],
+    search: Span,
+    sr: float,
+    floor: float,
+    *,
+    is_crowded: bool,
 ) -> _Model | None:
     """Fit the models to known samples around a search, and choose the best predictor beside it."""
     best, least = None, np.inf
@@ -105,22 +119,22 @@ def _best_model(
         if not segments:
             continue
         model = burg(segments, order)
-        beside = _power_beside(x, known, model.a, search, round(SIDE_S * sr))
+        powers = _powers_beside(x, known, model.a, search, round(SIDE_S * sr))
+        # In crackle, of what is louder: a pulse of a voice is no tail of the click before it.
+        beside = max(powers) if is_crowded else float(np.mean(powers))
         power = float(np.clip(beside or model.error, *(model.error * LIMITS))) + floor**2
         count = sum(segment.size for segment in segments)
         score = power * (count + order) / (count - order)  # Akaike's final prediction error
         if score < least:
-            best, least = _Model(model.a, power), score
+            penalty = CROWDED_PENALTY if is_crowded else PENALTY
+            best, least = _Model(model.a, power, penalty), score
     return best
 
 
-def _power_beside(
+def _powers_beside(
     x: Samples, known: NDArray[np.bool_], a: Samples, search: Span, side: int
-) -> float | None:
-    """Measure the power of the residual of known samples on either side of a search: the larger.
-
-    What begins there, such as a note, is louder after it. None if few samples are known.
-    """
+) -> list[float]:
+    """Measure the power of the residual on either side of a search; 0 if few samples are known."""
     order, powers = a.size - 1, list[float]()
     reach = side + order
     for first, last in ((search[0] - reach, search[0]), (search[1], search[1] + reach)):
@@ -131,7 +145,7 @@ def _power_beside(
         intact = sliding_window_view(known[beside], order + 1).all(axis=1)
         if np.count_nonzero(intact) > side // 4:
             powers.append(float(np.mean(e[intact] ** 2)))
-    return max(powers, default=None)
+    return powers or [0.0]
 
 
 def _without_others(
@@ -178,10 +192,10 @@ def _likeliest(
     for column, skipped in enumerate(late):
         right[: size - skipped, column] = m[skipped:]
     z = solve_triangular(L, right, lower=True)
-    J = np.cumsum(PENALTY - z**2 / model.power, axis=0)
+    J = np.cumsum(model.penalty - z**2 / model.power, axis=0)
     # Ends lie within the search, after the core, and before J has risen for `quiet` samples.
     last = np.arange(size)[:, None] + late
-    risen = J - np.minimum.accumulate(J, axis=0) > PENALTY * quiet
+    risen = J - np.minimum.accumulate(J, axis=0) > model.penalty * quiet
     over = np.logical_or.accumulate(risen & (last >= core[1] - search[0]), axis=0)
     J[over | (last >= size)] = np.inf
     k, j = np.unravel_index(np.argmin(J), J.shape)
