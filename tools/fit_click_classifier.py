@@ -65,8 +65,7 @@ def examples(
         for x, damaged in versions:
             level = float(np.sqrt(np.mean(x**2)))
             p, _ = clicks.predict_on_grid(x, sr, level=level, quartiles=quartiles)
-            every = np.ones(p.forward.peaks.size, bool)
-            spans, features = clicks.candidates_of(p, every, sr, lead=0)
+            spans, features = clicks.candidates_of(p, sr)
             reach = round(TOLERANCE_S * sr)
             true = np.array([overlapping(span, damaged, reach) for span in spans], bool)
             yield Examples(features, true, np.full(true.size, 1.0 if damaged else CLEAN_WEIGHT))

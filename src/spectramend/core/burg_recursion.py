@@ -54,10 +54,11 @@ def burg(segments: Sequence[NDArray[Any]], order: int) -> ARModel:
     """
     from scipy.linalg.blas import daxpy, ddot
 
-    x = np.concatenate([segment for segment in segments if segment.size]).astype(np.float64)
+    segments = [segment for segment in segments if segment.size]
+    x = np.concatenate(segments).astype(np.float64)
     # The segments lie in one array. Pairs ``(f[n], b[n])`` across the border before the sample s of
     # it have n from s - 1 - m to s - 1, and are zero; at each order two more numbers become so.
-    border = np.cumsum([segment.size for segment in segments if segment.size])[:-1] - 1
+    border = np.cumsum([segment.size for segment in segments])[:-1] - 1
     a, power = np.ones(order + 1), float(x @ x) / x.size
     error = power
     f, b = x[1:].copy(), x[:-1].copy()

@@ -111,33 +111,21 @@ def _quiet_cells(peaks: Samples, longest: int, floor: float) -> list[Span]:
     after = np.full(peaks.size, np.inf)
     after[: 1 - AFTER] = sliding_window_view(peaks, AFTER).max(axis=1)
     ratio = before / np.maximum(after, floor)
+    falls = np.flatnonzero(ratio > FALL)
     found = []
-    for first in _highest_of_runs(ratio, FALL):
+    for group in np.split(falls, np.flatnonzero(np.diff(falls) > 1) + 1) if falls.size else []:
+        first = int(group[np.argmax(ratio[group])])
         soft = max(float(after[first]), floor)
         # Half way, in dB, to what was before; noise may be twice the peak of its beginning.
-        limit = max(2 * soft, (soft * float(before[first])) ** 0.5)
-        risen = peaks[first + AFTER : first + longest] > limit
-        rise = int(risen.argmax()) if risen.size else 0
-        if not (risen.size and risen[rise]):
+        limit = max(2 * soft, (soft * before[first]) ** 0.5)
+        rises = np.flatnonzero(peaks[first + AFTER : first + longest] > limit)
+        if not rises.size:
             continue
-        last = first + AFTER + rise
+        last = first + AFTER + int(rises[0])
         inside = max(float(peaks[first:last].max()), floor)
         if min(before[first], peaks[last : last + BEFORE].max()) >= FALL * inside:
             found.append((first, last))
     return found
-
-
-def _highest_of_runs(x: Samples, least: float) -> list[int]:
-    """Find the first highest value of each run of values above the least one."""
-    high = np.flatnonzero(x > least)
-    if not high.size:
-        return []
-    begins = np.flatnonzero(np.diff(high, prepend=-2) > 1)
-    run = np.repeat(np.arange(begins.size), np.diff(begins, append=high.size))
-    at = np.flatnonzero(x[high] == np.maximum.reduceat(x[high], begins)[run])
-    _, first = np.unique(run[at], return_index=True)
-    highest: list[int] = high[at[first]].tolist()
-    return highest
 
 
 def _to_samples(x: Samples, span: Span, cell: int, floor: float) -> Span:

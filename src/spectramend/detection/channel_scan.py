@@ -74,9 +74,9 @@ class ChannelStatistics:
         for sign, histogram in self.amplitudes.items():
             histogram.add(sign * x)
 
-    @property
+    @cached_property
     def level(self) -> float:
-        """The RMS value of all frames."""
+        """The RMS value of all frames, after the last block."""
         return float(np.sqrt(np.mean(np.concatenate(self.powers or [np.zeros(1)]))))
 
     @cached_property

@@ -11,10 +11,13 @@ needs much more evidence than in one full of clicks.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from spectramend.core.intervals import Span, SpanSet
 
 MIN_BASE_RATE = 1e-4  # share of clicks among candidates; engineering choice: keeps the shift finite
 MAX_BASE_RATE = 0.5  # share of clicks among candidates; engineering choice: most are no clicks
@@ -54,6 +57,23 @@ class ClickModel:
             share = max(MIN_BASE_RATE, min(MAX_BASE_RATE, float(np.mean(posterior))))
             shift = float(np.log(share / (1 - share)) - fitted)
         return log_odds + shift
+
+
+def likely(
+    spans: Sequence[Span], log_odds: Array, least: float, chosen: Sequence[Span] = ()
+) -> list[Span]:
+    """Choose spans of which none overlaps a likelier one, in order.
+
+    Their log-odds (n,) are at least `least`; the likeliest of all are those that are `chosen`.
+    """
+    kept = SpanSet()
+    for span in chosen:
+        kept.add(span)
+    for i in np.argsort(-log_odds, kind="stable"):
+        if log_odds[i] < least:
+            break
+        kept.add(spans[i])
+    return kept.spans
 
 
 # Of single clicks, and of those of dense crackle.

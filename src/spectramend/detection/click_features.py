@@ -108,19 +108,29 @@ def least_disturbance(p: Prediction, span: Span) -> Disturbance:
     return Disturbance(first, *_least_disturbance(p.x, a, (first, last)))
 
 
+def normal_equations(x: Samples, a: Samples, span: Span) -> tuple[Samples, Samples, Samples]:
+    """Set up (1) for a span: e that depends on it, m (width,), and the first column of R (width,).
+
+    The span is at least the order of the model `a` (order + 1,) away from the ends of x.
+    """
+    order, width = a.size - 1, span[1] - span[0]
+    e = np.convolve(x[span[0] - order : span[1] + order], a)[order : 2 * order + width]
+    column = np.zeros(width)
+    column[: order + 1] = np.correlate(a, a, "full")[order:][:width]
+    return e, np.correlate(e, a, "valid"), column
+
+
 def _least_disturbance(x: Samples, a: Samples, span: Span) -> tuple[Samples, float, float]:
     """Solve (1) for a span: d (width,), the energy of the residual, and its fall."""
     from scipy.linalg import solve_toeplitz
     from scipy.linalg.lapack import dpbsv
 
-    order, width = a.size - 1, span[1] - span[0]
-    e = np.convolve(x[span[0] - order : span[1] + order], a)[order : 2 * order + width]
-    m = np.correlate(e, a, "valid")
-    lags = np.correlate(a, a, "full")[order:][:width]
+    e, m, column = normal_equations(x, a, span)
     # The matrix is banded; by its Cholesky factor unless it is singular but for rounding.
-    _, d, failed = dpbsv(np.repeat(lags[:, None], width, axis=1), m, lower=1, overwrite_ab=1)
+    band = np.repeat(column[: a.size, None], m.size, axis=1)
+    _, d, failed = dpbsv(band, m, lower=1, overwrite_ab=1)
     if failed:
-        d = solve_toeplitz(np.pad(lags, (0, width - lags.size)), m)
+        d = solve_toeplitz(column, m)
     return d, float(e @ e), float(d @ m)
 
 

@@ -12,7 +12,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramend.core.intervals import Span, SpanSet, apart, join
+from spectramend.core.intervals import Span, apart, join
 from spectramend.detection import click_classifier, clicks
 from spectramend.detection.click_features import WIDENING
 from spectramend.detection.click_spans import REACH_S, likely_span
@@ -63,14 +63,10 @@ class ClickSearch:
         free = set(apart(self.candidates, list(others), distance))
         at = [i for i, span in enumerate(self.candidates) if span in free]
         log_odds = click_classifier.MODEL.adapt(np.concatenate(self.log_odds or [np.zeros(0)])[at])
-        chosen = SpanSet()
-        for span in apart(self.crackle, list(others), distance):
-            chosen.add(span)
-        for i in np.argsort(-log_odds, kind="stable"):
-            if log_odds[i] < self.least:
-                break
-            chosen.add(self.candidates[at[i]])
-        found = self._with_tails(read, length, chosen.spans)
+        crackle = apart(self.crackle, list(others), distance)
+        single = [self.candidates[i] for i in at]
+        chosen = click_classifier.likely(single, log_odds, self.least, crackle)
+        found = self._with_tails(read, length, chosen)
         bounds = join((a, b) for a, b in others)
         return [span for span in join(found) if apart([span], bounds, 0)]
 

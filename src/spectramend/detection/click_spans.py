@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from spectramend.core.burg_recursion import burg
 from spectramend.core.intervals import Span, runs
+from spectramend.detection.click_features import normal_equations
 
 Samples = NDArray[np.float64]
 
@@ -163,10 +164,7 @@ def _without_others(
     unknown = others.copy()
     unknown[slice(*core)] = True
     t = np.flatnonzero(unknown[first:last])
-    e = np.convolve(x[first - order : last + order], a)[order : 2 * order + last - first]
-    m = np.correlate(e, a, "valid")
-    lags = np.zeros(last - first)
-    lags[: order + 1] = np.correlate(a, a, "full")[order:][: last - first]
+    _, m, lags = normal_equations(x, a, (first, last))
     lags[0] *= 1 + RIDGE
     d = np.zeros(x.size)
     d[first + t] = solve(lags[np.abs(t[:, None] - t)], m[t], assume_a="pos")
@@ -179,12 +177,8 @@ def _likeliest(
     """Minimise (2) over the starts and all lengths within a search."""
     from scipy.linalg import cholesky, solve_triangular, toeplitz
 
-    a, size = model.a, search[1] - search[0]
-    order = a.size - 1
-    e = np.convolve(x[search[0] - order : search[1] + order], a)[order : 2 * order + size]
-    m = np.correlate(e, a, "valid")
-    lags = np.zeros(size)
-    lags[: order + 1] = np.correlate(a, a, "full")[order:][:size]
+    size = search[1] - search[0]
+    _, m, lags = normal_equations(x, model.a, search)
     lags[0] *= 1 + RIDGE
     L = cholesky(toeplitz(lags), lower=True)
     late = starts - search[0]

@@ -35,25 +35,18 @@ SPAN_HEIGHT = 1.5  # RMS values of the louder side, in a span; engineering choic
 
 
 def find_candidates(
-    x: Samples, sr: float, *, level: float, offset: int = 0, inside: Span | None = None
+    x: Samples, sr: float, *, level: float, offset: int = 0
 ) -> tuple[list[Span], Samples]:
     """Find the candidates in a part `x` of a recording that begins at the sample `offset` of it.
 
-    `level` is the RMS value of the recording. Candidates begin in the span `inside` of the part,
-    and depend on `CLICK_CONTEXT_S` around them. Returns their spans in the part, and their features
-    [shape=(candidates, len(FEATURES))].
+    `level` is the RMS value of the recording. Candidates depend on `CLICK_CONTEXT_S` around them.
+    Returns their spans in the part, and their features [shape=(candidates, len(FEATURES))].
     """
     if level <= 0 or x.size < 4 * SIDE * max(4, round(CELL_S * sr)):
         return [], np.zeros((0, len(FEATURES)))
     p, lead = predict_on_grid(x, sr, level=level, offset=offset)
-    start, stop = inside or (0, x.size)
-    cell, count = p.cell, p.forward.peaks.size
-    begins = np.arange(count) * cell - lead
-    allowed = (begins >= start - EDGE * cell) & (begins < stop + EDGE * cell)
-    found, features = candidates_of(p, allowed, sr, lead=lead)
-    spans = [widened(span, -lead) for span in found]
-    own = [i for i, span in enumerate(spans) if start <= span[0] < stop]
-    return [spans[i] for i in own], features[own]
+    found, features = candidates_of(p, sr, lead=lead)
+    return [widened(span, -lead) for span in found], features
 
 
 def predict_on_grid(
@@ -70,15 +63,15 @@ def predict_on_grid(
 
 
 def candidates_of(
-    p: Prediction, allowed: NDArray[np.bool_], sr: float, *, lead: int
+    p: Prediction, sr: float, *, lead: int = 0, allowed: NDArray[np.bool_] | None = None
 ) -> tuple[list[Span], Samples]:
     """Find the spans and features of the candidates in allowed cells, but not near the ends.
 
-    The first `lead` samples are none of the recording.
+    The first `lead` samples are none of the recording; all cells are allowed if None.
     """
-    index = np.arange(allowed.size)
-    inside = (index >= EDGE + lead // p.cell) & (index < index.size - EDGE)
-    found = list(_candidates(p, allowed & inside))
+    inside = np.zeros(p.forward.peaks.size, bool)
+    inside[EDGE + lead // p.cell : -EDGE] = True
+    found = list(_candidates(p, inside if allowed is None else inside & allowed))
     spans, background = [span for _, span in found], p.forward.background[[j for j, _ in found]]
     return spans, candidate_features(p, spans, background, sr)
 

@@ -31,16 +31,13 @@ QUARTILES = 8.0
 
 def dense_spans(spans: list[Span], log_odds: Samples, sr: float) -> list[Span]:
     """Find the spans around clicks that are crackle among candidates and their log-odds (n,)."""
-    likely = SpanSet()
-    for i in np.argsort(-log_odds, kind="stable"):
-        if log_odds[i] > EVEN:
-            likely.add(spans[i])
-    starts = np.array([a for a, _ in likely.spans])
+    likely = click_classifier.likely(spans, log_odds, EVEN)
+    starts = np.array([a for a, _ in likely])
     half, near = WINDOW_S / 2 * sr, round(NEAR_S * sr)
     around = np.searchsorted(starts, starts + half) - np.searchsorted(starts, starts - half)
     return [
         (a - near, b + near)
-        for (a, b), count in zip(likely.spans, around, strict=True)
+        for (a, b), count in zip(likely, around, strict=True)
         if count >= LEAST_CLICKS
     ]
 
@@ -58,20 +55,16 @@ def find_crackle(
         p, lead = clicks.predict_on_grid(left, sr, level=level, offset=offset, quartiles=QUARTILES)
         begins = np.arange(p.forward.peaks.size) * p.cell - lead
         allowed = (begins >= 0) & where[np.clip(begins, 0, x.size - 1)]
-        spans, features = clicks.candidates_of(p, allowed, sr, lead=lead)
+        spans, features = clicks.candidates_of(p, sr, lead=lead, allowed=allowed)
         log_odds = click_classifier.CRACKLE.log_odds(features)
-        chosen = SpanSet()
-        for i in np.argsort(-log_odds, kind="stable"):
-            if log_odds[i] < least:
-                break
-            chosen.add(widened(spans[i]))
-        if not chosen.spans:
+        chosen = click_classifier.likely([widened(span) for span in spans], log_odds, least)
+        if not chosen:
             break
-        for span in chosen.spans:
+        for span in chosen:
             first, d, *_ = least_disturbance(p, span)
             left[first - lead : first - lead + d.size] -= d
             found.add((span[0] - lead, span[1] - lead))
-        where |= _marked([(a - lead - near, b - lead + near) for a, b in chosen.spans], x.size)
+        where |= _marked([(a - lead - near, b - lead + near) for a, b in chosen], x.size)
     return found.spans
 
 

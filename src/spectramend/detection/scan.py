@@ -58,7 +58,7 @@ def detect_blocks(
     with ThreadPoolExecutor(min(channels, os.cpu_count() or 1)) as pool:
         statistics = [ChannelStatistics() for _ in range(channels)]
         is_mono = True  # all channels are the same
-        for start, stop in _blocks(length):
+        for start, stop in _block_spans(length):
             x = read(start, stop)
             list(pool.map(lambda channel, own: channel.add(own, sr), statistics, x))
             list(pool.map(lambda search, own: search.add(own), hums.searches, x))
@@ -67,14 +67,15 @@ def detect_blocks(
         scanned = statistics[: 1 if is_mono else channels] if channel_kinds else []
         scans = [ChannelScan(own, sr, thresholds, channel_kinds) for own in scanned]
         margin = round((SCAN_MARGIN_S + thresholds.dropout_max_ms / 1000) * sr)
-        for start, stop in _blocks(length) if scans else []:
+        for start, stop in _block_spans(length) if scans else []:
             first, last = max(0, start - margin), min(length, stop + margin)
             x = read(first, last)
             parts = [Block(own, start - first, stop - first, first, length) for own in x]
             list(pool.map(ChannelScan.add, scans, parts))
             progress(length + stop)
-    progress(2 * length)
-    again = _Blocks(read, length)
+    if not scans:
+        progress(2 * length)
+    again = _BlockCache(read, length)
     found = [
         scan.damage(partial(again.of_channel, number), length) for number, scan in enumerate(scans)
     ]
@@ -82,7 +83,7 @@ def detect_blocks(
     return _in_order(regions + hums.regions())
 
 
-def _blocks(length: int) -> list[Span]:
+def _block_spans(length: int) -> list[Span]:
     """Cut a recording into blocks."""
     return [(start, min(start + SCAN_BLOCK, length)) for start in range(0, length, SCAN_BLOCK)]
 
@@ -107,7 +108,7 @@ def _regions(found: list[dict[str, list[Span]]], kind: str, sr: float) -> list[R
     ]
 
 
-class _Blocks:
+class _BlockCache:
     """The samples of a recording, of which the last blocks that were read stay in memory."""
 
     def __init__(self, read: Read, length: int) -> None:

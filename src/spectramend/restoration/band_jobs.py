@@ -23,8 +23,8 @@ from spectramend.spectral_repair.band_limit import Band
 from spectramend.spectral_repair.band_validation import BandFill, Hole, fill_validated
 from spectramend.spectral_repair.subband_interpolation import stft_for_band
 
-# dB, expected SNR from which a prediction is used: with 1.5 dB scenes of `spectramend experiment
-# occlusion --damage missing` have 0.2 dB less on average, and none is less often worse.
+# dB, expected SNR from which a prediction is used: with 1.5 dB, scenes of `spectramend experiment
+# occlusion --damage missing` have 0.2 dB less on average, and as many are worse than silence.
 MIN_SNR_DB = 0.1
 LITTLE_DB = 1.5  # dB, expected SNR below which the status says so; engineering choice: hardly heard
 MIN_HOPS = 3  # hops that are known on one side, besides half a frame: the least for a predictor

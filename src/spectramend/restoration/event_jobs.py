@@ -156,7 +156,7 @@ def _event_mask(
             intact[frames_containing(other.span, first, stft, n_frames)] = False
         elif other.span[0] >= event[1]:
             intact[frames_containing(other.span, first + piece.total_shift, stft, n_frames)] = False
-    width = min(high - low for low, high in (d.region.band(sr=sr) for d in group))
+    width = min(high - low for low, high in bands_of(group, sr))
     margin = max(MIN_MARGIN_BINS, min(MARGIN_BINS, int(width * stft.n_fft / sr)))
     return EventMask(cells, intact, margin)
 

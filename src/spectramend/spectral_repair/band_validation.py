@@ -82,7 +82,7 @@ def fill_validated(x: Vector, hole: Hole, *, sr: int, stft: STFT) -> BandFill:
     """Interpolate a band of some samples as far as pretended holes show that it helps."""
     kept, p = _prediction(x, hole, sr, stft)
     trials = [_trial(side, own, sr, stft) for side, own in _pretended_holes(x, hole, stft)]
-    if not trials or not sum(trial.true for trial in trials) > 0:
+    if not any(trial.true > 0 for trial in trials):
         return BandFill(kept + p, None, 0.0, False)
     *_, true, within, size = np.sum(trials, axis=0)
     limit = min(1.0, _similarity(x, hole, sr) / SIMILAR) * min(1.0, _loudness(x, hole, sr))
