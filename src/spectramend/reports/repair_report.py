@@ -49,7 +49,7 @@ SOUNDS = {
     "before": "The recording as it was.",
     "after": "The same with its regions repaired.",
     "removed": "What was taken away: before minus after. Where samples were missing, it is what "
-    "was put in, upside down.",
+    "was put in, with the opposite sign.",
 }
 
 
