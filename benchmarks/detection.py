@@ -24,10 +24,11 @@ from typing import Any
 
 import numpy as np
 import soxr
+from numpy.typing import NDArray
 
 from simulated_damage import DAMAGES, FOLDERS, HARDER, Damage, Recording, load, variants
 from simulated_dropouts import DROPOUTS
-from spectramend.core.intervals import Span
+from spectramend.core.intervals import Span, join
 from spectramend.core.regions import Region
 from spectramend.detection import KINDS, detect
 
@@ -55,10 +56,10 @@ class Score:
                 spans.append(span)
             else:
                 self.other[region.label] += 1
-        hits = [overlapping(span, spans, reach) for span in true]
-        self.found += sum(hits)
-        self.missed += len(hits) - sum(hits)
-        self.false += sum(not overlapping(span, true, reach) for span in spans)
+        hits = overlapping(true, spans, reach)
+        self.found += int(hits.sum())
+        self.missed += int((~hits).sum())
+        self.false += int((~overlapping(spans, true, reach)).sum())
 
     def row(self) -> dict[str, Any]:
         """Give recall over the true regions, precision over the detections, and the rest."""
@@ -76,9 +77,13 @@ class Score:
         }
 
 
-def overlapping(span: Span, others: list[Span], reach: int) -> bool:
-    """Return whether a span overlaps one of others, or is less than `reach` samples away."""
-    return any(span[0] < b + reach and a - reach < span[1] for a, b in others)
+def overlapping(spans: list[Span], others: list[Span], reach: int) -> NDArray[np.bool_]:
+    """Return which spans overlap one of others, or are less than `reach` samples away."""
+    near = [(a - reach, b + reach) for a, b in others]
+    starts, stops = np.array(join(near), int).reshape(-1, 2).T
+    first, last = np.array(spans, int).reshape(-1, 2).T
+    # Joined, the others are sorted by start and by stop: some end after the span begins.
+    return np.searchsorted(starts, last, "left") > np.searchsorted(stops, first, "right")
 
 
 def score(recordings: list[Recording], kind: str, damage: Damage, seeds: Iterable[int]) -> Score:
