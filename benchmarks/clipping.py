@@ -30,9 +30,12 @@ from spectramend.detection import detect
 
 SDRS = (3.0, 7.0, 10.0, 15.0, 20.0, 30.0)  # dB, of the clipped signal
 DRIVES = (6.0, 12.0, 20.0, 30.0)  # dB
-TUNING = (
-    ("arctic_clb", "libri_1688", "vctk_p225")
-    + ("brahms_hungarian5", "cello-phrase", "mridangam", "piano", "flute-A4")
+TUNING = ("arctic_clb", "libri_1688", "vctk_p225") + (
+    "brahms_hungarian5",
+    "cello-phrase",
+    "mridangam",
+    "piano",
+    "flute-A4",
 )  # names of recordings on which constants were chosen
 
 
@@ -65,9 +68,7 @@ def clipping_scores(
     for name in processes:
         for sdr_db in SDRS:
             rng = rng_of(recording, name, sdr_db)
-            case = clipped(
-                x, recording.sr, rng, sdr_db=sdr_db, process=PROCESSES[name]
-            )
+            case = clipped(x, recording.sr, rng, sdr_db=sdr_db, process=PROCESSES[name])
             score = Score()
             found = detect(case.x, case.sr, kinds=("clipping",))
             score.add(case.truth, found, "clipping", case.sr)

@@ -14,12 +14,13 @@ from spectramend.core.intervals import Span, apart, join, runs
 from spectramend.detection import (
     abrupt_gaps,
     clicks,
-    clipping,
     clipping_level,
     dropouts,
     packet_concealment,
 )
 from spectramend.detection.click_search import ClickSearch, ReadChannel
+from spectramend.detection.clipping_drift import HighPassInverse, TopSearch
+from spectramend.detection.clipping_search import ClippingLevel, ClippingSearch
 from spectramend.detection.thresholds import Thresholds
 
 LEVEL_FRAME_S = 0.02  # s, of frames whose powers are averaged; engineering choice: of no influence
@@ -47,6 +48,14 @@ class Block:
         return span[0] + self.offset > 0 and span[1] + self.offset < self.length
 
 
+@dataclass(frozen=True)
+class ChannelDamage:
+    """The damage of one channel."""
+
+    spans: dict[str, list[Span]]  # by kind
+    level: ClippingLevel
+
+
 @dataclass
 class ChannelStatistics:
     """Statistics of all finite samples of a channel."""
@@ -58,10 +67,14 @@ class ChannelStatistics:
     amplitudes: dict[int, clipping_level.AmplitudeHistogram] = field(
         default_factory=lambda: {sign: clipping_level.AmplitudeHistogram() for sign in (1, -1)}
     )  # by sign
+    tops: TopSearch = field(default_factory=TopSearch)  # with sharp bends
+    inverse: HighPassInverse | None = None  # of a filter after clipping
 
     def add(self, x: Samples, sr: float) -> None:
         """Take the samples of a block into account."""
-        x = x[np.isfinite(x)]
+        finite = np.isfinite(x)
+        self.tops.add(np.where(finite, x, 0.0))
+        x = x[finite]
         if not x.size:
             return
         self.maximum = max(self.maximum, float(x.max()))
@@ -106,35 +119,29 @@ class ChannelScan:
     flat: list[Span] = field(default_factory=list)  # runs of one value
     gaps: list[abrupt_gaps.Gap] = field(default_factory=list)  # candidates of soft dropouts
     search: ClickSearch = field(init=False)
-    rail_runs: dict[int, list[clipping.RailRuns]] = field(
-        default_factory=lambda: {1: [], -1: []}
-    )  # by sign, by block
-    edge_runs: dict[int, list[clipping_level.EdgeRuns]] = field(
-        default_factory=lambda: {1: [], -1: []}
-    )  # by sign, by block
+    clipping: ClippingSearch = field(init=False)
 
     def __post_init__(self) -> None:
+        own = self.statistics
+        self.clipping = ClippingSearch(
+            own.rails,
+            own.edges,
+            own.step,
+            sr=self.sr,
+            thresholds=self.thresholds,
+            inverse=own.inverse,
+        )
         self.search = ClickSearch(self.sr, self.statistics.level, self.thresholds.click_db)
 
     def add(self, block: Block) -> None:
         """Find the damage and the candidates that begin in a block."""
         bad = ~np.isfinite(block.x)
         x = np.where(bad, 0.0, block.x)
-        self._add_clipping(block, x)
+        self.clipping.add(x, (block.start, block.stop), block.offset)
         if "dropout" in self.kinds or "click" in self.kinds:
             self._add_lost(block, x, bad)
         if "click" in self.kinds:
             self._add_candidates(block, x)
-
-    def _add_clipping(self, block: Block, x: Samples) -> None:
-        """Find the runs at the extreme values, and at the levels where samples pile up."""
-        own = (block.start, block.stop)
-        for sign, found in self.rail_runs.items():
-            rail, step = self.statistics.rails[sign], self.statistics.step
-            found.append(clipping.rail_runs(sign * x, rail, step, own=own, offset=block.offset))
-            if edge := self.statistics.edges[sign]:
-                at_edge = clipping_level.edge_runs(sign * x, edge, own=own, offset=block.offset)
-                self.edge_runs[sign].append(at_edge)
 
     def _add_lost(self, block: Block, x: Samples, bad: NDArray[np.bool_]) -> None:
         """Find the samples that are not finite, the packets, and the candidates of dropouts."""
@@ -182,33 +189,11 @@ class ChannelScan:
         own = (block.start - first, block.stop - first)
         self.search.add(x[first : block.stop + context], block.offset + first, own)
 
-    def damage(self, read: ReadChannel, length: int) -> dict[str, list[Span]]:
-        """Decide what is damage, by kind, after the last block; `read` gives samples again."""
-        clipped = self._clipped()
+    def damage(self, read: ReadChannel, length: int) -> ChannelDamage:
+        """Decide what is damage after the last block; `read` gives samples again."""
+        clipped, level = self.clipping.result(length)
         shortest = self.thresholds.dropout_ms / 1000 * self.sr
         soft = abrupt_gaps.choose_gaps(self.gaps, self.sr, shortest)
         lost = join([*self.lost, *apart([*self.flat, *soft], clipped, 0)])
         found = self.search.spans(read, length, [*lost, *clipped])
-        return {"dropout": lost, "click": found, "clipping": clipped}
-
-    def _clipped(self) -> list[Span]:
-        """Choose the clipped runs, sorted."""
-        step, rails = self.statistics.step, self.statistics.rails
-        found = {sign: clipping.concatenate(parts) for sign, parts in self.rail_runs.items()}
-        if abs(rails[1] - rails[-1]) <= max(1.5 * step, clipping.TOLERANCE * rails[1]):
-            # Rails of one height are those of one converter: the runs of both are counted together.
-            rails, found = {1: rails[1]}, {1: clipping.concatenate(list(found.values()))}
-        shortest, fewest = self.thresholds.clip_run, self.thresholds.clip_tops
-        flat = sorted(
-            span
-            for sign, at_rail in found.items()
-            if clipping.is_clipped(
-                at_rail, rails[sign], step=step, shortest=shortest, fewest=fewest
-            )
-            for span in clipping.clipped_spans(at_rail, self.sr)
-        )
-        return flat or sorted(
-            span
-            for at_edge in self.edge_runs.values()
-            for span in clipping_level.clipped_at_edge(at_edge, shortest=shortest, fewest=fewest)
-        )
+        return ChannelDamage({"dropout": lost, "click": found, "clipping": clipped}, level)

@@ -35,13 +35,20 @@ class RailRuns:
 
 
 def rail_runs(
-    x: NDArray[np.float64], rail: float, step: float, *, own: Span, offset: int = 0
+    x: NDArray[np.float64],
+    rail: float,
+    step: float,
+    *,
+    own: Span,
+    offset: int = 0,
+    tolerance: float = TOLERANCE,
 ) -> RailRuns:
     """Find the runs at the upper rail that begin in the part `own` of the samples.
 
-    `step` is the smallest difference of samples; `offset` is added to the spans.
+    `step` is the smallest difference of samples; `offset` is added to the spans. `tolerance` is
+    relative to the rail.
     """
-    tolerance = TOLERANCE * abs(rail)
+    tolerance *= abs(rail)
     spans = runs(x >= rail - tolerance)
     spans = spans[(spans[:, 0] >= own[0]) & (spans[:, 0] < own[1])]
     padded = np.concatenate((x[:1], x, x[-1:]))
@@ -83,15 +90,14 @@ def are_pulses(falls: NDArray[np.float64], long: NDArray[np.bool_]) -> bool:
     return bool(np.median(falls[long]) > PULSE_FALL and np.mean(long) > PULSE_SHARE)
 
 
-def clipped_spans(found: RailRuns, sr: float) -> list[Span]:
-    """Choose the runs at a clipped rail: those of two samples or more, and what is near them."""
-    spans = found.spans
+def clipped_runs(spans: NDArray[np.int64], sr: float) -> NDArray[np.bool_]:
+    """Choose the runs at a clipped level: those of two samples or more, and what is near them."""
     long = spans[:, 1] - spans[:, 0] > 1
     longer = spans[long]
     if not longer.size:
-        return []
+        return long
     after = np.searchsorted(longer[:, 0], spans[:, 0])
     to_next = longer[np.minimum(after, len(longer) - 1), 0] - spans[:, 1]
     since_last = spans[:, 0] - longer[np.maximum(after - 1, 0), 1]
     distance = np.minimum(np.abs(to_next), np.abs(since_last))
-    return [(int(a), int(b)) for a, b in spans[long | (distance <= NEAR_S * sr)]]
+    return np.asarray(long | (distance <= NEAR_S * sr))

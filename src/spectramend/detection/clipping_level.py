@@ -1,20 +1,22 @@
 """The level of clipping that is not exactly flat: an edge in the histogram of amplitudes.
 
-Dither, a change of rate, a lossy codec or a high-pass filter after clipping spread the flat tops
-over some tenths of a decibel to a few decibels. Their samples still pile up: a window of levels
-near the largest value holds more samples than the levels right below it, and hardly any lie above.
+Dither, a change of rate or a lossy codec after clipping spread the flat tops over some tenths of a
+decibel to a few decibels. Their samples still pile up: a window of levels near the largest value
+holds more samples than the levels right below it, and hardly any lie above.
 
-A crest that just reaches a level does so, too. Its top is a parabola: if it stays within the window
-[lowest, highest] for L samples, then at ``a`` samples beyond these it has fallen to
+A crest that just reaches a level does so, too. Its top is a parabola, of which the mean of the
+middle third of its L samples is higher than that of the outer ones; this tells its curvature, and
+so how far it has fallen ``L/2`` samples beyond the top. A clipped wave is flat, but for ripple that
+cancels in the sum over all tops, and falls on with the slope that it had. `steepness` is the ratio
+of the falls to those of the parabolas.
 
-    highest - (1 + 2*a/L)**2 * (highest - lowest)                                             (1)
-
-while a clipped wave falls on with the slope that it had. `steepness` is the ratio of the fall to
-that of (1).
+A wave that is saturated softly is steep in this sense, too, but its tops have no ripple, and the
+density of samples grows towards its level (`saturation`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,21 +26,27 @@ from spectramend.core.intervals import Span, runs
 from spectramend.detection.clipping import are_pulses
 
 # Chosen on recordings that were clipped and then dithered, resampled, coded or filtered; the
-# figures are those of `benchmarks/detection.py`.
+# figures are those of `benchmarks/clipping.py`.
 BIN_DB = 0.1  # dB, of the histogram
-WINDOW_BINS = (2, 4, 8, 16)  # bins of a window: tops that spread over 0.2 to 1.6 dB
-SEARCH_BINS = 30  # bins under the largest value where windows end: clipping rings by 3 dB at most
+WINDOW_BINS = (2, 4, 8, 16, 24)  # bins of a window: tops that spread over 0.2 to 2.4 dB
+SEARCH_BINS = 60  # bins under the largest value where windows end: clipping rings by 6 dB at most
 MIN_PILED = 20  # samples in a window
 MAX_ABOVE = 0.1  # samples above a window, relative to those in it
-MIN_PILE = 2.5  # ratio of the samples in a window to those below it
+MIN_PILE = 1.6  # ratio of the samples in a window to those below it
 MIN_BELOW = 3.0  # samples; fewer below a window are taken for so many
-MIN_STEEPNESS = 1.6  # mean ratio of the fall of tops to (1), weighted by their lengths
+MIN_EXCESS = 5.0  # standard deviations of the counts: samples in a window above those below it
+MIN_STEEPNESS = 2.0  # of clipped tops; those of undamaged recordings have 1.3 at most
+SMOOTH = 0.265  # turns of ripple a sample: tops with fewer are smooth
+MIN_GROWTH = 0.25  # exponent of the density of samples towards the level of saturation
+SHARP_DB = 0.1  # dB from the window to the largest value of saturation that ends in a flat top
+WIDE_DB = 1.6  # dB, least width of the window of saturation that does not
 # Engineering choices:
+RIPPLE = 0.05  # of the width of a window: least step of ripple, so that quantisation is none
 MIN_STEPS = 4  # quantisation steps in a window, at least
 LOWEST_DB = -120.0  # dB re full scale, of the histogram
 HIGHEST_DB = 60.0  # dB re full scale: floating-point files may exceed 0 dB, or be on other scales
-MAX_STEEPNESS = 10.0  # ratio; more in one run says no more
 MAX_REACH = 150  # samples beyond a run, at most
+MIN_LENGTH = 4  # samples of a run whose curvature is told
 
 
 @dataclass(frozen=True)
@@ -84,7 +92,9 @@ class AmplitudeHistogram:
             end = start - width // 2
             below = (total[end] - total[end - 2 * width]) / 2
             pile = inside / np.maximum(below, MIN_BELOW)
-            pile[(inside < MIN_PILED) | (above > MAX_ABOVE * inside)] = 0
+            excess = (inside - below) / np.sqrt(np.maximum(inside + below, 1))
+            none = (inside < MIN_PILED) | (above > MAX_ABOVE * inside) | (excess < MIN_EXCESS)
+            pile[none] = 0
             if pile.size and pile.max() > highest_pile:
                 i = int(np.argmax(pile))
                 highest_pile = float(pile[i])
@@ -98,36 +108,92 @@ class EdgeRuns:
     """Runs of samples above the lower end of an edge."""
 
     spans: NDArray[np.int64]  # [shape=(n, 2)]
-    steepness: NDArray[np.float64]  # [shape=(n,)]
+    fall: NDArray[np.float64]  # [shape=(n,)] from the middle of a run to the samples beyond it
+    parabola: NDArray[np.float64]  # [shape=(n,)] the same of a parabola; both 0 of short runs
+    turns: NDArray[np.int64]  # [shape=(n,)] of ripple
     falls: NDArray[np.float64]  # [shape=(n,)] mean fall to the samples next to a run, relative
+    heights: NDArray[np.float64]  # [shape=(n,)] mean of the samples
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Samples of each run."""
+        return self.spans[:, 1] - self.spans[:, 0]
+
+    def steepness(self) -> float:
+        """Sum of the falls over that of parabolas; infinite if the tops are flat or hollow."""
+        fall, parabola = float(self.fall.sum()), float(self.parabola.sum())
+        return fall / parabola if parabola > 0 else (np.inf if fall > 0 else 0.0)
+
+    def is_smooth(self) -> bool:
+        """Whether the tops of `MIN_LENGTH` samples have hardly any ripple."""
+        long = self.lengths >= MIN_LENGTH
+        return bool(self.turns[long].sum() < SMOOTH * (self.lengths[long] - 2).sum())
 
 
-def edge_runs(x: NDArray[np.float64], edge: Edge, *, own: Span, offset: int = 0) -> EdgeRuns:
-    """Find the runs at an edge that begin in the part `own` of the samples, `offset` is added."""
+def edge_runs(
+    x: NDArray[np.float64],
+    edge: Edge,
+    *,
+    own: Span,
+    offset: int = 0,
+    measured: NDArray[np.float64] | None = None,
+) -> EdgeRuns:
+    """Find the runs at an edge that begin in the part `own` of the samples, `offset` is added.
+
+    Their heights are those of the samples `measured` [shape=(n,)], by default `x`.
+    """
     spans = runs(x >= edge.lowest)
     spans = spans[(spans[:, 0] >= own[0]) & (spans[:, 0] < own[1])]
-    length = spans[:, 1] - spans[:, 0]
-    reach = np.clip(-(-length // 2), 1, MAX_REACH)
-    before = x[np.maximum(spans[:, 0] - reach, 0)]
-    after = x[np.minimum(spans[:, 1] - 1 + reach, x.size - 1)]
-    fall = edge.highest - (before + after) / 2
-    parabola = (1 + 2 * reach / np.maximum(length, 1)) ** 2 * (edge.highest - edge.lowest)
-    next_to = x[np.maximum(spans[:, 0] - 1, 0)] + x[np.minimum(spans[:, 1], x.size - 1)]
+    start, stop = spans.T
+    n = stop - start
+    sums = np.concatenate([[0.0], np.cumsum(x)])
+    outer = n // 3
+    middle = np.maximum(n - 2 * outer, 1)
+    mean = (sums[stop] - sums[start]) / n
+    top = (sums[stop - outer] - sums[start + outer]) / middle
+    # A parabola, top - h * u**2 with u from -1 to 1, has these means of u**2 in all n samples, in
+    # the middle, and in the outer ones; h follows from the two means.
+    whole, inner = (n**2 - 1) / (3 * n**2), (middle**2 - 1) / (3 * n**2)
+    sides = (n * whole - middle * inner) / np.maximum(2 * outer, 1)
+    side = (n * mean - middle * top) / np.maximum(2 * outer, 1)
+    long = n >= MIN_LENGTH
+    h = np.where(long, (top - side) / np.where(long, sides - inner, 1.0), 0.0)
+    reach = np.clip(-(-n // 2), 1, MAX_REACH)
+    beyond = x[np.maximum(start - reach, 0)] + x[np.minimum(stop - 1 + reach, x.size - 1)]
+    fall = np.where(long, top - beyond / 2, 0.0)
+    parabola = h * (((2 * reach + n - 1) / n) ** 2 - inner)
+    next_to = x[np.maximum(start - 1, 0)] + x[np.minimum(stop, x.size - 1)]
     falls = 1 - next_to / (2 * edge.highest)
-    return EdgeRuns(spans + offset, np.minimum(fall / parabola, MAX_STEEPNESS), falls)
+    turns = _turns(x, spans, RIPPLE * (edge.highest - edge.lowest))
+    if measured is not None:
+        sums = np.concatenate([[0.0], np.cumsum(measured)])
+        mean = (sums[stop] - sums[start]) / n
+    return EdgeRuns(spans + offset, fall, parabola, turns, falls, mean)
 
 
-def clipped_at_edge(parts: list[EdgeRuns], *, shortest: int, fewest: int) -> list[Span]:
-    """Choose the runs of several blocks if they are clipped: `fewest` of `shortest` samples."""
-    if not parts:
-        return []
-    spans = np.concatenate([part.spans for part in parts])
-    steepness = np.concatenate([part.steepness for part in parts])
+def _turns(x: NDArray[np.float64], spans: NDArray[np.int64], least: float) -> NDArray[np.int64]:
+    """Count the samples inside each run where two steps of at least `least` change direction."""
     length = spans[:, 1] - spans[:, 0]
-    falls = np.concatenate([part.falls for part in parts])
-    long = length > 1
-    if np.count_nonzero(length >= shortest) < fewest or are_pulses(falls, length >= shortest):
-        return []
-    if np.average(steepness[long], weights=length[long]) < MIN_STEEPNESS:
-        return []
-    return sorted((int(a), int(b)) for a, b in spans[long])
+    total = np.concatenate([[0], np.cumsum(length)])
+    at = np.arange(total[-1]) - np.repeat(total[:-1] - spans[:, 0], length)
+    step = np.diff(x[at], append=0.0)
+    step[np.abs(step) < least] = 0.0
+    turning = np.zeros(at.size + 1, np.int64)
+    turning[2:] = np.cumsum(step[1:] * step[:-1] < 0)  # at sample i: of the samples 1 to i - 1
+    first, last = np.minimum(total[:-1] + 1, at.size), np.maximum(total[1:] - 1, 0)
+    return np.maximum(turning[last] - turning[first], 0)
+
+
+def concatenate_edges(parts: Sequence[EdgeRuns]) -> EdgeRuns:
+    """Join the runs of several blocks, sorted."""
+    columns = [np.concatenate(c) for c in zip(*(vars(p).values() for p in parts), strict=True)]
+    order = np.argsort(columns[0][:, 0], kind="stable")
+    return EdgeRuns(*(column[order] for column in columns))
+
+
+def is_clipped_at_edge(found: EdgeRuns, *, shortest: int, fewest: int) -> bool:
+    """Whether an edge has enough steep runs: `fewest`, of `shortest` samples, and no pulses."""
+    long = found.lengths >= shortest
+    if np.count_nonzero(long) < fewest or are_pulses(found.falls, long):
+        return False
+    return found.steepness() >= MIN_STEEPNESS

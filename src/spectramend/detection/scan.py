@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import TypeAlias
 
@@ -19,6 +20,8 @@ from numpy.typing import NDArray
 from spectramend.core.intervals import Span
 from spectramend.core.regions import Region
 from spectramend.detection.channel_scan import Block, ChannelScan, ChannelStatistics
+from spectramend.detection.clipping_drift import InverseFit
+from spectramend.detection.clipping_search import ClippingLevel
 from spectramend.detection.hums import HumScan
 from spectramend.detection.thresholds import DEFAULT_THRESHOLDS, KINDS, Thresholds
 from spectramend.errors import ParameterError
@@ -28,6 +31,22 @@ SCAN_MARGIN_S = 0.75  # s around a block, beside the longest dropout; longer tha
 
 Read: TypeAlias = Callable[[int, int], NDArray[np.float64]]
 Samples: TypeAlias = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Detection:
+    """The damage of a recording.
+
+    Parameters
+    ----------
+    regions : list of Region
+        In the order of time, labelled with their kind.
+    clipping : tuple of ClippingLevel
+        Of each channel; empty if clipping was not looked for.
+    """
+
+    regions: list[Region]
+    clipping: tuple[ClippingLevel, ...]
 
 
 def detect_blocks(
@@ -44,15 +63,31 @@ def detect_blocks(
 
     ``read(start, stop)`` gives samples [shape=(channels, stop - start), float64]; `length` is that
     of each channel. ``progress(done)`` is called after each block; at last, `done` is twice the
-    length.
+    length. The recording is read once more where its clipped tops slope.
     """
-    if length < 1 or channels < 1:
-        raise ParameterError(f"x: has {channels} channels of {length} samples: give at least one.")
-    if not (np.isfinite(sr) and sr > 0):
-        raise ParameterError(f"sr={sr}: give a positive sample rate in Hz.")
-    for kind in kinds:
-        if kind not in KINDS:
-            raise ParameterError(f"kinds: {kind!r} is unknown: choose from {', '.join(KINDS)}.")
+    return scan_blocks(
+        read,
+        length=length,
+        channels=channels,
+        sr=sr,
+        thresholds=thresholds,
+        kinds=kinds,
+        progress=progress,
+    ).regions
+
+
+def scan_blocks(
+    read: Read,
+    *,
+    length: int,
+    channels: int,
+    sr: float,
+    thresholds: Thresholds = DEFAULT_THRESHOLDS,
+    kinds: Collection[str] = KINDS,
+    progress: Callable[[int], object] = lambda done: None,
+) -> Detection:
+    """Find what `detect_blocks` finds, and the levels of clipping."""
+    _check(length, channels, sr, kinds)
     channel_kinds = [kind for kind in dict.fromkeys(kinds) if kind != "hum"]
     hums = HumScan(read, length=length, channels=channels if "hum" in kinds else 0, sr=sr)
     with ThreadPoolExecutor(min(channels, os.cpu_count() or 1)) as pool:
@@ -65,8 +100,9 @@ def detect_blocks(
             is_mono = is_mono and all(np.array_equal(x[0], own, equal_nan=True) for own in x[1:])
             progress(stop)
         scanned = statistics[: 1 if is_mono else channels] if channel_kinds else []
-        scans = [ChannelScan(own, sr, thresholds, channel_kinds) for own in scanned]
         margin = round((SCAN_MARGIN_S + thresholds.dropout_max_ms / 1000) * sr)
+        _fit_inverses(scanned, read, length, sr, margin)
+        scans = [ChannelScan(own, sr, thresholds, channel_kinds) for own in scanned]
         for start, stop in _block_spans(length) if scans else []:
             first, last = max(0, start - margin), min(length, stop + margin)
             x = read(first, last)
@@ -79,8 +115,39 @@ def detect_blocks(
     found = [
         scan.damage(partial(again.of_channel, number), length) for number, scan in enumerate(scans)
     ]
-    regions = [region for kind in channel_kinds for region in _regions(found, kind, sr)]
-    return _in_order(regions + hums.regions())
+    spans = [own.spans for own in found]
+    regions = [region for kind in channel_kinds for region in _regions(spans, kind, sr)]
+    levels = [own.level for own in found] if "clipping" in kinds else []
+    of_all = levels * channels if is_mono else levels
+    return Detection(_in_order(regions + hums.regions()), tuple(of_all))
+
+
+def _check(length: int, channels: int, sr: float, kinds: Collection[str]) -> None:
+    """Refuse what cannot be searched."""
+    if length < 1 or channels < 1:
+        raise ParameterError(f"x: has {channels} channels of {length} samples: give at least one.")
+    if not (np.isfinite(sr) and sr > 0):
+        raise ParameterError(f"sr={sr}: give a positive sample rate in Hz.")
+    for kind in kinds:
+        if kind not in KINDS:
+            raise ParameterError(f"kinds: {kind!r} is unknown: choose from {', '.join(KINDS)}.")
+
+
+def _fit_inverses(
+    statistics: list[ChannelStatistics], read: Read, length: int, sr: float, margin: int
+) -> None:
+    """Find the filter after the clipping of the channels of which tops slope towards zero."""
+    starts = [max(0, start - margin) for start, _ in _block_spans(length)]
+    fits = {}
+    for number, own in enumerate(statistics):
+        if tops := own.tops.drifting(max(own.rails.values())):
+            fits[number] = InverseFit(tops, sr, sorted(set(starts)))
+    for start, stop in _block_spans(length) if fits else []:
+        x = read(start, stop)
+        for number, fit in fits.items():
+            fit.add(np.where(np.isfinite(x[number]), x[number], 0.0))
+    for number, fit in fits.items():
+        statistics[number].inverse = fit.result()
 
 
 def _block_spans(length: int) -> list[Span]:

@@ -1,0 +1,232 @@
+"""Search for the clipping of one channel, block by block, and the levels at which it is clipped.
+
+Four cases are told apart, in this order: tops that are exactly flat (`clipping`), tops that slope
+after a high-pass filter (`clipping_drift`), tops that are spread (`clipping_level`), and soft
+saturation, which is no clipping (`saturation`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectramend.core.intervals import Span
+from spectramend.detection import clipping, clipping_level
+from spectramend.detection.clipping_drift import HighPassInverse
+from spectramend.detection.clipping_level import Edge, EdgeRuns
+from spectramend.detection.saturation import Approach
+from spectramend.detection.thresholds import Thresholds
+
+Samples: TypeAlias = NDArray[np.float64]
+Sides: TypeAlias = dict[int, NDArray[np.int64]]  # spans by sign
+
+LOW_QUANTILE = 0.05  # of the heights of sloping tops, for the tolerance; engineering choice
+
+
+@dataclass(frozen=True)
+class ClippingLevel:
+    """The levels at which a channel is clipped.
+
+    Parameters
+    ----------
+    low, high : float or None
+        Level of the lower and the upper side, on the scale of the samples; None where that side is
+        not clipped.
+    tolerance : float, >= 0
+        How far clipped samples lie inside of these levels, at most, but for few where tops slope: a
+        sample counts as clipped at ``x >= high - tolerance`` and at ``x <= low + tolerance``.
+    share : float
+        Share of the samples of the channel that are clipped.
+    saturated : bool
+        Whether the channel is saturated softly, as by tape or tubes. It is then not clipped.
+
+    See Also
+    --------
+    clipping_levels : The levels of all channels of a recording.
+
+    Examples
+    --------
+    >>> level = ClippingLevel(low=-0.5, high=0.5, tolerance=0.01, share=0.02)
+    >>> level.is_clipped
+    True
+    """
+
+    low: float | None = None
+    high: float | None = None
+    tolerance: float = 0.0
+    share: float = 0.0
+    saturated: bool = False
+
+    @property
+    def is_clipped(self) -> bool:
+        """Whether a side is clipped."""
+        return self.low is not None or self.high is not None
+
+
+@dataclass
+class Side:
+    """What is found at one side of a channel, of which it is the upper one, by block."""
+
+    rail: float
+    edge: Edge | None
+    drift: Edge | None
+    at_rail: list[clipping.RailRuns] = field(default_factory=list)
+    at_edge: list[EdgeRuns] = field(default_factory=list)
+    at_drift: list[EdgeRuns] = field(default_factory=list)
+    to_rail: Approach = field(init=False)
+    to_edge: Approach | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.to_rail = Approach(self.rail)
+        self.to_edge = Approach(self.edge.lowest) if self.edge else None
+
+    def is_saturated(self, step: float) -> bool:
+        """Whether the samples at the edge are those of a curve that bends towards it."""
+        assert self.edge is not None
+        assert self.to_edge is not None
+        if not clipping_level.concatenate_edges(self.at_edge).is_smooth():
+            return False
+        to_peak = 20 * np.log10(self.rail / self.edge.highest)
+        width = 20 * np.log10(self.edge.highest / self.edge.lowest)
+        if to_peak <= clipping_level.SHARP_DB:
+            return self.to_rail.growth(step) >= clipping_level.MIN_GROWTH
+        return width >= clipping_level.WIDE_DB - 1e-6 and self.to_edge.growth(step) > 0
+
+
+class ClippingSearch:
+    """Clipped runs of a channel; `rails` and `edges` are by sign, `step` is that of its samples."""
+
+    def __init__(
+        self,
+        rails: dict[int, float],
+        edges: dict[int, Edge | None],
+        step: float,
+        *,
+        sr: float,
+        thresholds: Thresholds,
+        inverse: HighPassInverse | None = None,
+    ) -> None:
+        self.step = step
+        self.sr = sr
+        self.thresholds = thresholds
+        self.inverse = inverse
+        drifts = inverse.edges() if inverse else {}
+        self.sides = {
+            sign: Side(rail, edges[sign], Edge(*drifts[sign]) if sign in drifts else None)
+            for sign, rail in rails.items()
+        }
+        db = thresholds.clip_tolerance_db
+        self.tolerance = clipping.TOLERANCE if db is None else 1 - 10 ** (-db / 20)
+
+    def add(self, x: Samples, own: Span, offset: int) -> None:
+        """Find the runs at the levels, that begin in the part `own` of a block [shape=(n,)]."""
+        flat = self.inverse.apply(x, self.sr, offset) if self.inverse else x
+        for sign, side in self.sides.items():
+            y = sign * x
+            side.at_rail.append(
+                clipping.rail_runs(
+                    y, side.rail, self.step, own=own, offset=offset, tolerance=self.tolerance
+                )
+            )
+            if side.edge and side.to_edge:
+                at_edge = clipping_level.edge_runs(y, side.edge, own=own, offset=offset)
+                side.at_edge.append(at_edge)
+                side.to_edge.add(y[slice(*own)])
+            if side.drift:
+                side.at_drift.append(
+                    clipping_level.edge_runs(
+                        sign * flat, side.drift, own=own, offset=offset, measured=y
+                    )
+                )
+            side.to_rail.add(y[slice(*own)])
+
+    def result(self, length: int) -> tuple[list[Span], ClippingLevel]:
+        """Decide what is clipped, sorted, and at which levels; `length` is that of the channel."""
+        flat, saturated = self._flat()
+        if flat:
+            levels = {sign: self.sides[sign].rail for sign in flat}
+            return self._result(flat, levels, self.tolerance * max(levels.values()), length)
+        if self.thresholds.clip_tolerance_db is not None:
+            return [], ClippingLevel()
+        found = {s: side.at_drift for s, side in self.sides.items() if side.at_drift}
+        if chosen := self._steep(found):
+            spans, levels, heights = self._measured(chosen)
+            tolerance = max(
+                levels[sign] - float(np.quantile(heights[sign], LOW_QUANTILE)) for sign in levels
+            )
+            return self._result(spans, levels, tolerance, length)
+        edges = {sign: side.edge for sign, side in self.sides.items() if side.edge}
+        chosen = self._steep({sign: self.sides[sign].at_edge for sign in edges})
+        if saturated or any(self.sides[sign].is_saturated(self.step) for sign in chosen):
+            return [], ClippingLevel(saturated=True)
+        spans, levels, _ = self._measured(chosen)
+        tolerance = max((levels[sign] - edges[sign].lowest for sign in levels), default=0.0)
+        return self._result(spans, levels, tolerance, length)
+
+    def _flat(self) -> tuple[Sides, bool]:
+        """Find the rails with flat tops, and whether there are some that a soft curve made."""
+        found = {sign: clipping.concatenate(side.at_rail) for sign, side in self.sides.items()}
+        shortest, fewest = self.thresholds.clip_run, self.thresholds.clip_tops
+        if self.thresholds.clip_tolerance_db is not None:
+            long = {s: runs.spans[:, 1] - runs.spans[:, 0] >= shortest for s, runs in found.items()}
+            spans = {s: runs.spans for s, runs in found.items() if np.sum(long[s]) >= fewest}
+            return {s: own[clipping.clipped_runs(own, self.sr)] for s, own in spans.items()}, False
+        groups: list[tuple[int, ...]] = [(1,), (-1,)]
+        rails = {sign: side.rail for sign, side in self.sides.items()}
+        if abs(rails[1] - rails[-1]) <= max(1.5 * self.step, clipping.TOLERANCE * rails[1]):
+            # Rails of one height are those of one converter: the runs of both are counted together.
+            groups = [(1, -1)]
+        spans, saturated = {}, False
+        for signs in groups:
+            joined = clipping.concatenate([found[sign] for sign in signs])
+            if not clipping.is_clipped(
+                joined, rails[signs[0]], step=self.step, shortest=shortest, fewest=fewest
+            ):
+                continue
+            approach = Approach(rails[signs[0]], sum(self.sides[s].to_rail.counts for s in signs))
+            if approach.growth(self.step) >= clipping_level.MIN_GROWTH:
+                saturated = True
+                continue
+            near = clipping.clipped_runs(joined.spans, self.sr)
+            kept = set(map(tuple, joined.spans[near].tolist()))
+            for sign in signs:
+                own = [span for span in found[sign].spans.tolist() if tuple(span) in kept]
+                spans[sign] = np.array(own, np.int64).reshape(-1, 2)
+        return {sign: own for sign, own in spans.items() if own.size}, saturated
+
+    def _steep(self, found: dict[int, list[EdgeRuns]]) -> dict[int, EdgeRuns]:
+        """Choose the sides with tops that are steep enough."""
+        shortest, fewest = self.thresholds.clip_run, self.thresholds.clip_tops
+        joined = {s: clipping_level.concatenate_edges(parts) for s, parts in found.items() if parts}
+        return {
+            sign: runs
+            for sign, runs in joined.items()
+            if clipping_level.is_clipped_at_edge(runs, shortest=shortest, fewest=fewest)
+        }
+
+    def _measured(
+        self, chosen: dict[int, EdgeRuns]
+    ) -> tuple[Sides, dict[int, float], dict[int, Samples]]:
+        """Give the clipped runs, their median height and all heights, by sign."""
+        spans, levels, heights = {}, {}, {}
+        for sign, found in chosen.items():
+            near = clipping.clipped_runs(found.spans, self.sr)
+            if near.any():
+                spans[sign], heights[sign] = found.spans[near], found.heights[near]
+                levels[sign] = float(np.median(heights[sign]))
+        return spans, levels, heights
+
+    @staticmethod
+    def _result(
+        spans: Sides, levels: dict[int, float], tolerance: float, length: int
+    ) -> tuple[list[Span], ClippingLevel]:
+        """Join the sides."""
+        if not spans:
+            return [], ClippingLevel()
+        joined = sorted((int(a), int(b)) for own in spans.values() for a, b in own)
+        low = -levels[-1] if -1 in levels else None
+        share = sum(b - a for a, b in joined) / length
+        return joined, ClippingLevel(low, levels.get(1), max(tolerance, 0.0), share)
