@@ -39,7 +39,7 @@ ROUNDS = 5  # of the robust regression
 # Engineering choices:
 LONGEST = 4000  # samples of a top
 SAMPLES_OF_TOP = 8  # that take part in the regression, at most
-EDGE_SPREADS = 6.0  # median deviations on either side of the level
+EDGE_SPREADS = 5.0  # median deviations on either side of the level
 MIN_EDGE = 2e-3  # of the level, on either side of it: not narrower than rounding
 
 
@@ -116,6 +116,8 @@ class LeakySums:
         """Give the sums [shape=(2 * leaks, n)] of the next block, relative to a second."""
         from scipy.signal import lfilter  # takes most of a second to import
 
+        if not y.size:  # of which `lfilter` gives no defined state
+            return np.zeros((2 * len(self.poles), 0))
         rows = []
         for pole, state in zip(self.poles, self.states, strict=True):
             row = y

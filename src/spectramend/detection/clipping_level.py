@@ -40,8 +40,9 @@ SMOOTH = 0.265  # turns of ripple a sample: tops with fewer are smooth
 MIN_GROWTH = 0.25  # exponent of the density of samples towards the level of saturation
 SHARP_DB = 0.1  # dB from the window to the largest value of saturation that ends in a flat top
 WIDE_DB = 1.6  # dB, least width of the window of saturation that does not
+NEAR_DB = 0.7  # dB from that window to the largest value, at most
 # Engineering choices:
-RIPPLE = 0.05  # of the width of a window: least step of ripple, so that quantisation is none
+RIPPLE = 2e-4  # of the level: least step of ripple, so that rounding is none
 MIN_STEPS = 4  # quantisation steps in a window, at least
 LOWEST_DB = -120.0  # dB re full scale, of the histogram
 HIGHEST_DB = 60.0  # dB re full scale: floating-point files may exceed 0 dB, or be on other scales
@@ -164,7 +165,7 @@ def edge_runs(
     parabola = h * (((2 * reach + n - 1) / n) ** 2 - inner)
     next_to = x[np.maximum(start - 1, 0)] + x[np.minimum(stop, x.size - 1)]
     falls = 1 - next_to / (2 * edge.highest)
-    turns = _turns(x, spans, RIPPLE * (edge.highest - edge.lowest))
+    turns = _turns(x, spans, RIPPLE * edge.highest)
     if measured is not None:
         sums = np.concatenate([[0.0], np.cumsum(measured)])
         mean = (sums[stop] - sums[start]) / n

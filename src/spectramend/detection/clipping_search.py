@@ -93,7 +93,8 @@ class Side:
         width = 20 * np.log10(self.edge.highest / self.edge.lowest)
         if to_peak <= clipping_level.SHARP_DB:
             return self.to_rail.growth(step) >= clipping_level.MIN_GROWTH
-        return width >= clipping_level.WIDE_DB - 1e-6 and self.to_edge.growth(step) > 0
+        is_wide = width >= clipping_level.WIDE_DB - 1e-6
+        return is_wide and to_peak <= clipping_level.NEAR_DB and self.to_edge.growth(step) > 0
 
 
 class ClippingSearch:
