@@ -3,7 +3,8 @@
 A smooth crest that stays within one step of its maximum for L samples, a parabola, has fallen by
 ``(1 + 2/L)**2`` steps at the next sample. A clipped wave falls by more: it enters its rail with the
 slope that it had. Where several runs do so, the rail is clipped. Single samples at a clipped rail
-count only near a run: elsewhere they are as likely a peak that just reached the rail.
+count only near a run, unless they pile up: elsewhere they are as likely a peak that just reached
+the rail.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ CREST = 3.0  # median fall of flat tops over that of a crest; engineering choice
 COARSE_CREST = 1.0  # the same if samples pile up; engineering choice: coarse steps hide slopes
 PILE = 4.0  # samples at the rail for one a step lower: they pile up; a sine has at most 2.4
 NEAR_S = 0.006  # s from a run to a single clipped sample; engineering choice: within a pitch period
+MIN_SINGLES = 10  # single samples at a rail that may be piled up; engineering choice
 PULSE_FALL = 0.5  # of the rail: the fall of a pulse; engineering choice: other sound falls less
+PULSE_QUANTILE = 0.1  # of the falls, that is one of a pulse; engineering choice: all but a few
 PULSE_SHARE = 0.5  # of runs that are long, among pulses; clipped noise has mostly short ones
 
 
@@ -87,11 +90,19 @@ def are_pulses(falls: NDArray[np.float64], long: NDArray[np.bool_]) -> bool:
 
     Pulses stand alone, and few are short; of clipped noise most runs are.
     """
-    return bool(np.median(falls[long]) > PULSE_FALL and np.mean(long) > PULSE_SHARE)
+    usual = np.quantile(falls[long], PULSE_QUANTILE)
+    return bool(usual > PULSE_FALL and np.mean(long) > PULSE_SHARE)
 
 
-def clipped_runs(spans: NDArray[np.int64], sr: float) -> NDArray[np.bool_]:
-    """Choose the runs at a clipped level: those of two samples or more, and what is near them."""
+def clipped_runs(
+    spans: NDArray[np.int64], sr: float, *, far: bool = False
+) -> NDArray[np.bool_]:
+    """Choose the runs at a clipped level: those of two samples or more, and what is near them.
+
+    If `far`, single samples count wherever they are.
+    """
+    if far:
+        return np.ones(len(spans), bool)
     long = spans[:, 1] - spans[:, 0] > 1
     longer = spans[long]
     if not longer.size:

@@ -36,18 +36,17 @@ MIN_PILE = 1.6  # ratio of the samples in a window to those below it
 MIN_BELOW = 3.0  # samples; fewer below a window are taken for so many
 MIN_EXCESS = 5.0  # standard deviations of the counts: samples in a window above those below it
 MIN_STEEPNESS = 2.0  # of clipped tops; those of undamaged recordings have 1.3 at most
-SMOOTH = 0.265  # turns of ripple a sample: tops with fewer are smooth
-MIN_GROWTH = 0.25  # exponent of the density of samples towards the level of saturation
-SHARP_DB = 0.1  # dB from the window to the largest value of saturation that ends in a flat top
-WIDE_DB = 1.6  # dB, least width of the window of saturation that does not
-NEAR_DB = 0.7  # dB from that window to the largest value, at most
+SMOOTH = 0.265  # turns of ripple a sample: wide windows of soft saturation have fewer
+SMOOTH_NARROW = 0.2  # the same of narrow ones
+WIDE_DB = 1.6  # dB, from which a window is wide
+FULL_PILE = 4.0  # ratio of the samples in a window to those below it: even single ones are clipped
 # Engineering choices:
 RIPPLE = 2e-4  # of the level: least step of ripple, so that rounding is none
 MIN_STEPS = 4  # quantisation steps in a window, at least
 LOWEST_DB = -120.0  # dB re full scale, of the histogram
 HIGHEST_DB = 60.0  # dB re full scale: floating-point files may exceed 0 dB, or be on other scales
 MAX_REACH = 150  # samples beyond a run, at most
-MIN_LENGTH = 4  # samples of a run whose curvature is told
+MIN_LENGTH = 3  # samples of a run whose curvature is told
 
 
 @dataclass(frozen=True)
@@ -56,6 +55,12 @@ class Edge:
 
     lowest: float
     highest: float
+    pile: float = FULL_PILE  # ratio of the samples in it to those below it
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether it is as wide as that of a curve without a flat top."""
+        return bool(self.highest >= self.lowest * 10 ** ((WIDE_DB - 1e-6) / 20))
 
 
 @dataclass
@@ -100,7 +105,7 @@ class AmplitudeHistogram:
                 i = int(np.argmax(pile))
                 highest_pile = float(pile[i])
                 levels = LOWEST_DB + BIN_DB * np.array([start[i], start[i] + width])
-                found = Edge(*(10 ** (levels / 20)).tolist())
+                found = Edge(*(10 ** (levels / 20)).tolist(), highest_pile)
         return found if found and found.highest - found.lowest >= MIN_STEPS * step else None
 
 
@@ -125,10 +130,10 @@ class EdgeRuns:
         fall, parabola = float(self.fall.sum()), float(self.parabola.sum())
         return fall / parabola if parabola > 0 else (np.inf if fall > 0 else 0.0)
 
-    def is_smooth(self) -> bool:
-        """Whether the tops of `MIN_LENGTH` samples have hardly any ripple."""
-        long = self.lengths >= MIN_LENGTH
-        return bool(self.turns[long].sum() < SMOOTH * (self.lengths[long] - 2).sum())
+    def ripple(self) -> float:
+        """Turns of ripple for each sample of the tops but their first and last."""
+        inside = np.maximum(self.lengths - 2, 0)
+        return float(self.turns.sum() / max(1, inside.sum()))
 
 
 def edge_runs(

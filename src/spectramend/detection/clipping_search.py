@@ -77,24 +77,17 @@ class Side:
     at_edge: list[EdgeRuns] = field(default_factory=list)
     at_drift: list[EdgeRuns] = field(default_factory=list)
     to_rail: Approach = field(init=False)
-    to_edge: Approach | None = field(init=False)
 
     def __post_init__(self) -> None:
         self.to_rail = Approach(self.rail)
-        self.to_edge = Approach(self.edge.lowest) if self.edge else None
 
     def is_saturated(self, step: float) -> bool:
         """Whether the samples at the edge are those of a curve that bends towards it."""
         assert self.edge is not None
-        assert self.to_edge is not None
-        if not clipping_level.concatenate_edges(self.at_edge).is_smooth():
-            return False
-        to_peak = 20 * np.log10(self.rail / self.edge.highest)
-        width = 20 * np.log10(self.edge.highest / self.edge.lowest)
-        if to_peak <= clipping_level.SHARP_DB:
-            return self.to_rail.growth(step) >= clipping_level.MIN_GROWTH
-        is_wide = width >= clipping_level.WIDE_DB - 1e-6
-        return is_wide and to_peak <= clipping_level.NEAR_DB and self.to_edge.growth(step) > 0
+        ripple = clipping_level.concatenate_edges(self.at_edge).ripple()
+        if self.edge.is_wide:
+            return ripple < clipping_level.SMOOTH
+        return ripple < clipping_level.SMOOTH_NARROW and self.to_rail.is_soft(step)
 
 
 class ClippingSearch:
@@ -132,10 +125,9 @@ class ClippingSearch:
                     y, side.rail, self.step, own=own, offset=offset, tolerance=self.tolerance
                 )
             )
-            if side.edge and side.to_edge:
+            if side.edge:
                 at_edge = clipping_level.edge_runs(y, side.edge, own=own, offset=offset)
                 side.at_edge.append(at_edge)
-                side.to_edge.add(y[slice(*own)])
             if side.drift:
                 side.at_drift.append(
                     clipping_level.edge_runs(
@@ -154,7 +146,7 @@ class ClippingSearch:
             return [], ClippingLevel()
         found = {s: side.at_drift for s, side in self.sides.items() if side.at_drift}
         if chosen := self._steep(found):
-            spans, levels, heights = self._measured(chosen)
+            spans, levels, heights = self._measured(chosen, dict.fromkeys(chosen, True))
             tolerance = max(
                 levels[sign] - float(np.quantile(heights[sign], LOW_QUANTILE)) for sign in levels
             )
@@ -163,7 +155,8 @@ class ClippingSearch:
         chosen = self._steep({sign: self.sides[sign].at_edge for sign in edges})
         if saturated or any(self.sides[sign].is_saturated(self.step) for sign in chosen):
             return [], ClippingLevel(saturated=True)
-        spans, levels, _ = self._measured(chosen)
+        piled = {sign: edges[sign].pile >= clipping_level.FULL_PILE for sign in chosen}
+        spans, levels, _ = self._measured(chosen, piled)
         tolerance = max((levels[sign] - edges[sign].lowest for sign in levels), default=0.0)
         return self._result(spans, levels, tolerance, length)
 
@@ -188,10 +181,12 @@ class ClippingSearch:
             ):
                 continue
             approach = Approach(rails[signs[0]], sum(self.sides[s].to_rail.counts for s in signs))
-            if approach.growth(self.step) >= clipping_level.MIN_GROWTH:
+            if approach.is_soft(self.step):
                 saturated = True
                 continue
-            near = clipping.clipped_runs(joined.spans, self.sr)
+            singles = np.count_nonzero(joined.spans[:, 1] - joined.spans[:, 0] == 1)
+            piled = singles >= max(clipping.MIN_SINGLES, clipping.PILE * joined.below)
+            near = clipping.clipped_runs(joined.spans, self.sr, far=piled)
             kept = set(map(tuple, joined.spans[near].tolist()))
             for sign in signs:
                 own = [span for span in found[sign].spans.tolist() if tuple(span) in kept]
@@ -209,12 +204,15 @@ class ClippingSearch:
         }
 
     def _measured(
-        self, chosen: dict[int, EdgeRuns]
+        self, chosen: dict[int, EdgeRuns], far: dict[int, bool]
     ) -> tuple[Sides, dict[int, float], dict[int, Samples]]:
-        """Give the clipped runs, their median height and all heights, by sign."""
+        """Give the clipped runs, their median height and all heights, by sign.
+
+        `far` tells whether single samples count that are far from longer runs.
+        """
         spans, levels, heights = {}, {}, {}
         for sign, found in chosen.items():
-            near = clipping.clipped_runs(found.spans, self.sr)
+            near = clipping.clipped_runs(found.spans, self.sr, far=far[sign])
             if near.any():
                 spans[sign], heights[sign] = found.spans[near], found.heights[near]
                 levels[sign] = float(np.median(heights[sign]))
