@@ -27,9 +27,9 @@ from spectramend.detection.clipping import are_pulses
 
 # Chosen on recordings that were clipped and then dithered, resampled, coded or filtered; the
 # figures are those of `benchmarks/clipping.py`.
-BIN_DB = 0.1  # dB, of the histogram
-WINDOW_BINS = (2, 4, 8, 16, 24)  # bins of a window: tops that spread over 0.2 to 2.4 dB
-SEARCH_BINS = 60  # bins under the largest value where windows end: clipping rings by 6 dB at most
+BIN_DB = 0.02  # dB, of the histogram
+WINDOW_BINS = (2, 10, 20, 40, 80, 120)  # bins of a window: tops that spread over 0.04 to 2.4 dB
+SEARCH_BINS = 450  # bins under the largest value where windows end: clipping rings by 9 dB at most
 MIN_PILED = 20  # samples in a window
 MAX_ABOVE = 0.1  # samples above a window, relative to those in it
 MIN_PILE = 1.6  # ratio of the samples in a window to those below it
@@ -103,10 +103,12 @@ class AmplitudeHistogram:
             pile[none] = 0
             if pile.size and pile.max() > highest_pile:
                 i = int(np.argmax(pile))
-                highest_pile = float(pile[i])
                 levels = LOWEST_DB + BIN_DB * np.array([start[i], start[i] + width])
-                found = Edge(*(10 ** (levels / 20)).tolist(), highest_pile)
-        return found if found and found.highest - found.lowest >= MIN_STEPS * step else None
+                lowest, highest = (10 ** (levels / 20)).tolist()
+                if highest - lowest >= MIN_STEPS * step:
+                    highest_pile = float(pile[i])
+                    found = Edge(lowest, highest, highest_pile)
+        return found
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from spectramend.detection.thresholds import Thresholds
 Samples: TypeAlias = NDArray[np.float64]
 Sides: TypeAlias = dict[int, NDArray[np.int64]]  # spans by sign
 
+SPREAD = 1.5  # samples of spread tops for one at an extreme value; engineering choice
 LOW_QUANTILE = 0.05  # of the heights of sloping tops, for the tolerance; engineering choice
 
 
@@ -81,14 +82,6 @@ class Side:
     def __post_init__(self) -> None:
         self.to_rail = Approach(self.rail)
 
-    def is_saturated(self, step: float) -> bool:
-        """Whether the samples at the edge are those of a curve that bends towards it."""
-        assert self.edge is not None
-        ripple = clipping_level.concatenate_edges(self.at_edge).ripple()
-        if self.edge.is_wide:
-            return ripple < clipping_level.SMOOTH
-        return ripple < clipping_level.SMOOTH_NARROW and self.to_rail.is_soft(step)
-
 
 class ClippingSearch:
     """Clipped runs of a channel; `rails` and `edges` are by sign, `step` is that of its samples."""
@@ -138,36 +131,64 @@ class ClippingSearch:
 
     def result(self, length: int) -> tuple[list[Span], ClippingLevel]:
         """Decide what is clipped, sorted, and at which levels; `length` is that of the channel."""
-        flat, saturated = self._flat()
-        if flat:
-            levels = {sign: self.sides[sign].rail for sign in flat}
-            return self._result(flat, levels, self.tolerance * max(levels.values()), length)
         if self.thresholds.clip_tolerance_db is not None:
-            return [], ClippingLevel()
-        found = {s: side.at_drift for s, side in self.sides.items() if side.at_drift}
-        if chosen := self._steep(found):
-            spans, levels, heights = self._measured(chosen, dict.fromkeys(chosen, True))
+            return self._at_rails(self._near_rails(), length)
+        flat, saturated = self._flat()
+        drifts = self._steep({s: side.at_drift for s, side in self.sides.items() if side.drift})
+        edges = self._steep({s: side.at_edge for s, side in self.sides.items() if side.edge})
+        if edges and self._is_saturated(edges):
+            edges, saturated = {}, True
+        if flat and not self._is_spread(flat, edges):
+            return self._at_rails(flat, length)
+        if drifts and not flat:
+            spans, levels, heights = self._measured(drifts, dict.fromkeys(drifts, True))
             tolerance = max(
-                levels[sign] - float(np.quantile(heights[sign], LOW_QUANTILE)) for sign in levels
+                level - float(np.quantile(heights[sign], LOW_QUANTILE))
+                for sign, level in levels.items()
             )
             return self._result(spans, levels, tolerance, length)
-        edges = {sign: side.edge for sign, side in self.sides.items() if side.edge}
-        chosen = self._steep({sign: self.sides[sign].at_edge for sign in edges})
-        if saturated or any(self.sides[sign].is_saturated(self.step) for sign in chosen):
+        if saturated:
             return [], ClippingLevel(saturated=True)
-        piled = {sign: edges[sign].pile >= clipping_level.FULL_PILE for sign in chosen}
-        spans, levels, _ = self._measured(chosen, piled)
-        tolerance = max((levels[sign] - edges[sign].lowest for sign in levels), default=0.0)
+        windows = {sign: side.edge for sign, side in self.sides.items() if side.edge}
+        piled = {sign: windows[sign].pile >= clipping_level.FULL_PILE for sign in edges}
+        spans, levels, _ = self._measured(edges, piled)
+        tolerance = max((levels[sign] - windows[sign].lowest for sign in levels), default=0.0)
         return self._result(spans, levels, tolerance, length)
+
+    def _near_rails(self) -> Sides:
+        """Find the runs that are as near to the extreme values as was asked for."""
+        found = {sign: clipping.concatenate(side.at_rail) for sign, side in self.sides.items()}
+        shortest, fewest = self.thresholds.clip_run, self.thresholds.clip_tops
+        return {
+            sign: own.spans[clipping.clipped_runs(own.spans, self.sr)]
+            for sign, own in found.items()
+            if np.sum(own.spans[:, 1] - own.spans[:, 0] >= shortest) >= fewest
+        }
+
+    def _at_rails(self, spans: Sides, length: int) -> tuple[list[Span], ClippingLevel]:
+        """Give the runs at the extreme values."""
+        levels = {sign: self.sides[sign].rail for sign in spans}
+        widest = max((abs(level) for level in levels.values()), default=0.0)
+        return self._result(spans, levels, self.tolerance * widest, length)
+
+    def _is_spread(self, flat: Sides, edges: dict[int, EdgeRuns]) -> bool:
+        """Whether the samples at the extreme values are only some of those of spread tops."""
+        at_rails = sum(int((own[:, 1] - own[:, 0]).sum()) for own in flat.values())
+        return sum(int(runs.lengths.sum()) for runs in edges.values()) > SPREAD * at_rails
+
+    def _is_saturated(self, found: dict[int, EdgeRuns]) -> bool:
+        """Whether the samples at the edges are those of a curve that bends towards them."""
+        ripple = float(np.mean([runs.ripple() for runs in found.values()]))
+        edges = {sign: self.sides[sign].edge for sign in found}
+        if any(edge and edge.is_wide for edge in edges.values()):
+            return ripple < clipping_level.SMOOTH
+        soft = [self.sides[sign].to_rail.is_soft(self.step) for sign in found]
+        return ripple < clipping_level.SMOOTH_NARROW and any(soft)
 
     def _flat(self) -> tuple[Sides, bool]:
         """Find the rails with flat tops, and whether there are some that a soft curve made."""
         found = {sign: clipping.concatenate(side.at_rail) for sign, side in self.sides.items()}
         shortest, fewest = self.thresholds.clip_run, self.thresholds.clip_tops
-        if self.thresholds.clip_tolerance_db is not None:
-            long = {s: runs.spans[:, 1] - runs.spans[:, 0] >= shortest for s, runs in found.items()}
-            spans = {s: runs.spans for s, runs in found.items() if np.sum(long[s]) >= fewest}
-            return {s: own[clipping.clipped_runs(own, self.sr)] for s, own in spans.items()}, False
         groups: list[tuple[int, ...]] = [(1,), (-1,)]
         rails = {sign: side.rail for sign, side in self.sides.items()}
         if abs(rails[1] - rails[-1]) <= max(1.5 * self.step, clipping.TOLERANCE * rails[1]):
