@@ -44,7 +44,7 @@ class Score:
     false: int = 0
     other: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
 
-    def add(self, true: list[Span], detections: list[Region], kind: str, sr: int) -> None:
+    def add(self, true: list[Span], detections: list[Region], kind: str, sr: float) -> None:
         """Count one recording."""
         reach = round(TOLERANCE_S * sr)
         spans = []

@@ -67,7 +67,7 @@ def examples(
             p, _ = clicks.predict_on_grid(x, sr, level=level, quartiles=quartiles)
             spans, features = clicks.candidates_of(p, sr)
             reach = round(TOLERANCE_S * sr)
-            true = np.array([overlapping(span, damaged, reach) for span in spans], bool)
+            true = overlapping(list(spans), damaged, reach)
             yield Examples(features, true, np.full(true.size, 1.0 if damaged else CLEAN_WEIGHT))
 
 

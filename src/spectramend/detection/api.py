@@ -8,7 +8,8 @@ from numpy.typing import ArrayLike
 
 from spectramend.core.given_arrays import given_samples
 from spectramend.core.regions import Region
-from spectramend.detection.scan import detect_blocks
+from spectramend.detection.clipping_search import ClippingLevel
+from spectramend.detection.scan import detect_blocks, scan_blocks
 from spectramend.detection.thresholds import DEFAULT_THRESHOLDS, KINDS, Thresholds
 
 
@@ -72,3 +73,59 @@ def detect(
     return detect_blocks(
         given.read, length=length, channels=count, sr=sr, thresholds=thresholds, kinds=kinds
     )
+
+
+def clipping_levels(
+    x: ArrayLike, sr: float, *, thresholds: Thresholds = DEFAULT_THRESHOLDS
+) -> tuple[ClippingLevel, ...]:
+    """Find the levels at which the channels of a recording are clipped.
+
+    Parameters
+    ----------
+    x : array_like [shape=(n,) or (channels, n), real]
+        The recording, as for `detect`.
+    sr : float
+        Sample rate in Hz.
+    thresholds : Thresholds
+        Thresholds of detection, of which those of clipping apply.
+
+    Returns
+    -------
+    tuple of ClippingLevel
+        Of each channel; levels are on the scale of floats within ±1.
+
+    Raises
+    ------
+    ParameterError
+        If `x` is empty or of another shape or type, or `sr` is not positive.
+
+    See Also
+    --------
+    detect : The clipped runs themselves.
+    scan_blocks : The same for recordings of any length, read block by block.
+
+    Notes
+    -----
+    Tops that are exactly flat are at the extreme values. Dither, a change of rate or a lossy codec
+    spread them; the level is then the median height of the tops, and the tolerance reaches to the
+    lowest of them. After a high-pass filter they slope towards zero; the tolerance then reaches to
+    the lowest 5 % of the tops.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x = np.sin(np.arange(16000) * 0.05) * np.linspace(0.2, 1.0, 16000)
+    >>> (level,) = clipping_levels(np.clip(x, -0.5, 0.7), 16000)
+    >>> level.low, level.high, round(level.share, 3)
+    (-0.5, 0.7, 0.245)
+    """
+    given = given_samples(x)
+    count, length = given.channels.shape
+    return scan_blocks(
+        given.read,
+        length=length,
+        channels=count,
+        sr=sr,
+        thresholds=thresholds,
+        kinds=("clipping",),
+    ).clipping

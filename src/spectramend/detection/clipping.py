@@ -94,9 +94,7 @@ def are_pulses(falls: NDArray[np.float64], long: NDArray[np.bool_]) -> bool:
     return bool(usual > PULSE_FALL and np.mean(long) > PULSE_SHARE)
 
 
-def clipped_runs(
-    spans: NDArray[np.int64], sr: float, *, far: bool = False
-) -> NDArray[np.bool_]:
+def clipped_runs(spans: NDArray[np.int64], sr: float, *, far: bool = False) -> NDArray[np.bool_]:
     """Choose the runs at a clipped level: those of two samples or more, and what is near them.
 
     If `far`, single samples count wherever they are.

@@ -133,7 +133,7 @@ class EdgeRuns:
         return fall / parabola if parabola > 0 else (np.inf if fall > 0 else 0.0)
 
     def ripple(self) -> float:
-        """Turns of ripple for each sample of the tops but their first and last."""
+        """Count the turns for each sample of the tops but their first and last."""
         inside = np.maximum(self.lengths - 2, 0)
         return float(self.turns.sum() / max(1, inside.sum()))
 

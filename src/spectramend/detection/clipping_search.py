@@ -201,12 +201,14 @@ class ClippingSearch:
                 joined, rails[signs[0]], step=self.step, shortest=shortest, fewest=fewest
             ):
                 continue
-            approach = Approach(rails[signs[0]], sum(self.sides[s].to_rail.counts for s in signs))
+            approach = Approach(rails[signs[0]])
+            for sign in signs:
+                approach.counts += self.sides[sign].to_rail.counts
             if approach.is_soft(self.step):
                 saturated = True
                 continue
             singles = np.count_nonzero(joined.spans[:, 1] - joined.spans[:, 0] == 1)
-            piled = singles >= max(clipping.MIN_SINGLES, clipping.PILE * joined.below)
+            piled = bool(singles >= max(clipping.MIN_SINGLES, clipping.PILE * joined.below))
             near = clipping.clipped_runs(joined.spans, self.sr, far=piled)
             kept = set(map(tuple, joined.spans[near].tolist()))
             for sign in signs:
