@@ -36,9 +36,13 @@ MIN_PILE = 1.6  # ratio of the samples in a window to those below it
 MIN_BELOW = 3.0  # samples; fewer below a window are taken for so many
 MIN_EXCESS = 5.0  # standard deviations of the counts: samples in a window above those below it
 MIN_STEEPNESS = 2.0  # of clipped tops; those of undamaged recordings have 1.3 at most
-SMOOTH = 0.265  # turns of ripple a sample: wide windows of soft saturation have fewer
-SMOOTH_NARROW = 0.2  # the same of narrow ones
 WIDE_DB = 1.6  # dB, from which a window is wide
+NEAR_DB = 0.7  # dB from a window to the largest value: a codec that spreads tops widely rings more
+MIDDLE_DB = 0.6  # dB, under which a window is narrow
+SMOOTH_NARROW = 0.2  # turns of ripple a sample: narrow windows of soft saturation have fewer
+SMOOTH_MIDDLE = 0.3  # the same of windows between narrow and wide
+SMOOTH = 0.265  # the same of wide windows
+SMOOTH_NEAR = 0.45  # the same of wide windows near the largest value
 FULL_PILE = 4.0  # ratio of the samples in a window to those below it: even single ones are clipped
 # Engineering choices:
 RIPPLE = 2e-4  # of the level: least step of ripple, so that rounding is none
@@ -58,9 +62,9 @@ class Edge:
     pile: float = FULL_PILE  # ratio of the samples in it to those below it
 
     @property
-    def is_wide(self) -> bool:
-        """Whether it is as wide as that of a curve without a flat top."""
-        return bool(self.highest >= self.lowest * 10 ** ((WIDE_DB - 1e-6) / 20))
+    def width_db(self) -> float:
+        """Its width in dB."""
+        return float(np.round(20 * np.log10(self.highest / self.lowest), 6))
 
 
 @dataclass

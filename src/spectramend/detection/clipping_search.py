@@ -179,11 +179,16 @@ class ClippingSearch:
     def _is_saturated(self, found: dict[int, EdgeRuns]) -> bool:
         """Whether the samples at the edges are those of a curve that bends towards them."""
         ripple = float(np.mean([runs.ripple() for runs in found.values()]))
-        edges = {sign: self.sides[sign].edge for sign in found}
-        if any(edge and edge.is_wide for edge in edges.values()):
-            return ripple < clipping_level.SMOOTH
-        soft = [self.sides[sign].to_rail.is_soft(self.step) for sign in found]
-        return ripple < clipping_level.SMOOTH_NARROW and any(soft)
+        sides = [self.sides[sign] for sign in found]
+        edges = [side.edge for side in sides if side.edge]
+        width_db = max(edge.width_db for edge in edges)
+        if width_db >= clipping_level.WIDE_DB:
+            below = [20 * np.log10(side.rail / side.edge.highest) for side in sides if side.edge]
+            is_near = min(below) <= clipping_level.NEAR_DB
+            return ripple < (clipping_level.SMOOTH_NEAR if is_near else clipping_level.SMOOTH)
+        is_narrow = width_db < clipping_level.MIDDLE_DB
+        limit = clipping_level.SMOOTH_NARROW if is_narrow else clipping_level.SMOOTH_MIDDLE
+        return ripple < limit and any(side.to_rail.is_soft(self.step) for side in sides)
 
     def _flat(self) -> tuple[Sides, bool]:
         """Find the rails with flat tops, and whether there are some that a soft curve made."""

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
-import soxr
 
-from damaged_signals import SR, Array, clipped, spans, tone
+from damaged_signals import SR, Array, clipped, share_met, spans, tone
 from spectramend.core.intervals import runs
 from spectramend.detection import Thresholds, detect
-from spectramend.detection.clipping import concatenate, rail_runs
-from spectramend.detection.clipping_level import AmplitudeHistogram, Edge, edge_runs
+from spectramend.detection.clipping import clipped_runs, concatenate, rail_runs
 
 
 @pytest.mark.parametrize("gain", [1.0, 0.1])
@@ -43,7 +39,8 @@ def test_one_rail_may_be_clipped() -> None:
 
 def test_rails_of_one_height_are_counted_together() -> None:
     x = clipped(tone(), 0.7)
-    below = spans(detect(x, SR, thresholds=Thresholds(clip_tops=len(detect(x, SR)) // 2)))
+    tops = [span for span in spans(detect(x, SR)) if span[1] - span[0] >= 3]
+    below = spans(detect(x, SR, thresholds=Thresholds(clip_tops=3 * len(tops) // 4)))
     assert any(x[a] > 0 for a, _ in below)
     assert any(x[a] < 0 for a, _ in below)
 
@@ -89,61 +86,6 @@ def test_coarse_clipped_sound_is_found_by_the_samples_that_pile_up_at_the_rail()
     assert {r.label for r in detect(x, SR)} == {"clipping"}
 
 
-# Tops that are not exactly flat
-
-
-def _dithered(x: Array, sr: int) -> Array:
-    noise = np.random.default_rng(0).integers(-1, 2, x.size)
-    return np.round(x * 2**15) / 2**15 + noise / 2**15
-
-
-def _other_rate(x: Array, sr: int) -> Array:
-    return soxr.resample(x, sr, 1.5 * sr)
-
-
-@pytest.mark.parametrize("spread", [_dithered, _other_rate])
-def test_tops_that_are_not_exactly_flat_are_clipped(spread: Callable[[Array, int], Array]) -> None:
-    x = 0.5 * tone()
-    level = float(np.quantile(np.abs(x), 0.97))
-    y = spread(clipped(x, level), SR)
-    scale = y.size / x.size
-    found = spans(detect(y, SR, kinds=("clipping",)))
-    truth = [(a, b) for a, b in runs(np.abs(x) >= level) if b - a >= 4]
-    hits = [any(c < b * scale and d > a * scale for c, d in found) for a, b in truth]
-    assert np.mean(hits) > 0.9
-    clean = spread(x, SR)
-    assert detect(clean, SR, kinds=("clipping",)) == []
-
-
-def test_an_edge_of_amplitudes_lies_where_samples_pile_up() -> None:
-    rng = np.random.default_rng(1)
-    tail = np.abs(rng.standard_normal(20000)) * 0.2
-    piled = 0.4 * 10 ** (rng.uniform(-0.2, 0.2, 2000) / 20)
-    whole, parts = AmplitudeHistogram(), AmplitudeHistogram()
-    whole.add(np.concatenate([np.minimum(tail, 0.38), piled]))
-    for part in (np.minimum(tail, 0.38), piled):
-        parts.add(part)
-    edge = whole.edge(1e-6)
-    assert edge == parts.edge(1e-6)
-    assert edge is not None
-    assert whole.edge(0.01) is None
-    assert 0.35 < edge.lowest < 0.4 < edge.highest < 0.42
-    unclipped = AmplitudeHistogram()
-    unclipped.add(tail)
-    assert unclipped.edge(1e-6) is None
-    assert AmplitudeHistogram().edge(1e-6) is None
-
-
-def test_a_parabola_has_the_steepness_of_one_and_a_clipped_wave_more() -> None:
-    n = np.arange(-200, 201)
-    parabola = 1 - (n / 100) ** 2
-    edge = Edge(0.9, 1.0)
-    crest = edge_runs(parabola, edge, own=(0, n.size))
-    flat = edge_runs(np.minimum(2 * parabola, 1.0), edge, own=(0, n.size))
-    assert crest.steepness[0] == pytest.approx(1, abs=0.1)
-    assert flat.steepness[0] > 3
-
-
 # Runs at a rail
 
 
@@ -165,3 +107,15 @@ def test_falls_are_how_far_the_neighbours_are_below_the_rail() -> None:
     found = rail_runs(np.array([0.2, 1.0, 1.0, 0.6, 0.0, 1.0]), 1.0, 0.0, own=(0, 6))
     assert found.spans.tolist() == [[1, 3], [5, 6]]
     np.testing.assert_allclose(found.falls, [0.6, 0.5])
+
+
+def test_single_samples_far_from_runs_count_where_they_pile_up() -> None:
+    some = np.array([[0, 3], [10, 11], [500, 501]])
+    assert clipped_runs(some, SR).tolist() == [True, True, False]
+    assert clipped_runs(some, SR, far=True).all()
+    noise = np.random.default_rng(0).standard_normal(4 * SR)
+    y = clipped(noise, 1.5)
+    found = spans(detect(y, SR, kinds=("clipping",)))
+    truth = [tuple(span) for side in (noise, -noise) for span in runs(side >= 1.5).tolist()]
+    assert share_met(sorted(truth), found) == 1
+    assert len(found) < 1.01 * len(truth)  # some are within 1e-4 of the rail
