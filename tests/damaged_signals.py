@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -64,7 +65,7 @@ def damaged() -> Array:
 
 
 def share_met(
-    ours: list[tuple[float, float]], others: list[tuple[float, float]], reach: float = 0
+    ours: Sequence[Sequence[float]], others: Sequence[Sequence[float]], reach: float = 0
 ) -> float:
     """Measure the share of spans that others overlap, or come nearer to than `reach` samples."""
     first, last = np.array(ours, float).reshape(-1, 2).T

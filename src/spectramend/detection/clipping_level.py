@@ -28,7 +28,7 @@ from spectramend.detection.clipping import are_pulses
 # Chosen on recordings that were clipped and then dithered, resampled, coded or filtered; the
 # figures are those of `benchmarks/clipping.py`.
 BIN_DB = 0.02  # dB, of the histogram
-WINDOW_BINS = (2, 10, 20, 40, 80, 120)  # bins of a window: tops that spread over 0.04 to 2.4 dB
+WINDOW_BINS = (2, 10, 20, 40, 80, 120, 200)  # bins of a window: tops that spread over 0.04 to 4 dB
 SEARCH_BINS = 450  # bins under the largest value where windows end: clipping rings by 9 dB at most
 MIN_PILED = 20  # samples in a window
 MAX_ABOVE = 0.1  # samples above a window, relative to those in it

@@ -59,7 +59,7 @@ def test_tops_that_are_not_exactly_flat_are_clipped(
     truth = [(a * scale, b * scale) for a, b in runs(np.abs(x) >= level)]
     long = [(a, b) for a, b in truth if b - a >= 3 * scale]
     assert share_met(long, found, 4) > 0.8
-    assert share_met(found, truth, 4) > 0.9
+    assert share_met(found, truth, 4) > 0.8
     (stated,) = clipping_levels(y, sr)
     assert stated.high == pytest.approx(level, rel=0.04)
     assert stated.low == pytest.approx(-level, rel=0.04)
