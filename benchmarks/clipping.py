@@ -170,7 +170,7 @@ def main() -> None:
         return
     for keys in (("process",), ("process", "folder"), ("process", "sdr_db")):
         print(markdown_table(summary(rows, *keys)), end="\n\n")
-    print(markdown_table(saturation_summary(saturation)))
+    print("Saturated recordings:\n\n" + markdown_table(saturation_summary(saturation)))
     worst = sorted(rows, key=lambda row: -row["missed"] - row["false"])[: options.worst]
     if worst:
         print("\n" + markdown_table(worst))

@@ -229,6 +229,18 @@ def detection(data: Path) -> str:
     )
 
 
+def clipping(data: Path) -> str:
+    """Measure the detection of clipping."""
+    command = [str(HERE / "clipping.py"), "--data", str(data / "dev")]
+    return (
+        "Recordings of `dev`, clipped at levels that leave an SDR, and what may follow. Those on "
+        "which constants were chosen:\n\n"
+        + run([*command, "--half", "tuning"]).strip()
+        + "\n\nThe others:\n\n"
+        + run([*command, "--half", "check"])
+    )
+
+
 def ablation(data: Path) -> str:
     """Leave out one part at a time."""
     return (
@@ -296,6 +308,7 @@ SECTIONS: dict[str, Section] = {
     "Everyday damage: `spectramend experiment everyday`": (everyday, True),
     "Hum: `benchmarks/hum.py`": (hum, True),
     "Detection: `benchmarks/detection.py`": (detection, True),
+    "Clipping: `benchmarks/clipping.py`": (clipping, True),
     "Gaps: `spectramend experiment gaps`": (
         partial(missing_time, name="gaps", lengths="length of the gaps in ms"),
         True,

@@ -404,6 +404,7 @@ BAD_INPUT: list[tuple[list[str], str]] = [
     ([*MONO, "--region", "1-1.1", "--report", "IN"], "holds other files"),
     (["detect", "IN/mono.wav", "-o", "OUT/a.xyz"], "no format has this ending"),
     (["detect", "IN/mono.wav", "-o", "OUT/a.txt", "--dropout-ms", "-1"], "dropout_ms"),
+    (["detect", "IN/mono.wav", "-o", "OUT/a.txt", "--clip-tolerance", "-1"], "clip_tolerance_db"),
     (["detect", "IN/text.txt", "-o", "OUT/a.txt"], "cannot be read as audio"),
     (["experiment", "occlusion", "--data", "OUT"], "no such folder: give one with speech"),
     (["experiment", "everyday", "--data", "OUT"], "no such folder: give one with speech and music"),

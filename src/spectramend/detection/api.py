@@ -117,7 +117,7 @@ def clipping_levels(
     >>> x = np.sin(np.arange(16000) * 0.05) * np.linspace(0.2, 1.0, 16000)
     >>> (level,) = clipping_levels(np.clip(x, -0.5, 0.7), 16000)
     >>> level.low, level.high, round(level.share, 3)
-    (-0.5, 0.7, 0.245)
+    (-0.5, 0.7, 0.222)
     """
     given = given_samples(x)
     count, length = given.channels.shape
