@@ -188,7 +188,8 @@ class ClippingSearch:
             return ripple < (clipping_level.SMOOTH_NEAR if is_near else clipping_level.SMOOTH)
         is_narrow = width_db < clipping_level.MIDDLE_DB
         limit = clipping_level.SMOOTH_NARROW if is_narrow else clipping_level.SMOOTH_MIDDLE
-        return ripple < limit and any(side.to_rail.is_soft(self.step) for side in sides)
+        soft = any(side.to_rail.is_soft(self.step) for side in self.sides.values())
+        return ripple < limit and soft
 
     def _flat(self) -> tuple[Sides, bool]:
         """Find the rails with flat tops, and whether there are some that a soft curve made."""

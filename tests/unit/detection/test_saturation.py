@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from damaged_signals import SR, Array, clipped, voice
 from spectramend.detection import clipping_levels, detect
 from spectramend.detection.saturation import Approach
 
-CURVES = {
+CURVES: dict[str, Callable[[Array], Array]] = {
     "tanh": np.tanh,
     "arctan": lambda v: 2 / np.pi * np.arctan(np.pi / 2 * v),
     "cubic": lambda v: np.where(np.abs(v) < 1.5, v - 4 / 27 * v**3, np.sign(v)),
