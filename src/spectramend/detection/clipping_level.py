@@ -50,6 +50,8 @@ MIN_STEPS = 4  # quantisation steps in a window, at least
 LOWEST_DB = -120.0  # dB re full scale, of the histogram
 HIGHEST_DB = 60.0  # dB re full scale: floating-point files may exceed 0 dB, or be on other scales
 MAX_REACH = 150  # samples beyond a run, at most
+MAX_GAP = 4  # samples between runs that noise divides
+MAX_LONGEST = 0.5  # of the samples of all runs in one: a dropout with an offset is a long run
 MIN_LENGTH = 3  # samples of a run whose curvature is told
 
 
@@ -204,8 +206,15 @@ def concatenate_edges(parts: Sequence[EdgeRuns]) -> EdgeRuns:
 
 
 def is_clipped_at_edge(found: EdgeRuns, *, shortest: int, fewest: int) -> bool:
-    """Whether an edge has enough steep runs: `fewest`, of `shortest` samples, and no pulses."""
+    """Whether an edge has enough steep runs: `fewest`, of `shortest` samples, and no pulses.
+
+    Nor may one run, as far as noise divides it, hold most of the samples.
+    """
     long = found.lengths >= shortest
     if np.count_nonzero(long) < fewest or are_pulses(found.falls, long):
+        return False
+    first = np.concatenate([[True], found.spans[1:, 0] - found.spans[:-1, 1] > MAX_GAP])
+    joined = np.add.reduceat(found.lengths, np.flatnonzero(first))
+    if joined.max() > MAX_LONGEST * joined.sum():
         return False
     return found.steepness() >= MIN_STEEPNESS

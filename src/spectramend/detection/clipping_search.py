@@ -162,7 +162,8 @@ class ClippingSearch:
         return {
             sign: own.spans[clipping.clipped_runs(own.spans, self.sr)]
             for sign, own in found.items()
-            if np.sum(own.spans[:, 1] - own.spans[:, 0] >= shortest) >= fewest
+            if self.sides[sign].rail > 0
+            and np.sum(own.spans[:, 1] - own.spans[:, 0] >= shortest) >= fewest
         }
 
     def _at_rails(self, spans: Sides, length: int) -> tuple[list[Span], ClippingLevel]:

@@ -82,6 +82,13 @@ def test_dither_hides_no_run_of_the_lower_values() -> None:
     assert share_met(flat, found) == 1
 
 
+def test_a_dropout_with_an_offset_is_not_clipped() -> None:
+    x = voice()
+    peak = float(np.max(x))
+    x[8000:9000] = 0.95 * peak
+    assert detect(dithered(x), SR, kinds=("clipping",)) == []
+
+
 # Edges
 
 

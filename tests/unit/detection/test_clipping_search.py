@@ -55,6 +55,9 @@ def test_what_is_as_near_as_stated_counts_as_clipped() -> None:
     assert np.mean(at[np.abs(x) >= 0.5]) > 0.95
     (level,) = clipping_levels(y, SR, thresholds=stated)
     assert level.tolerance == pytest.approx(0.12 * 0.5, rel=1e-6)
+    silence = np.zeros(SR)
+    silence[::50] = -0.1
+    assert detect(silence, SR, thresholds=stated, kinds=("clipping",)) == []
     few = Thresholds(clip_tolerance_db=tolerance_db, clip_tops=100000)
     assert detect(y, SR, thresholds=few, kinds=("clipping",)) == []
 
