@@ -51,7 +51,8 @@ LOWEST_DB = -120.0  # dB re full scale, of the histogram
 HIGHEST_DB = 60.0  # dB re full scale: floating-point files may exceed 0 dB, or be on other scales
 MAX_REACH = 150  # samples beyond a run, at most
 MAX_GAP = 4  # samples between runs that noise divides
-MAX_LONGEST = 0.5  # of the samples of all runs in one: a dropout with an offset is a long run
+LONG_S = 0.012  # s: longer than half a period of any tone that matters
+MAX_LONGEST = 0.5  # of the samples of all runs in one, or in long ones: these are dropouts
 MIN_LENGTH = 3  # samples of a run whose curvature is told
 
 
@@ -206,15 +207,16 @@ def concatenate_edges(parts: Sequence[EdgeRuns]) -> EdgeRuns:
 
 
 def is_clipped_at_edge(found: EdgeRuns, *, shortest: int, fewest: int) -> bool:
-    """Whether an edge has enough steep runs: `fewest`, of `shortest` samples, and no pulses.
-
-    Nor may one run, as far as noise divides it, hold most of the samples.
-    """
+    """Whether an edge has enough steep runs: `fewest`, of `shortest` samples, and no pulses."""
     long = found.lengths >= shortest
     if np.count_nonzero(long) < fewest or are_pulses(found.falls, long):
         return False
+    return found.steepness() >= MIN_STEEPNESS
+
+
+def are_dropouts(found: EdgeRuns, sr: float) -> bool:
+    """Whether one run, or long ones, hold most of the samples; noise may divide them."""
     first = np.concatenate([[True], found.spans[1:, 0] - found.spans[:-1, 1] > MAX_GAP])
     joined = np.add.reduceat(found.lengths, np.flatnonzero(first))
-    if joined.max() > MAX_LONGEST * joined.sum():
-        return False
-    return found.steepness() >= MIN_STEEPNESS
+    long = joined[joined > LONG_S * sr].sum()
+    return bool(max(joined.max(), long) > MAX_LONGEST * joined.sum())

@@ -136,6 +136,9 @@ class ClippingSearch:
         flat, saturated = self._flat()
         drifts = self._steep({s: side.at_drift for s, side in self.sides.items() if side.drift})
         edges = self._steep({s: side.at_edge for s, side in self.sides.items() if side.edge})
+        edges = {
+            s: runs for s, runs in edges.items() if not clipping_level.are_dropouts(runs, self.sr)
+        }
         if edges and self._is_saturated(edges):
             edges, saturated = {}, True
         if flat and not self._is_spread(flat, edges):
@@ -230,7 +233,7 @@ class ClippingSearch:
         return {
             sign: runs
             for sign, runs in joined.items()
-            if clipping_level.is_clipped_at_edge(runs, shortest=shortest, fewest=fewest)
+            if clipping_level.is_clipped_at_edge(runs, shortest=shortest, fewest=fewest, sr=self.sr)
         }
 
     def _measured(
