@@ -137,7 +137,7 @@ class ClippingSearch:
         drifts = self._steep({s: side.at_drift for s, side in self.sides.items() if side.drift})
         edges = self._steep({s: side.at_edge for s, side in self.sides.items() if side.edge})
         edges = {
-            s: runs for s, runs in edges.items() if not clipping_level.are_dropouts(runs, self.sr)
+            s: own for s, own in edges.items() if not clipping_level.are_dropouts(own, self.sr)
         }
         if edges and self._is_saturated(edges):
             edges, saturated = {}, True
@@ -233,7 +233,7 @@ class ClippingSearch:
         return {
             sign: runs
             for sign, runs in joined.items()
-            if clipping_level.is_clipped_at_edge(runs, shortest=shortest, fewest=fewest, sr=self.sr)
+            if clipping_level.is_clipped_at_edge(runs, shortest=shortest, fewest=fewest)
         }
 
     def _measured(
