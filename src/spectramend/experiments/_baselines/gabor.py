@@ -17,20 +17,20 @@ from scipy.fft import irfft, rfft
 
 from spectramend.core.windows import overlap_add, window_samples
 
-# The transform of Záviška et al. (2021), at 44.1 kHz.
-WINDOW_S = 8192 / 44100  # seconds
+# The transform of Záviška et al. (2021).
+N_WINDOW, SURVEY_SR = 8192, 44100  # samples of a window, and Hz
 OVERLAP = 4  # windows over each sample
 
 
 def window_length(sr: int) -> int:
-    """Give the even power of two that is nearest to the survey's window at a sample rate in Hz.
+    """Give the largest power of two that lasts no longer than the survey's window, at sr in Hz.
 
     Examples
     --------
     >>> window_length(44100), window_length(16000)
     (8192, 2048)
     """
-    return int(2 ** round(np.log2(WINDOW_S * sr)))
+    return 1 << (max(4, N_WINDOW * sr // SURVEY_SR).bit_length() - 1)
 
 
 @dataclass(frozen=True)

@@ -38,10 +38,10 @@ def social_sparsity(
 
     Examples
     --------
-    >>> x = np.sin(0.05 * np.arange(4000))
-    >>> y = np.clip(x, -0.5, 0.5)
-    >>> upper = np.where(y == 0.5, np.inf, y)
-    >>> lower = np.where(y == -0.5, -np.inf, y)
+    >>> n = np.arange(4000)
+    >>> x = 0.6 * np.sin(0.05 * n) + 0.4 * np.sin(0.137 * n + 1)
+    >>> y = np.clip(x, -0.8, 0.8)
+    >>> upper, lower = np.where(y == 0.8, np.inf, y), np.where(y == -0.8, -np.inf, y)
     >>> bool(np.abs(social_sparsity(y, lower, upper, 8000) - x).max() < 0.1)
     True
     """

@@ -1,7 +1,7 @@
 """Restoration of recordings whose samples are known only to an interval, and its measures.
 
 Damage gives each sample an interval: of clipped samples it is open, of quantized ones a step wide,
-and of others a point. Levels of damage stand beside groups: the kinds of recordings.
+and of others a point. A group is a level of damage, with the kind of recordings if there are some.
 """
 
 from __future__ import annotations
@@ -152,8 +152,10 @@ def _measured(recording: Recording, given: BoundedSamples, method: Method) -> Ro
 
 def _about(condition: str, recording: Recording, level: int) -> Row:
     """Say what an item is about."""
-    group = recording.kind or "all"
-    return {"condition": condition, "group": group, "level": level, "signal": recording.name}
+    kind = recording.kind
+    group = f"{kind} {level}" if kind else level
+    about = {"group": group, "kind": kind or "all", "level": level, "signal": recording.name}
+    return {"condition": condition, **about}
 
 
 def _published(
@@ -172,12 +174,13 @@ def _published(
 
 
 def _rows(items: Sequence[Row]) -> list[Row]:
-    """Average the items of each group and level."""
+    """Average the items of each kind and level."""
     rows = []
-    for group, level in dict.fromkeys((item["group"], item["level"]) for item in items):
-        own = [i for i in items if (i["group"], i["level"]) == (group, level)]
+    for group in dict.fromkeys(item["group"] for item in items):
+        own = [item for item in items if item["group"] == group]
+        about = {key: own[0][key] for key in ("kind", "level")}
         for row in mean_rows(own, MEASURES, group):
             signals = sum(item["condition"] == row["condition"] for item in own)
-            about = {"condition": row.pop("condition"), "group": row.pop("group")}
-            rows.append({**about, "level": level, "signals": signals, **row})
+            named = {key: row.pop(key) for key in ("condition", "group")}
+            rows.append({**named, **about, "signals": signals, **row})
     return rows

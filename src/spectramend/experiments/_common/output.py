@@ -17,17 +17,18 @@ from spectramend.reports.results_table import Column, Table
 
 
 def tables(result: Result) -> list[Table]:
-    """Make the printed tables: one of a layout with lengths or conditions, or one a group."""
+    """Make the printed tables: with lengths or conditions one, otherwise one a group or kind."""
     if result.layout.unit is not None and not result.layout.levels:
         return [_by_length(None, result.rows, result.layout)]
     if result.layout.conditions:
         shown = [row for row in result.rows if row["condition"] in result.layout.conditions]
         return [Table(None, result.layout.columns, shown)]
-    groups = dict.fromkeys(row["group"] for row in result.rows)
+    key = "kind" if result.layout.levels else "group"
+    groups = dict.fromkeys(row[key] for row in result.rows)
     made = []
     for group in groups:
         heading = str(group) if len(groups) > 1 else None
-        rows = [row for row in result.rows if row["group"] == group]
+        rows = [row for row in result.rows if row[key] == group]
         if result.layout.levels:
             made.append(_by_length(heading, rows, result.layout))
         else:

@@ -31,7 +31,7 @@ class Layout:
     """Layout of the printed table: one for each group, or with a unit a column for each length.
 
     With `conditions` it is one table of their rows in all groups. With `levels` it is a table for
-    each group, with a column for each level; a row has both.
+    each kind, with a column for each level; a row has both.
     """
 
     columns: tuple[Column, ...]
