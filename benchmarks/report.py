@@ -28,6 +28,7 @@ GAPS = HERE.parent / "docs" / "gaps.md"
 NMF = HERE.parent / "docs" / "nmf.md"
 PACKAGES = ("spectramend", "numpy", "scipy", "pystoi", "pesq")
 METRICS = ("si_sdr_db", "stoi", "estoi", "pesq_wb")
+BOUNDED_S = 2  # seconds of a recording: whole ones take hours
 
 
 def processor() -> str:
@@ -270,6 +271,26 @@ def missing_time(data: Path, name: str, lengths: str) -> str:
     return content
 
 
+def bounded(data: Path, name: str, unit: str, measure: str) -> str:
+    """Run an experiment on samples that are known to an interval."""
+    result = experiment(name, data / "dev", "--seconds", str(BOUNDED_S))
+    parts = [
+        f"The middle {BOUNDED_S} s of recordings of `dev/speech` and `dev/music`: `{measure}` by "
+        f"{unit}, and means over these.\n"
+    ]
+    for kind in dict.fromkeys(row["kind"] for row in result["rows"]):
+        flat = []
+        for condition in dict.fromkeys(row["condition"] for row in result["rows"]):
+            own = [r for r in result["rows"] if (r["condition"], r["kind"]) == (condition, kind)]
+            line = {"condition": condition, **{str(row["level"]): row[measure] for row in own}}
+            for key in ("pesq_wb", "consistent_share", "seconds"):
+                if all(row[key] is not None for row in own):
+                    line[key] = sum(row[key] for row in own) / len(own)
+            flat.append(line)
+        parts.append(f"{kind}:\n\n{table(flat, tuple(flat[0]))}")
+    return "\n".join(parts)
+
+
 # Sections by their headings: the function that makes one, and whether it needs recordings. Where it
 # returns None, as the machine cannot measure it, the section of the last report stays.
 Section = tuple[Callable[[Path], str | None], bool]
@@ -315,6 +336,14 @@ SECTIONS: dict[str, Section] = {
     ),
     "Columns: `spectramend experiment columns`": (
         partial(missing_time, name="columns", lengths="columns of a gap"),
+        True,
+    ),
+    "Declipping: `spectramend experiment declipping --seconds 2`": (
+        partial(bounded, name="declipping", unit="input SDR in dB", measure="delta_sdr_db"),
+        True,
+    ),
+    "Dequantization: `spectramend experiment dequantization --seconds 2`": (
+        partial(bounded, name="dequantization", unit="bits a sample", measure="sdr_db"),
         True,
     ),
     "Gaps in one channel: `benchmarks/stereo_gaps.py`": (stereo_gaps, True),

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from spectramend.experiments import columns, gaps, occlusion, voices
+from spectramend.experiments import columns, declipping, dequantization, gaps, occlusion, voices
 from spectramend.experiments._common.recordings import Recording
 from spectramend.experiments._common.results import Result
 
-NAMES = ("thiemann2015", "voices", "occlusion", "gaps", "columns")
+NAMES = (
+    "thiemann2015", "voices", "occlusion", "gaps", "columns", "declipping", "dequantization",
+)  # fmt: skip
 SR = 16000
 
 
@@ -41,11 +43,17 @@ def small_results() -> dict[str, Result]:
     )
     recording = [Recording("example3", tones(5), SR)]
     violin = [Recording("a08_violin", tones(4), SR), Recording("b", tones(4, 330), SR)]
+    steady = [Recording(name, inharmonic(1), SR) for name in ("a08_violin", "b")]
+    voiced = [Recording("one", tones(1), SR, "speech"), Recording("1", tones(1), SR, "music")]
     return {
         "voices": voices.run(pair, conditions=["mix", "ibm_only"]),
         "occlusion": occlusion.run(scene),
         "gaps": gaps.run(violin, gap_ms=[30, 20], methods=["zero", "spectramend"]),
         "columns": columns.run(recording, columns=[2, 4]),
+        "declipping": declipping.run(
+            steady, input_sdr_db=[3, 7], seconds=0.3, methods=["clipped", "a_spade"]
+        ),
+        "dequantization": dequantization.run(voiced, bits=[4], seconds=0.5, methods=["quantized"]),
     }
 
 

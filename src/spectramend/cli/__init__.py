@@ -3,7 +3,23 @@
 Heavy modules are imported by the command that needs them, so that ``--help`` answers at once.
 """
 
-from spectramend.cli import detections, evaluations, experiments, recordings, repairs
+from spectramend.cli import (
+    bounded_experiments,
+    detections,
+    evaluations,
+    experiments,
+    recordings,
+    repairs,
+)
 from spectramend.cli.base import cli, main
 
-__all__ = ["cli", "detections", "evaluations", "experiments", "main", "recordings", "repairs"]
+__all__ = [
+    "bounded_experiments",
+    "cli",
+    "detections",
+    "evaluations",
+    "experiments",
+    "main",
+    "recordings",
+    "repairs",
+]

@@ -88,7 +88,7 @@ def experiment_voices(
     recordings = voices.load(data, say=say)
     with progress() as show:
         result = voices.run(recordings, keep_reliable=keep_reliable, seed=seed, progress=show)
-    _finish(result, output, overwrite, as_json)
+    print_result(result, output, overwrite, as_json)
 
 
 @command(experiment_group, "occlusion")
@@ -116,7 +116,7 @@ def experiment_occlusion(
     material = occlusion.load(data)
     with progress() as show:
         result = occlusion.run(material, damage=damage, seed=seed, progress=show)
-    _finish(result, output, overwrite, as_json)
+    print_result(result, output, overwrite, as_json)
 
 
 @command(experiment_group, "everyday")
@@ -143,10 +143,12 @@ def experiment_everyday(
     recordings = everyday.load(data)
     with progress() as show:
         result = everyday.run(recordings, kinds=chosen, seed=seed, progress=show)
-    _finish(result, output, overwrite, as_json)
+    print_result(result, output, overwrite, as_json)
 
 
-def _numbers(context: click.Context, option: click.Parameter, text: str | None) -> list[int] | None:
+def whole_numbers(
+    context: click.Context, option: click.Parameter, text: str | None
+) -> list[int] | None:
     """Read whole numbers with commas between them."""
     try:
         return None if text is None else [int(number) for number in text.split(",")]
@@ -157,7 +159,9 @@ def _numbers(context: click.Context, option: click.Parameter, text: str | None) 
 @command(experiment_group, "gaps")
 @click.option("--data", type=PATH, required=True, help="Folder of recordings of 3 s or more.")
 @click.option(
-    "--gap-ms", callback=_numbers, help="Lengths of gaps, such as 20,40,80. [default: 20,30,...,80]"
+    "--gap-ms",
+    callback=whole_numbers,
+    help="Lengths of gaps, such as 20,40,80. [default: 20,30,...,80]",
 )
 @click.option("--methods", help="Which methods, such as janssen,spectramend. [default: all]")
 @click.option("-o", "--output", type=PATH, help="Folder for the tables.")
@@ -192,13 +196,15 @@ def experiment_gaps(
             seed=seed,
             progress=show,
         )
-    _finish(result, output, overwrite, as_json)
+    print_result(result, output, overwrite, as_json)
 
 
 @command(experiment_group, "columns")
 @click.option("--data", type=PATH, required=True, help="Folder of recordings of 3 s or more.")
 @click.option(
-    "--columns", callback=_numbers, help="Columns of a gap, such as 2,4,6. [default: 1,2,...,6]"
+    "--columns",
+    callback=whole_numbers,
+    help="Columns of a gap, such as 2,4,6. [default: 1,2,...,6]",
 )
 @click.option("--positions", type=PATH, help="JSON that maps columns to the first frames of gaps.")
 @click.option("-o", "--output", type=PATH, help="Folder for the tables.")
@@ -230,10 +236,10 @@ def experiment_columns(
             seed=seed,
             progress=show,
         )
-    _finish(result, output, overwrite, as_json)
+    print_result(result, output, overwrite, as_json)
 
 
-def _finish(
+def print_result(
     result: Result,
     output: Path | None,
     overwrite: bool,
@@ -302,7 +308,7 @@ def _run_thiemann2015(
     if output is not None:  # the other commands of the page name files of its folder
         again = ["spectramend", *arguments, "--seed", str(seed), "-o", str(output)]
         commands = [*_path_commands(), shlex.join(again), shlex.join(["cd", str(output)])]
-    _finish(result, output, overwrite, as_json, tuple(commands))
+    print_result(result, output, overwrite, as_json, tuple(commands))
 
 
 def _path_commands() -> list[str]:

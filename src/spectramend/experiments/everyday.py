@@ -15,17 +15,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramend import audio
 from spectramend.core.regions import Region
 from spectramend.detection import detect
-from spectramend.errors import FileError, ParameterError, SpectramendError
+from spectramend.errors import ParameterError, SpectramendError
 from spectramend.experiments import occlusion
 from spectramend.experiments._common import simple_repairs as simple
 from spectramend.experiments._common.conditions import Method, timed
 from spectramend.experiments._common.events import Damage, loudest_part
 from spectramend.experiments._common.everyday_damage import KINDS, lay
 from spectramend.experiments._common.everyday_scenes import MATCH_S, EverydayScene, hits
-from spectramend.experiments._common.recordings import MIN_RECORDING_S, Recording, read_mono
+from spectramend.experiments._common.recordings import Recording, load_speech_and_music
 from spectramend.experiments._common.results import Layout, Progress, Result, Row, mean_rows
 from spectramend.reports.results_table import Column
 from spectramend.restoration.recording import repair
@@ -40,7 +39,6 @@ CONDITIONS = {
     "spectramend_detected": "Our default, with the regions that it detects.",
 }
 MEASURES = ("snr_db", "outside_db", "pesq_wb", "seconds")
-MIN_PIECE_S = 1.9  # seconds, music of up to this is left out; engineering choice: a loud event fits
 EXCERPT_S = 4.0  # seconds, longest excerpt; engineering choice: a run stays below half an hour
 TOLERANCE_DB = 0.1  # dB below another condition that count as worse; engineering choice: inaudible
 # Labels of the regions that count as found.
@@ -71,22 +69,9 @@ def load(folder: Path) -> list[Recording]:
     Music of up to 1.9 s is left out; an excerpt is the loudest 4 s. Raises FileError if a folder is
     absent or nothing is in them, AudioError if a recording cannot be used.
     """
-    for name in ("speech", "music"):
-        if not (folder / name).is_dir():
-            raise FileError(f"{folder / name}: no such folder: give one with speech and music.")
-    found = []
-    for voice in sorted(path for path in (folder / "speech").iterdir() if path.is_dir()):
-        sounds = (read_mono(path, voice.name, "speech") for path in audio.recordings_in(voice))
-        found += [s for s in sounds if s.samples.size >= MIN_RECORDING_S * s.sr][:1]
-    pieces = [read_mono(p, p.stem, "music") for p in audio.recordings_in(folder / "music")]
-    found += [piece for piece in pieces if piece.samples.size > MIN_PIECE_S * piece.sr]
-    if not found:
-        raise FileError(
-            f"{folder}: has no speech of {MIN_RECORDING_S:g} s or music over {MIN_PIECE_S:g} s."
-        )
     return [
         Recording(r.name, loudest_part(r.samples, round(EXCERPT_S * r.sr)), r.sr, r.kind)
-        for r in found
+        for r in load_speech_and_music(folder)
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from spectramend import audio
@@ -17,21 +17,23 @@ from spectramend.reports.results_table import Column, Table
 
 
 def tables(result: Result) -> list[Table]:
-    """Make the printed tables: one of a layout with lengths or conditions, or one a group."""
-    if result.layout.unit is not None:
-        return [_by_length(result.rows, result.layout)]
+    """Make the printed tables: with lengths or conditions one, otherwise one a group or kind."""
+    if result.layout.unit is not None and not result.layout.levels:
+        return [_by_length(None, result.rows, result.layout)]
     if result.layout.conditions:
         shown = [row for row in result.rows if row["condition"] in result.layout.conditions]
         return [Table(None, result.layout.columns, shown)]
-    groups = dict.fromkeys(row["group"] for row in result.rows)
-    return [
-        Table(
-            str(group) if len(groups) > 1 else None,
-            result.layout.columns,
-            [row for row in result.rows if row["group"] == group],
-        )
-        for group in groups
-    ]
+    key = "kind" if result.layout.levels else "group"
+    groups = dict.fromkeys(row[key] for row in result.rows)
+    made = []
+    for group in groups:
+        heading = str(group) if len(groups) > 1 else None
+        rows = [row for row in result.rows if row[key] == group]
+        if result.layout.levels:
+            made.append(_by_length(heading, rows, result.layout))
+        else:
+            made.append(Table(heading, result.layout.columns, rows))
+    return made
 
 
 def write(folder: Path, result: Result, commands: Sequence[str] = ()) -> None:
@@ -56,9 +58,10 @@ def unavailable_metrics(result: Result) -> list[str]:
     return missing_metrics() if any("pesq_wb" in row for row in result.rows) else []
 
 
-def _by_length(rows: Sequence[Row], layout: Layout) -> Table:
-    """Make a table with a column for each length and the mean over the lengths."""
-    lengths: list[Group] = sorted({row["group"] for row in rows})
+def _by_length(heading: str | None, rows: Sequence[Row], layout: Layout) -> Table:
+    """Make a table with a column for each length or level, and means over these."""
+    key = "level" if layout.levels else "group"
+    lengths: list[Group] = sorted({row[key] for row in rows})
     columns = [
         Column("condition", "Condition"),
         *(Column(str(k), f"{k} {layout.unit} (dB)", "higher") for k in lengths),
@@ -67,20 +70,23 @@ def _by_length(rows: Sequence[Row], layout: Layout) -> Table:
     ]
     table = []
     for name in dict.fromkeys(row["condition"] for row in rows):
-        own = {row["group"]: row for row in rows if row["condition"] == name}
-        ratios = {str(k): own[k]["snr_db"] if k in own else None for k in lengths}
-        known = [row["snr_db"] for row in own.values()]
-        times = [row["seconds"] for row in own.values() if row["seconds"] is not None]
+        own = {row[key]: row for row in rows if row["condition"] == name}
         table.append(
             {
                 "condition": name,
-                **ratios,
-                "mean": sum(known) / len(known),
+                **{str(k): own[k][layout.measure] if k in own else None for k in lengths},
+                "mean": _mean(row[layout.measure] for row in own.values()),
+                **{c.key: _mean(row[c.key] for row in own.values()) for c in layout.columns},
                 "signals": max(row["signals"] for row in own.values()),
-                "seconds": sum(times) / len(times) if times else None,
             }
         )
-    return Table(None, columns, table)
+    return Table(heading, columns, table)
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    """Average what is known, if anything is."""
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
 
 
 def _write_page(

@@ -15,6 +15,7 @@ from spectramend.errors import AudioError, FileError
 # Seconds; shorter recordings hold no ten gaps and are left out, as in the protocol of Mokrý et al.
 # (2023).
 MIN_RECORDING_S = 3.0
+MIN_PIECE_S = 1.9  # seconds, music of up to this is left out; engineering choice: a loud event fits
 
 
 @dataclass(frozen=True)
@@ -61,3 +62,25 @@ def resampled(x: NDArray[Any], sr: int, to: int) -> NDArray[Any]:
     import soxr
 
     return np.asarray(soxr.resample(x, sr, to))
+
+
+def load_speech_and_music(folder: Path) -> list[Recording]:
+    """Read the first recording of 3 s in each folder of ``speech``, and those of ``music``.
+
+    Music of up to 1.9 s is left out; channels are averaged. Raises FileError if a folder is absent
+    or nothing is in them, AudioError if a recording cannot be used.
+    """
+    for name in ("speech", "music"):
+        if not (folder / name).is_dir():
+            raise FileError(f"{folder / name}: no such folder: give one with speech and music.")
+    found = []
+    for voice in sorted(path for path in (folder / "speech").iterdir() if path.is_dir()):
+        sounds = (read_mono(path, voice.name, "speech") for path in audio.recordings_in(voice))
+        found += [s for s in sounds if s.samples.size >= MIN_RECORDING_S * s.sr][:1]
+    pieces = [read_mono(p, p.stem, "music") for p in audio.recordings_in(folder / "music")]
+    found += [piece for piece in pieces if piece.samples.size > MIN_PIECE_S * piece.sr]
+    if not found:
+        raise FileError(
+            f"{folder}: has no speech of {MIN_RECORDING_S:g} s or music over {MIN_PIECE_S:g} s."
+        )
+    return found

@@ -30,12 +30,15 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 class Layout:
     """Layout of the printed table: one for each group, or with a unit a column for each length.
 
-    With `conditions` it is one table of their rows in all groups.
+    With `conditions` it is one table of their rows in all groups. With `levels` it is a table for
+    each kind, with a column for each level; a row has both.
     """
 
     columns: tuple[Column, ...]
-    unit: str | None = None  # of the lengths of gaps that are groups
+    unit: str | None = None  # of the lengths of gaps that are groups, or of the levels
     conditions: tuple[str, ...] = ()
+    levels: bool = False
+    measure: str = "snr_db"  # in the columns of lengths or levels
 
 
 @dataclass(frozen=True)
