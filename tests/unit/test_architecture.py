@@ -21,7 +21,7 @@ LAYERS = [
     ["_version", "errors", "__init__"],
     ["core", "display"],
     ["nmf"],
-    ["audio", "labels", "hum", "detection", "evaluation", "reconstruction", "gaps"],
+    ["audio", "labels", "hum", "detection", "evaluation", "reconstruction", "gaps", "declipping"],
     ["inpainting", "spectral_repair"],
     ["restoration"],
     ["reports"],
