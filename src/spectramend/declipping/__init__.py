@@ -11,7 +11,12 @@ from spectramend.declipping.bounds import (
     quantization_bounds,
     quantization_step,
 )
-from spectramend.declipping.estimate import Estimate, EstimateOptions, estimate_within
+from spectramend.declipping.estimate import (
+    Estimate,
+    EstimateOptions,
+    estimate_segment,
+    estimate_within,
+)
 from spectramend.declipping.segments import Segment, free_segments, segments
 
 __all__ = [
@@ -20,6 +25,7 @@ __all__ = [
     "SampleBounds",
     "Segment",
     "clipping_bounds",
+    "estimate_segment",
     "estimate_within",
     "free_segments",
     "quantization_bounds",

@@ -18,7 +18,7 @@ from spectramend.declipping.bounds import SampleBounds
 from spectramend.declipping.hermite_start import hermite_start
 from spectramend.declipping.map_estimate import Continuation, map_estimate
 from spectramend.declipping.parseval_frame import ParsevalFrame
-from spectramend.declipping.segments import Segment, free_segments
+from spectramend.declipping.segments import free_segments
 from spectramend.declipping.sparse_start import sparse_estimate
 from spectramend.declipping.variances import (
     GeometricMeanVariance,
@@ -98,27 +98,28 @@ def estimate_within(
     x = y.copy()
     planned = free_segments(free, sr)
     for i, segment in enumerate(planned):
-        part = _estimate_segment(y, bounds, segment, sr, options, rng)
-        x[segment.start : segment.stop] = part
+        seen = bounds.part(segment.first, segment.last)
+        own = slice(segment.start - segment.first, segment.stop - segment.first)
+        part = estimate_segment(y[segment.first : segment.last], seen, sr, options=options, rng=rng)
+        x[segment.start : segment.stop] = part[own]
         tick((i + 1) / len(planned))
     x[~free] = y[~free]
     return Estimate(bounds.nearest(x) if options.consistent else x, "done")
 
 
-def _estimate_segment(
+def estimate_segment(
     y: NDArray[np.float64],
     bounds: SampleBounds,
-    segment: Segment,
     sr: float,
-    options: EstimateOptions,
+    *,
+    options: EstimateOptions = DEFAULT_OPTIONS,
     rng: np.random.Generator,
 ) -> NDArray[np.float64]:
-    """Estimate the own part of a segment from what is seen around it."""
-    seen = slice(segment.first, segment.last)
-    peak = float(np.abs(y[seen]).max()) or 1.0
+    """Estimate all samples of a stretch [shape=(n,)] at once; see `estimate_within`."""
+    peak = float(np.abs(y).max()) or 1.0
     # Single precision needs samples of about 1.
-    near = bounds.part(segment.first, segment.last).scaled(1 / peak)
-    start = hermite_start(y[seen] / peak, near)
+    near = bounds.scaled(1 / peak)
+    start = hermite_start(y / peak, near)
     lower, upper = (b.astype(np.float32) for b in (near.lower, near.upper))
     longest = 2 ** round(np.log2(LONGEST_WINDOW_S * sr))
     frames = [ParsevalFrame(length, start.size) for length in (longest, longest // 2)]
@@ -126,15 +127,14 @@ def _estimate_segment(
     models: list[VarianceModel] = [
         GeometricMeanVariance(SocialVariance(), NMFVariance(rng)) for _ in frames
     ]
-    sdr = input_sdr(start, y[seen] / peak)
+    sdr = input_sdr(start, y / peak)
     if sdr < 4.0:
         x = sparse_estimate(frames[0], x, lower, upper)
         course = Continuation(4e-3, 1e-4, -1.0, 0.0, 10, 60)
     else:
         course = Continuation(2e-2, 1e-4, -1.0, 0.0, 20, 60)
     x = map_estimate(frames, models, x, lower, upper, course)
-    own = slice(segment.start - segment.first, segment.stop - segment.first)
-    return peak * x[own].astype(np.float64)
+    return peak * x.astype(np.float64)
 
 
 def input_sdr(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
