@@ -1,7 +1,8 @@
-"""Samples known only to an interval: clipped, quantized or missing ones, restored within bounds.
+"""Samples known only to an interval, clipped or quantized ones: restored within their bounds.
 
-`bounds` states what is known, `estimate` chooses how it is estimated: from a start (`hermite_start`,
-`sparse_start`) by maximum a posteriori estimation (`map_estimate`) under `variances` of the cells of
+`bounds` states what is known, `estimate` chooses how it is estimated: from a start
+(`hermite_start`, `sparse_start`) by maximum a posteriori estimation (`map_estimate`) under
+`variances` of the cells of
 `parseval_frame`, with the solver of `bounded_least_squares`.
 """
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +49,6 @@ def map_estimate(
     """Iterate (1) from a start within the bounds [shape=(n,)]; `tick` is called at each step."""
     x = start
     powers = [_powers(S, x) for S in frames]
-    # uniform neighbourhood of the start sets the scale of e
     scales = [float(m.variances(P, 0.0).max()) for m, P in zip(models, powers, strict=True)]
     for i in range(course.steps):
         done = i / max(1, course.steps - 1)
@@ -60,15 +60,27 @@ def map_estimate(
             w = (V / scale) ** np.float32(p / 2 - 1)
             weights.append(w / w.max())
 
-        def A(v: NDArray[np.float32], weights: list = weights) -> NDArray[np.float32]:
-            return sum(S.adjoint(w * S.forward(v)) for S, w in zip(frames, weights, strict=True))
-
-        x = minimise_within(A, x, lower, upper, max_products=course.products).x
+        x = minimise_within(
+            partial(_weighted, frames, weights), x, lower, upper, max_products=course.products
+        ).x
         powers = [_powers(S, x) for S in frames]
         tick()
     return x
 
 
+def _weighted(
+    frames: Sequence[ParsevalFrame],
+    weights: Sequence[NDArray[np.float32]],
+    v: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """Apply the matrix of (1), ``sum_b S_b^T diag(w_b) S_b``, to samples [shape=(n,)]."""
+    product = np.zeros_like(v)
+    for S, w in zip(frames, weights, strict=True):
+        product += S.adjoint(w * S.forward(v))
+    return product
+
+
 def _powers(S: ParsevalFrame, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Give the powers of the cells [shape=(frames, bins)]."""
     X = S.forward(x)
     return X.real**2 + X.imag**2

@@ -38,7 +38,9 @@ class SocialVariance:
 
     def variances(self, P: Powers, floor: float) -> Powers:
         """Estimate the variances, `floor` among them, from powers [shape=(frames, bins)]."""
-        V: Powers = uniform_filter(P, self._neighbourhood, mode="nearest") + np.float32(floor)
+        V: Powers = uniform_filter(P, self._neighbourhood, mode="nearest")
+        # Running sums leave tiny negative values where all powers are 0.
+        V = np.maximum(V, 0) + np.float32(floor)
         return V
 
 
