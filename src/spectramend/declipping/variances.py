@@ -40,8 +40,7 @@ class SocialVariance:
         """Estimate the variances, `floor` among them, from powers [shape=(frames, bins)]."""
         V: Powers = uniform_filter(P, self._neighbourhood, mode="nearest")
         # Running sums leave tiny negative values where all powers are 0.
-        V = np.maximum(V, 0) + np.float32(floor)
-        return V
+        return np.maximum(V, 0) + np.float32(floor)
 
 
 class NMFVariance:
