@@ -7,7 +7,7 @@ itself, the ratio of the signal to what clipping took, as the Hermite start esti
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,7 +19,7 @@ from spectramend.declipping.hermite_start import hermite_start
 from spectramend.declipping.map_estimate import Continuation, map_estimate
 from spectramend.declipping.parseval_frame import ParsevalFrame
 from spectramend.declipping.segments import free_segments
-from spectramend.declipping.sparse_start import GROWTH, sparse_estimate
+from spectramend.declipping.sparse_start import GROWTH, sparse_start
 from spectramend.declipping.variances import (
     NEIGHBOURHOOD,
     GeometricMeanVariance,
@@ -31,16 +31,16 @@ from spectramend.declipping.wiener_estimate import wiener_estimate
 
 Status = Literal["done", "nothing to restore", "nothing observed", "not finite"]
 
-# Chosen on excerpts of four pieces of the development music, at 1 to 15 dB input SDR.
-LONGEST_WINDOW_S = 0.186  # s, 8192 samples at 44.1 kHz
-LONG_WINDOWS = (1, 2)  # parts of the longest window
-SHORT_WINDOWS = (2, 4)
-QUANTIZED_NEIGHBOURHOOD = (3, 3)  # frames and bins
-# Input SDR in dB as the Hermite start tells it, which is 0 to 3 dB too much.
-HEAVY_DB = 2.0  # below: the sparsest spectrum is the only good start
-MODERATE_DB = 4.0  # below: both starts are good, and their mean is better
-LIGHT_DB = 8.0  # from here on shorter windows are as good, and the mean is better
-# Courses of e and p. From a sparse estimate e starts late, so that what was found is kept.
+# Chosen on excerpts of the development music and voices, at 1 to 15 dB input SDR.
+SHORTEST_S, LONGEST_S = 0.02, 0.4  # s, of the windows that are compared
+SHORT_S = 0.1  # s: shorter windows fit voices and noise, whose powers change from frame to frame
+SMALL_NEIGHBOURHOOD = (3, 3)  # frames and bins, for these and for quantized samples
+# Input SDR in dB: as the Hermite start tells it, 0 to 4 dB too much, and as the sparse one does.
+SPARSE_DB = 8.0  # below, by the Hermite start: a sparse start is tried
+HEAVY_DB = 2.0  # below: the sparse start is the only good one
+MODERATE_DB = 4.0  # below: the other one needs a concave penalty
+MIXED_DB = 6.0  # below: the mean of what comes of both starts is better than either
+# Courses of e and p. From a sparse start e begins late, so that what was found is kept.
 FROM_SPARSE = Continuation(4e-3, 1e-4, -1.0, 0.0, steps=10, products=60)
 CONCAVE = Continuation(5e-2, 1e-4, -1.0, 0.0, steps=25, products=60)
 PLAIN = Continuation(2e-2, 1e-4, 0.0, 0.0, steps=20, products=60)
@@ -130,8 +130,12 @@ def estimate_segment(
     *,
     options: EstimateOptions = DEFAULT_OPTIONS,
     rng: np.random.Generator,
+    tick: Callable[[], None] = lambda: None,
 ) -> NDArray[np.float64]:
-    """Estimate all samples of a stretch [shape=(n,)] at once; see `estimate_within`."""
+    """Estimate all samples of a stretch [shape=(n,)] at once; see `estimate_within`.
+
+    `tick` is called at each outer step, and may raise an exception to stop.
+    """
     peak = float(np.abs(y).max()) or 1.0
     # Single precision needs samples of about 1.
     near = bounds.scaled(1 / peak)
@@ -142,13 +146,26 @@ def estimate_segment(
         start.astype(np.float32),
         near.lower.astype(np.float32),
         near.upper.astype(np.float32),
-        2 ** round(np.log2(LONGEST_WINDOW_S * sr)),
+        y.astype(np.float32) / np.float32(peak),
         rng,
+        tick,
     )
+    n_window = best_window(problem.start, sr)
     if quantized:
-        return peak * problem.posterior_mean(float(np.mean(width**2)) / 12).astype(np.float64)
-    estimates = _estimates(problem, input_sdr(start, y / peak), options.fast)
+        mean = problem.posterior_mean(n_window, float(np.mean(width**2)) / 12)
+        return peak * mean.astype(np.float64)
+    estimates = _estimates(problem, n_window, n_window < SHORT_S * sr, options.fast)
     return peak * np.mean(estimates, axis=0, dtype=np.float64)
+
+
+def best_window(x: NDArray[np.float32], sr: float) -> int:
+    """Find the power of two for which the spectrum of x [shape=(n,)] has the least l1 norm."""
+    exponents = range(
+        max(3, round(np.log2(SHORTEST_S * sr))), max(3, int(np.log2(LONGEST_S * sr))) + 1
+    )
+    frames = [ParsevalFrame(1 << exponent, x.size) for exponent in exponents]
+    norms = [float(np.abs(S.analysis(x)).sum()) for S in frames]
+    return frames[int(np.argmin(norms))].n_window
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,63 +175,75 @@ class _Problem:
     start: NDArray[np.float32]  # [shape=(n,)]
     lower: NDArray[np.float32]  # [shape=(n,)]
     upper: NDArray[np.float32]  # [shape=(n,)]
-    longest: int  # samples of the longest window
+    recorded: NDArray[np.float32]  # [shape=(n,)]
     rng: np.random.Generator
+    tick: Callable[[], None]
 
-    def frames(self, parts: Sequence[int]) -> list[ParsevalFrame]:
-        """Make frames of windows that are these parts of the longest."""
-        return [ParsevalFrame(self.longest // part, self.start.size) for part in parts]
+    def frames(self, n_window: int) -> list[ParsevalFrame]:
+        """Make the frames of a window and of its half."""
+        return [ParsevalFrame(n, self.start.size) for n in (n_window, n_window // 2)]
 
-    def sparse(self, growth: float) -> NDArray[np.float32]:
-        """Estimate the sparsest spectrum in the longest window."""
-        S = ParsevalFrame(self.longest, self.start.size)
-        return sparse_estimate(S, self.start, self.lower, self.upper, growth=growth)
+    def sparse(self, n_window: int, growth: float) -> NDArray[np.float32]:
+        """Estimate a sparse spectrum."""
+        S = ParsevalFrame(n_window, self.start.size)
+        return sparse_start(S, self.start, self.lower, self.upper, growth=growth)
 
     def most_probable(
         self,
-        start: NDArray[np.float32],
-        parts: Sequence[int],
+        n_window: int,
         course: Continuation,
         *,
+        start: NDArray[np.float32] | None = None,
+        neighbourhood: tuple[int, int] = NEIGHBOURHOOD,
         nmf: bool = True,
     ) -> NDArray[np.float32]:
-        """Maximise the posterior from a start, under variances of a neighbourhood and of NMF."""
-        frames = self.frames(parts)
-        models: list[VarianceModel] = [
-            self._geometric_mean(NEIGHBOURHOOD) if nmf else SocialVariance() for _ in frames
-        ]
-        return map_estimate(frames, models, start, self.lower, self.upper, course)
+        """Maximise the posterior from a start, the problem's if none is given."""
+        frames = self.frames(n_window)
+        models = [self._model(neighbourhood, nmf) for _ in frames]
+        x = self.start if start is None else start
+        return map_estimate(frames, models, x, self.lower, self.upper, course, self.tick)
 
-    def posterior_mean(self, error_variance: float) -> NDArray[np.float32]:
+    def posterior_mean(self, n_window: int, error_variance: float) -> NDArray[np.float32]:
         """Estimate quantized samples whose errors have this variance."""
-        frames = self.frames(SHORT_WINDOWS)
-        models = [self._geometric_mean(QUANTIZED_NEIGHBOURHOOD) for _ in frames]
+        frames = self.frames(n_window // 2)
+        models = [self._model(SMALL_NEIGHBOURHOOD, True) for _ in frames]
         return wiener_estimate(frames, models, self.start, self.lower, self.upper, error_variance)
 
-    def _geometric_mean(self, neighbourhood: tuple[int, int]) -> GeometricMeanVariance:
-        return GeometricMeanVariance(SocialVariance(neighbourhood), NMFVariance(self.rng))
+    def _model(self, neighbourhood: tuple[int, int], nmf: bool) -> VarianceModel:
+        social = SocialVariance(neighbourhood)
+        return GeometricMeanVariance(social, NMFVariance(self.rng)) if nmf else social
 
 
-def _estimates(problem: _Problem, sdr: float, fast: bool) -> list[NDArray[np.float32]]:
-    """Make the estimates that are averaged at an input SDR in dB; one of them if `fast`."""
-    if sdr < HEAVY_DB:
-        start = problem.sparse(FAST_GROWTH if fast else GROWTH)
-        return [problem.most_probable(start, LONG_WINDOWS, FROM_SPARSE, nmf=False)]
+def _estimates(
+    problem: _Problem, n_window: int, short: bool, fast: bool
+) -> list[NDArray[np.float32]]:
+    """Make the estimates that are averaged; one of them if `fast`."""
+    sdr = input_sdr(problem.start, problem.recorded)
+    sparse = None
+    if sdr < (HEAVY_DB if fast else SPARSE_DB):
+        sparse = problem.sparse(n_window, FAST_GROWTH if fast else GROWTH)
+        sdr = input_sdr(sparse, problem.recorded)
+    if sparse is not None and (fast or sdr < HEAVY_DB):
+        return [problem.most_probable(n_window, FROM_SPARSE, start=sparse, nmf=False)]
     if fast:
-        return [problem.most_probable(problem.start, LONG_WINDOWS, FAST)]
-    if sdr < MODERATE_DB:
-        sparse = problem.sparse(GROWTH)
-        return [
-            problem.most_probable(problem.start, LONG_WINDOWS, CONCAVE),
-            problem.most_probable(sparse, LONG_WINDOWS, FROM_SPARSE),
-        ]
-    estimates = [problem.most_probable(problem.start, LONG_WINDOWS, PLAIN)]
-    if sdr >= LIGHT_DB:
-        estimates.append(problem.most_probable(problem.start, SHORT_WINDOWS, PLAIN))
+        return [problem.most_probable(n_window, FAST)]
+    estimates = []
+    if sparse is not None and sdr < MIXED_DB:
+        estimates.append(
+            problem.most_probable(n_window, FROM_SPARSE, start=sparse, nmf=sdr >= MODERATE_DB)
+        )
+    concave = sparse is not None and sdr < MODERATE_DB
+    estimates.append(problem.most_probable(n_window, CONCAVE if concave else PLAIN))
+    if short:
+        estimates.append(
+            problem.most_probable(n_window, CONCAVE, neighbourhood=SMALL_NEIGHBOURHOOD, nmf=False)
+        )
+    elif sparse is None:
+        estimates.append(problem.most_probable(n_window // 2, PLAIN))
     return estimates
 
 
-def input_sdr(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
+def input_sdr(x: NDArray[np.float32], y: NDArray[np.float32]) -> float:
     """Estimate the SDR of clipped samples y in dB from an estimate x of the signal."""
     lost = float(np.sum((x - y) ** 2))
     return 10 * float(np.log10(np.sum(x**2) / lost)) if lost > 0 else np.inf

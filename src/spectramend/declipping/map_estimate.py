@@ -76,11 +76,11 @@ def _weighted(
     """Apply the matrix of (1), ``sum_b S_b^T diag(w_b) S_b``, to samples [shape=(n,)]."""
     product = np.zeros_like(v)
     for S, w in zip(frames, weights, strict=True):
-        product += S.adjoint(w * S.forward(v))
+        product += S.synthesis(w * S.analysis(v))
     return product
 
 
 def _powers(S: ParsevalFrame, x: NDArray[np.float32]) -> NDArray[np.float32]:
     """Give the powers of the cells [shape=(frames, bins)]."""
-    X = S.forward(x)
+    X = S.analysis(x)
     return X.real**2 + X.imag**2

@@ -12,9 +12,9 @@ from experiment_runs import inharmonic
 from spectramend.evaluation import snr
 from spectramend.experiments._baselines.a_spade import a_spade
 from spectramend.experiments._baselines.autoregression import janssen_bounded, janssen_gaps
-from spectramend.experiments._baselines.gabor import GaborFrame, window_length
 from spectramend.experiments._baselines.l1_relaxation import l1_parabola, l1_unweighted
 from spectramend.experiments._baselines.social_sparsity import shrunk, social_sparsity
+from spectramend.experiments._baselines.survey_frame import window_length
 from spectramend.experiments._common.bounded_samples import BoundedSamples, Method
 from spectramend.experiments.declipping import clipped
 from spectramend.experiments.dequantization import quantized
@@ -82,24 +82,6 @@ def test_quantized_tones_come_nearer_within_their_steps(
     assert snr(tones, x) > snr(tones, given.y) + 3
     assert (given.lower <= x).all()
     assert (x <= given.upper).all()
-
-
-@pytest.mark.parametrize("length", [1, 100, 511, 4000])
-@pytest.mark.parametrize("n_fft", [256, 512])
-def test_the_gabor_frame_is_parseval(length: int, n_fft: int) -> None:
-    rng = np.random.default_rng(length)
-    gabor = GaborFrame(length, 256, n_fft)
-    x = rng.standard_normal(length).astype(np.float32)
-    X = gabor.analysis(x)
-    assert X.dtype == np.complex64
-    np.testing.assert_allclose(gabor.synthesis(X), x, atol=1e-5)
-    z = rng.standard_normal((2, *X.shape))
-    z = (z[0] + 1j * z[1]).astype(np.complex64)
-    z[:, [0, -1]] = z[:, [0, -1]].real  # of a real signal
-    twice = np.full(X.shape[1], 2.0)
-    twice[[0, -1]] = 1  # negative frequencies count, too
-    product = (twice * (X.conj() * z).real).sum()
-    assert product == pytest.approx(float(x @ gabor.synthesis(z)), rel=1e-3, abs=1e-3)
 
 
 def test_windows_last_about_as_long_at_every_sample_rate() -> None:

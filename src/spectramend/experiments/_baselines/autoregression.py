@@ -25,7 +25,7 @@ from scipy.fft import irfft, next_fast_len, rfft
 from spectramend.core.conjugate_gradients import preconditioned_cg
 from spectramend.core.levinson import levinson_durbin
 from spectramend.core.windows import window_samples
-from spectramend.experiments._baselines.gabor import GaborFrame, window_length
+from spectramend.experiments._baselines.survey_frame import survey_frame
 
 # As in the survey, at 44.1 kHz.
 ORDER_SHARE = 512 / 8192  # ratio of the order of a model to the samples of a window
@@ -77,8 +77,8 @@ def _in_frames(
     y: NDArray[Any], lower: NDArray[Any], upper: NDArray[Any], sr: int, *, bounded: bool
 ) -> NDArray[np.float64]:
     """Restore windowed frames apart, and add them."""
-    n_window = window_length(sr)
-    gabor = GaborFrame(y.size, n_window, n_window)
+    gabor = survey_frame(y.size, sr)
+    n_window = gabor.n_window
     w = window_samples("hann", n_window)
 
     def windowed(bound: NDArray[Any]) -> NDArray[np.float64]:

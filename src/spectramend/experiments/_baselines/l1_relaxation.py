@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramend.experiments._baselines.gabor import GaborFrame, window_length
+from spectramend.declipping.parseval_frame import ParsevalFrame
+from spectramend.experiments._baselines.survey_frame import survey_frame
 
 # As in the survey.
 REDUNDANCY = 2  # factor, length of the Fourier transform to that of a window
@@ -42,8 +43,8 @@ def l1_parabola(
     >>> bool(np.abs(l1_parabola(y, lower, upper, 8000) - x).max() < 0.1)
     True
     """
-    gabor = _gabor(y.size, sr)
-    weights = np.linspace(0, 1, gabor.n_fft // 2 + 1) ** 2
+    gabor = survey_frame(y.size, sr, REDUNDANCY)
+    weights = np.linspace(0, 1, gabor.n_bins) ** 2
     return _least_l1(y, lower, upper, gabor, weights, STEP, N_ITER)
 
 
@@ -60,24 +61,18 @@ def l1_unweighted(
     >>> bool(np.abs(better - x).mean() < 0.5 * np.abs(y - x).mean())
     True
     """
-    gabor = _gabor(y.size, sr)
-    weights = np.ones(gabor.n_fft // 2 + 1)
+    gabor = survey_frame(y.size, sr, REDUNDANCY)
+    weights = np.ones(gabor.n_bins)
     bits = round(1 - np.log2(max(float(np.max(upper - lower)), 2.0**-7)))
     step = STEPS[max(0, bits - 2)]
     return _least_l1(y, lower, upper, gabor, weights, step, N_ITER_OF_STEPS)
-
-
-def _gabor(length: int, sr: int) -> GaborFrame:
-    """Make the frame of the survey."""
-    n_window = window_length(sr)
-    return GaborFrame(length, n_window, REDUNDANCY * n_window)
 
 
 def _least_l1(
     y: NDArray[Any],
     lower: NDArray[Any],
     upper: NDArray[Any],
-    gabor: GaborFrame,
+    gabor: ParsevalFrame,
     weights: NDArray[np.float64],
     step: float,
     n_iter: int,

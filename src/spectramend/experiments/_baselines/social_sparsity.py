@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 
-from spectramend.experiments._baselines.gabor import GaborFrame, window_length
+from spectramend.experiments._baselines.survey_frame import survey_frame
 
 # As in the survey; the largest sample is 1.
 REDUNDANCY = 2  # factor, length of the Fourier transform to that of a window
@@ -45,8 +45,7 @@ def social_sparsity(
     >>> bool(np.abs(social_sparsity(y, lower, upper, 8000) - x).max() < 0.1)
     True
     """
-    n_window = window_length(sr)
-    gabor = GaborFrame(y.size, n_window, REDUNDANCY * n_window)
+    gabor = survey_frame(y.size, sr, REDUNDANCY)
     L, U = lower.astype(np.float32), upper.astype(np.float32)
     x = np.zeros(y.size, np.float32)
     z = gabor.analysis(x)
