@@ -10,6 +10,7 @@ samples, its mean over recordings, and what the survey published where its recor
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from spectramend.experiments._common.bounded_samples import (
     Method,
     load,
     run_bounded,
+    spectramend_within,
 )
 from spectramend.experiments._common.recordings import Recording
 from spectramend.experiments._common.results import Progress, Result
@@ -101,4 +103,6 @@ METHODS: dict[str, Method] = {
     "l1_parabola": l1_parabola,
     "a_spade": a_spade,
     "social_sparsity": social_sparsity,
+    "spectramend_fast": partial(spectramend_within, fast=True),
+    "spectramend": spectramend_within,
 }

@@ -23,6 +23,7 @@ from spectramend.experiments._common.bounded_samples import (
     Method,
     load,
     run_bounded,
+    spectramend_within,
 )
 from spectramend.experiments._common.recordings import Recording
 from spectramend.experiments._common.results import Progress, Result
@@ -77,4 +78,8 @@ def _untouched(y: NDArray[Any], lower: Any, upper: Any, sr: int) -> NDArray[Any]
     return y
 
 
-METHODS: dict[str, Method] = {"quantized": _untouched, "l1": l1_unweighted}
+METHODS: dict[str, Method] = {
+    "quantized": _untouched,
+    "l1": l1_unweighted,
+    "spectramend": spectramend_within,
+}

@@ -15,6 +15,7 @@ from spectramend.declipping import (
     quantization_bounds,
     quantization_step,
 )
+from spectramend.declipping.estimate import DEFAULT_OPTIONS
 from spectramend.declipping.hermite_start import hermite_start
 from spectramend.declipping.variances import (
     GeometricMeanVariance,
@@ -43,7 +44,7 @@ def sdr(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
 
 
 def restored(
-    y: NDArray[np.float64], bounds: SampleBounds, options: EstimateOptions = EstimateOptions()
+    y: NDArray[np.float64], bounds: SampleBounds, options: EstimateOptions = DEFAULT_OPTIONS
 ) -> NDArray[np.float64]:
     return estimate_within(y, bounds, SR, options=options, rng=np.random.default_rng(0)).samples
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectramend.core.threads import limited_threads
+from spectramend.declipping import EstimateOptions, SampleBounds, estimate_within
 from spectramend.errors import ParameterError
 from spectramend.evaluation import snr
 from spectramend.experiments._common.conditions import pesq_of_speech, timed
@@ -122,6 +123,14 @@ def run_bounded(
         measure=experiment.measure,
     )
     return Result(experiment.name, settings, tuple(_rows(items)), tuple(items), layout)
+
+
+def spectramend_within(
+    y: NDArray[Any], lower: NDArray[Any], upper: NDArray[Any], sr: int, *, fast: bool = False
+) -> NDArray[Any]:
+    """Restore samples as `spectramend.declip` and `spectramend.dequantize` do, from seed 0."""
+    rng, options = np.random.default_rng(0), EstimateOptions(fast=fast)
+    return estimate_within(y, SampleBounds(lower, upper), sr, options=options, rng=rng).samples
 
 
 def _excerpt(recording: Recording, seconds: float | None) -> Recording:
