@@ -33,6 +33,7 @@ Status = Literal["done", "nothing to restore", "nothing observed", "not finite"]
 
 # Chosen on excerpts of the development music and voices, at 1 to 15 dB input SDR.
 SHORTEST_S, LONGEST_S = 0.02, 0.4  # s, of the windows that are compared
+NEAR_LEAST = 1.015  # of the least l1 norm
 SHORT_S = 0.1  # s: shorter windows fit voices and noise, whose powers change from frame to frame
 SMALL_NEIGHBOURHOOD = (3, 3)  # frames and bins, for these and for quantized samples
 # Input SDR in dB: as the Hermite start tells it, 0 to 4 dB too much, and as the sparse one does.
@@ -159,13 +160,17 @@ def estimate_segment(
 
 
 def best_window(x: NDArray[np.float32], sr: float) -> int:
-    """Find the power of two for which the spectrum of x [shape=(n,)] has the least l1 norm."""
+    """Find the longest power of two for which the l1 norm of the spectrum of x is about the least.
+
+    x has the shape (n,). What is left of clipping favours short windows by a little.
+    """
     exponents = range(
         max(3, round(np.log2(SHORTEST_S * sr))), max(3, int(np.log2(LONGEST_S * sr))) + 1
     )
     frames = [ParsevalFrame(1 << exponent, x.size) for exponent in exponents]
     norms = [float(np.abs(S.analysis(x)).sum()) for S in frames]
-    return frames[int(np.argmin(norms))].n_window
+    near = np.flatnonzero(np.array(norms) <= NEAR_LEAST * min(norms))
+    return frames[int(near[-1])].n_window
 
 
 @dataclass(frozen=True, eq=False)
