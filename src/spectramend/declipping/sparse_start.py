@@ -27,24 +27,26 @@ from spectramend.declipping.sparse_frames import sparse_frames
 
 # Chosen on the development music at 1 and 3 dB input SDR.
 NEIGHBOURS = 3  # frames
-FIRST_KEPT = 60  # cells of a frame
+FIRST_KEPT = 60 / 8192  # cells of a frame, for each sample of a window
 LAST_KEPT = 0.5  # of the bins of a frame
 GROWTH = 0.003  # of k in a step, relative; half of it gains 0.3 dB
-LEAST_GROWTH = 0.3  # of k in a step, in cells
-FRAMES_LEAST_GROWTH = 1.0  # the same of frames that are restored apart
+LEAST_GROWTH = 0.3 / 8192  # of k in a step, in cells, for each sample of a window
+FRAMES_LEAST_GROWTH = 1 / 8192  # the same of frames that are restored apart
 ENOUGH = 1e-3  # norm of S x - Z over that of the signal: nothing is left to be added
 
 
-def kept_cells(bins: int, last: float, growth: float, least: float) -> Iterator[int]:
-    """Give how many cells of a frame are kept in each step, up to a share of its bins.
+def kept_cells(n_window: int, last: float, growth: float, least: float) -> Iterator[int]:
+    """Give how many cells of a frame are kept in each step, up to `last` of them.
 
-    >>> list(kept_cells(129, 0.15, 0.01, 1.0))
-    [17, 18, 19]
+    k grows by the factor `growth`, and by `least` for each sample of a window at least.
+
+    >>> list(kept_cells(2048, 19.0, 0.01, 1 / 2048))
+    [16, 17, 18, 19]
     """
-    k = float(min(FIRST_KEPT, bins // 8))
-    while k + max(growth * k, least) <= last * bins:
-        k += max(growth * k, least)
-        yield int(k)
+    k = FIRST_KEPT * n_window
+    while k + max(growth * k, least * n_window) <= last:
+        k += max(growth * k, least * n_window)
+        yield max(1, int(k))
 
 
 def sparse_start(
@@ -57,7 +59,7 @@ def sparse_start(
 ) -> NDArray[np.float32]:
     """Average the estimate of (1) and that of frames restored apart, from a start [shape=(n,)]."""
     padded = ParsevalFrame(frame.n_window, frame.length, 2 * frame.n_window)
-    kept = kept_cells(padded.n_bins, 1.0, growth, FRAMES_LEAST_GROWTH)
+    kept = kept_cells(frame.n_window, padded.n_bins, growth, FRAMES_LEAST_GROWTH)
     apart = sparse_frames(padded, start, lower, upper, kept)
     together = sparse_estimate(frame, start, lower, upper, growth=growth)
     mean: NDArray[np.float32] = np.clip((apart + together) / 2, lower, upper)
@@ -77,7 +79,7 @@ def sparse_estimate(
     U = np.zeros_like(SX)
     bins = SX.shape[1]
     enough = ENOUGH * float(np.linalg.norm(start))
-    for k in kept_cells(bins, LAST_KEPT, growth, LEAST_GROWTH):
+    for k in kept_cells(S.n_window, LAST_KEPT * bins, growth, LEAST_GROWTH):
         Z = SX + U
         power = uniform_filter1d(Z.real**2 + Z.imag**2, NEIGHBOURS, axis=0, mode="nearest")
         largest = bins - 1 - k
