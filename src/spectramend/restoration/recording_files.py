@@ -62,12 +62,15 @@ class Excerpt:
         Samples before and after the repair.
     jobs : tuple of Job
         What was done: one job for each channel that was repaired there in the same way.
+    gain : float
+        What both were multiplied by, as the file that was written.
     """
 
     start: int
     before: NDArray[np.float64]
     after: NDArray[np.float64]
     jobs: tuple[Job, ...]
+    gain: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +89,9 @@ class FileRepair:
         The first repairs with their context; one for all channels that share it.
     seconds : float
         Duration of the repair.
+    gain : float
+        What all samples were multiplied by, so that peaks that had been clipped are within full
+        scale; 1 if they were not.
     """
 
     info: FileInfo
@@ -93,6 +99,7 @@ class FileRepair:
     written: PatchReport
     excerpts: tuple[Excerpt, ...]
     seconds: float
+    gain: float = 1.0
 
 
 def repair_file(
@@ -256,7 +263,7 @@ def _repair_regions(
         jobs, patches = by_channel(pairs)
         context = round(options.context_s * info.sr)
         groups = jobs_in_common(jobs)[:n_excerpts]
-        excerpts = tuple(_excerpt(reader, source, group, context) for group in groups)
+        excerpts = tuple(excerpt_of(reader, source, group, context) for group in groups)
     return _Work(jobs, patches, excerpts)
 
 
@@ -269,11 +276,14 @@ def _changes(x: NDArray[np.float64], y: NDArray[np.float64]) -> list[Patch]:
     ]
 
 
-def _excerpt(reader: Reader, source: PatchedSource, jobs: tuple[Job, ...], context: int) -> Excerpt:
-    """Cut jobs of the same regions with their context, before and after."""
+def excerpt_of(
+    reader: Reader, source: PatchedSource, jobs: tuple[Job, ...], context: int, gain: float = 1.0
+) -> Excerpt:
+    """Cut jobs of the same regions with their context, before and after, both times a gain."""
     longest = max(1, round(LONGEST_EXCERPT_S * reader.info.sr))
     context = min(context, longest // 4)  # so that the beginning of the repair is in the excerpt
     start, stop = max(0, jobs[0].start - context), min(source.length, jobs[0].stop + context)
     stop = min(stop, start + longest)
     before, after = reader.read(start, stop), source.read(start, stop)
-    return Excerpt(start, np.nan_to_num(before), np.nan_to_num(after), jobs)
+    before, after = (gain * np.nan_to_num(x) for x in (before, after))
+    return Excerpt(start, before, after, jobs, gain)
