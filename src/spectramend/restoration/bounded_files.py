@@ -33,7 +33,7 @@ from spectramend.restoration.bounded_options import (
 )
 from spectramend.restoration.bounded_parts import restored
 from spectramend.restoration.bounded_recording import drawn_seed
-from spectramend.restoration.headroom import headroom_gain, turned_down
+from spectramend.restoration.headroom import Room, turned_down
 from spectramend.restoration.jobs import Job, jobs_in_common
 from spectramend.restoration.options import OutputOptions
 from spectramend.restoration.part_store import PartStore
@@ -221,7 +221,7 @@ def _restored_file(
             progress("restoring", len(jobs), len(planned.parts))
         gain = 1.0
         if changes:
-            gain = headroom_gain(recording, chosen.subtype, output.headroom, str(target))
+            gain = Room(chosen.subtype, output.headroom, str(target)).gain(recording)
         loudest = _loudest(jobs, peaks, n_excerpts)
         context = round(EXCERPT_CONTEXT_S * info.sr)
         excerpts = tuple(excerpt_of(reader, recording, own, context, gain) for own in loudest)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypedDict
 
 import numpy as np
@@ -188,7 +188,9 @@ class DeclipOptions(_BoundedOptions):
             parts = plan(source.read, restorable, n, lambda done: show((passes - 1) * n + done))
         found = [sum(part.free for part in parts if part.channel == c) for c in range(channels)]
         results = tuple(
-            ChannelRestoration(level, free / n, _status(level, bool(own), free))
+            ChannelRestoration(
+                replace(level, share=free / n), free / n, _status(level, bool(own), free)
+            )
             for level, own, free in zip(levels, wanted, found, strict=True)
         )
         return Planned("clipped", restorable, parts, results)

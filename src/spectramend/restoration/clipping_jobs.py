@@ -1,8 +1,8 @@
 """Clipped regions: their samples are known to have been beyond a level.
 
 The level is that of the whole channel, as `detect` finds it; where it finds none, it is what the
-samples in the regions reach. Samples of other damage tell nothing here, so that a dropout beside a
-clipped peak does no harm.
+samples in the regions reach. Missing samples tell nothing, so that a dropout beside a clipped peak
+does no harm.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ def repair_clipping(
     clipped = [[d for d in own if d.damage == "clipped"] for own in damaged]
     if not any(clipped):
         return
-    others = [[d.span for d in own if d.damage != "clipped"] for own in damaged]
+    gaps = [join([d.span for d in own if d.is_gap]) for own in damaged]
     wanted = [join([d.span for d in own]) for own in clipped]
     sr = channels[0].sr
     levels = _levels(source, wanted, sr)
     restorable = Restorable(
         ClippingRule(levels),
         wanted,
-        [join(own) for own in others],
+        gaps,
         sr,
         seed=int(rng.integers(SEEDS)),
     )

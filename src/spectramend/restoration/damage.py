@@ -82,6 +82,11 @@ def classify_damage(
     return DamagedRegion(region, span, kind, reason, full)
 
 
+def may_be_clipped(region: Region, damage: DamageOption) -> bool:
+    """Whether `classify_damage` may find a region clipped; its band decides, too."""
+    return damage == "clipped" or (damage == "auto" and region.label == CLIPPING_LABEL)
+
+
 def check_applicable(options: RegionOptions, damaged: Sequence[DamagedRegion]) -> None:
     """Refuse options that apply to none of the regions."""
     if not damaged:

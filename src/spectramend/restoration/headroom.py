@@ -8,13 +8,14 @@ they may stay as they are.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
 from spectramend.audio import Change, PatchedSource, TurnedDown, full_scale
 from spectramend.audio.codings import FLOATING
-from spectramend.errors import ParameterError
+from spectramend.errors import OptionError, ParameterError
 
 Headroom: TypeAlias = Literal["auto", "none"]
 BLOCK = 1 << 18  # samples of a channel that are looked at together; engineering choice
@@ -47,22 +48,38 @@ def least_gain(found: tuple[float, float], limits: tuple[float, float]) -> float
     return min(1.0, lowest / min(low, lowest), highest / max(high, highest))
 
 
-def headroom_gain(source: PatchedSource, subtype: str, headroom: Headroom, name: str) -> float:
-    """Choose the gain for a recording that is to be coded as `subtype`.
+@dataclass(frozen=True)
+class Room:
+    """What a file of the coding `subtype` and the name `name` has for peaks."""
 
-    Raises ParameterError, which names the output `name`, if none is allowed and the coding cannot
-    hold the recording.
-    """
-    if headroom == "none" and subtype in FLOATING:
-        return 1.0
-    gain = least_gain(peaks(source), full_scale(subtype))
-    if headroom == "auto" or gain == 1:
+    subtype: str
+    headroom: Headroom
+    name: str
+
+    def check_applicable(self, is_clipped: bool) -> None:
+        """Refuse headroom that is asked for where nothing is clipped."""
+        if self.headroom != "auto" and not is_clipped:
+            raise OptionError(
+                "headroom",
+                self.headroom,
+                "is for clipped regions, and there are none; leave it out.",
+            )
+
+    def gain(self, source: PatchedSource) -> float:
+        """Choose the gain of a recording with its restored samples.
+
+        Raises ParameterError if none is allowed, and the coding cannot hold them.
+        """
+        if self.headroom == "none" and self.subtype in FLOATING:
+            return 1.0
+        gain = least_gain(peaks(source), full_scale(self.subtype))
+        if self.headroom == "none" and gain < 1:
+            raise ParameterError(
+                f"headroom='none': samples of {self.name} exceed full scale by {-gain_db(gain):g} "
+                f"dB, and {self.subtype} would clip them: write float (--subtype FLOAT), or let "
+                f"all be turned down (--headroom auto)."
+            )
         return gain
-    raise ParameterError(
-        f"headroom='none': samples of {name} exceed full scale by {-gain_db(gain):g} dB, and "
-        f"{subtype} would clip them: write float (--subtype FLOAT), or let all be turned down "
-        f"(--headroom auto)."
-    )
 
 
 def turned_down(

@@ -186,8 +186,11 @@ def job_text(job: Job) -> str:
 def job_boxes(job: Job, sr: float) -> list[tuple[float, float, float, float]]:
     """Give the regions of a job at `sr` Hz: first and last second, lowest and highest Hz.
 
-    That of the hidden cells of a mask, which is open on all sides, is left out.
+    That of the hidden cells of a mask, which is open on all sides, is left out; one box holds all
+    clipped runs.
     """
+    if job.model == "bounded_nmf":
+        return [(job.start / sr, job.stop / sr, 0.0, sr / 2)]
     boxes = []
     for region in job.regions:
         if region.start_s is None and region.end_s is None and job.model == "masked_nmf":

@@ -55,9 +55,9 @@ class RegionOptions:
         Whether they are missing, occluded, have steady tones, hold pulses that repeat at a
         constant rate, or are clipped. ``"auto"`` classifies each: digital silence, NaN, a constant
         value, a repeated buffer, also one that fades, sound that is cut off and goes on abruptly,
-        and an empty band are missing; what has the label "hum" or "whine", or is narrow and long, has
-        steady tones; what has the label "clipping" is clipped; a train of pulses that the context
-        does not have is pulses; all else is occluded.
+        and an empty band are missing; what has the label "clipping" is clipped; what has the label
+        "hum" or "whine", or is narrow and long, has steady tones; a train of pulses that the
+        context does not have is pulses; all else is occluded.
     context_s : float, > 0
         Context that is used on either side of a region, in seconds, at most 60.
     stft : STFT, optional

@@ -80,9 +80,9 @@ def run_jobs(
         for channel, own, own_rng in zip(channels, damaged, rng.spawn(len(channels)), strict=True)
         for task in _tasks(DamagedChannel(channel, own, spans, context, options, own_rng))
     ]
-    for job, patch in repair_clipping(source, channels, damaged, rng):
-        source.add(patch)
-        yield job, patch
+    for job, restored in repair_clipping(source, channels, damaged, rng):
+        source.add(restored)
+        yield job, restored
     # Channels take turns, so that the samples read for one are still cached for the others.
     for task in sorted(tasks, key=lambda task: (task.phase, task.start)):
         # Matrices are small: beside other processes, a second thread waits more than it works.

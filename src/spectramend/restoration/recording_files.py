@@ -32,6 +32,8 @@ from spectramend.core.regions import Region
 from spectramend.detection import KINDS, Thresholds, detect_blocks
 from spectramend.errors import ParameterError
 from spectramend.nmf.solve import RngLike
+from spectramend.restoration.damage import may_be_clipped
+from spectramend.restoration.headroom import Room, turned_down
 from spectramend.restoration.jobs import Job, jobs_in_common
 from spectramend.restoration.options import (
     CellOptions,
@@ -155,7 +157,8 @@ def repair_file(
     Notes
     -----
     Container and coding stay, and so does every sample outside the regions; of an uncompressed file
-    every other byte, too. See `spectramend.audio.write_patched`.
+    every other byte, too. See `spectramend.audio.write_patched`. Where clipped regions are restored
+    and exceed full scale, the whole recording is turned down by a gain, see `OutputOptions`.
     """
     started = time.perf_counter()
     output = output or OutputOptions()
@@ -169,18 +172,21 @@ def repair_file(
     info = source if isinstance(source, FileInfo) else inspect(source)
     # Refuse the target before the repair, which takes long.
     check_output(target, overwrite=output.overwrite)
-    choose_output_format(info, Path(target), output.subtype, allow_lossy=output.allow_lossy)
-    done = work(info, n_excerpts=n_excerpts, rng=rng)
+    chosen = choose_output_format(
+        info, Path(target), output.subtype, allow_lossy=output.allow_lossy
+    )
+    room = Room(chosen.subtype, output.headroom, str(target))
+    done = work(info, n_excerpts=n_excerpts, rng=rng, room=room)
     written = write_patched(
         info,
         target,
-        done.patches,
+        turned_down(done.patches, done.gain, length=info.length, channels=info.channels),
         subtype=output.subtype,
         allow_lossy=output.allow_lossy,
         overwrite=output.overwrite,
     )
     seconds = time.perf_counter() - started
-    return FileRepair(info, done.jobs, written, done.excerpts, seconds)
+    return FileRepair(info, done.jobs, written, done.excerpts, seconds, done.gain)
 
 
 def detect_file(
@@ -223,12 +229,14 @@ class _Work(NamedTuple):
     jobs: tuple[Job, ...]
     patches: Sequence[Change]
     excerpts: tuple[Excerpt, ...]
+    gain: float = 1.0
 
 
 def _repair_cells(
-    mask: Mask, options: CellOptions, info: FileInfo, *, n_excerpts: int, rng: RngLike
+    mask: Mask, options: CellOptions, info: FileInfo, *, n_excerpts: int, rng: RngLike, room: Room
 ) -> _Work:
     """Repair the hidden cells of a mask in all channels."""
+    room.check_applicable(False)
     x = read_part(info, 0, info.length)
     if not np.isfinite(x).all():
         raise ParameterError(
@@ -249,8 +257,10 @@ def _repair_regions(
     n_excerpts: int,
     progress: Callable[[str, int, int], None],
     rng: RngLike,
+    room: Room,
 ) -> _Work:
     """Repair regions, of which only the context is read."""
+    room.check_applicable(any(may_be_clipped(region, options.damage) for region in regions))
     with Reader(info) as reader:
         source = PatchedSource(reader.read, length=info.length, channels=info.channels)
         pairs = []
@@ -262,9 +272,11 @@ def _repair_regions(
             progress(f"repaired {job.regions[0]}", done, len(regions))
         jobs, patches = by_channel(pairs)
         context = round(options.context_s * info.sr)
+        # Peaks that clipping took have to fit; other repairs leave all else as it is.
+        gain = room.gain(source) if any(job.damage == "clipped" for job in jobs) else 1.0
         groups = jobs_in_common(jobs)[:n_excerpts]
-        excerpts = tuple(excerpt_of(reader, source, group, context) for group in groups)
-    return _Work(jobs, patches, excerpts)
+        excerpts = tuple(excerpt_of(reader, source, group, context, gain) for group in groups)
+    return _Work(jobs, patches, excerpts, gain)
 
 
 def _changes(x: NDArray[np.float64], y: NDArray[np.float64]) -> list[Patch]:
