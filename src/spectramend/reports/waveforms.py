@@ -62,5 +62,5 @@ def waveform_figure(excerpt: Excerpt, peak: Peak, sr: int, levels: Sequence[floa
     ax.set_xlabel("Time (ms)")
     ax.set_ylabel("Sample")
     ax.ticklabel_format(axis="x", useOffset=False)
-    ax.legend(loc="upper right", fontsize=8, framealpha=0.9)
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, fontsize=8, frameon=False)
     return figure
