@@ -114,8 +114,12 @@ def estimate_segment(
     *,
     options: EstimateOptions = DEFAULT_OPTIONS,
     rng: np.random.Generator,
+    tick: Callable[[], None] = lambda: None,
 ) -> NDArray[np.float64]:
-    """Estimate all samples of a stretch [shape=(n,)] at once; see `estimate_within`."""
+    """Estimate all samples of a stretch [shape=(n,)] at once; see `estimate_within`.
+
+    `tick` is called at each outer step, and may raise an exception to stop.
+    """
     peak = float(np.abs(y).max()) or 1.0
     # Single precision needs samples of about 1.
     near = bounds.scaled(1 / peak)
@@ -133,7 +137,7 @@ def estimate_segment(
         course = Continuation(4e-3, 1e-4, -1.0, 0.0, 10, 60)
     else:
         course = Continuation(2e-2, 1e-4, -1.0, 0.0, 20, 60)
-    x = map_estimate(frames, models, x, lower, upper, course)
+    x = map_estimate(frames, models, x, lower, upper, course, tick)
     return peak * x.astype(np.float64)
 
 
