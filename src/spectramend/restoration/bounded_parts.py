@@ -13,12 +13,13 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from threading import Event
 from typing import NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramend.core.intervals import Span, join, marked, runs
+from spectramend.core.intervals import Span, marked, runs
 from spectramend.core.threads import limited_threads
 from spectramend.declipping import (
     EstimateOptions,
@@ -143,20 +144,27 @@ def plan(
     progress: Callable[[int], object] = lambda done: None,
 ) -> list[Part]:
     """Find the samples to be restored, and divide them into parts, in the order of time."""
-    found: list[list[Span]] = [[] for _ in wanted.wanted]
+    found: list[list[NDArray[np.int64]]] = [[] for _ in wanted.wanted]
     for start in range(0, length, BLOCK):
         stop = min(start + BLOCK, length)
         for channel, y in enumerate(read(start, stop)):
-            free = runs(wanted.free(y, channel, start)) + start
-            found[channel] += [(int(a), int(b)) for a, b in free]
+            found[channel].append(runs(wanted.free(y, channel, start)) + start)
         progress(stop)
     parts = []
     for channel, own in enumerate(found):
-        spans = np.array(join(own), np.int64).reshape(-1, 2)  # runs across blocks are one
-        for segment in segments(spans, length, wanted.sr) if own else []:
+        spans = _joined(own)
+        for segment in segments(spans, length, wanted.sr):
             inside = np.clip(spans, segment.start, segment.stop)
             parts.append(Part(channel, segment, int(np.sum(inside[:, 1] - inside[:, 0]))))
     return sorted(parts, key=lambda part: (part.segment.start, part.channel))
+
+
+def _joined(blocks: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Join the runs of blocks, in order [shape=(runs, 2)]; those across a border are one."""
+    spans = np.concatenate([*blocks, np.empty((0, 2), np.int64)])
+    apart = spans[1:, 0] > spans[:-1, 1]
+    first, last = np.append(True, apart)[: len(spans)], np.append(apart, True)[-len(spans) :]
+    return np.stack([spans[first, 0], spans[last, 1]], axis=1) if len(spans) else spans
 
 
 def restored(
@@ -165,12 +173,13 @@ def restored(
     """Restore parts, and yield each with its samples in this order; some are restored at once."""
     threads = min(MAX_THREADS, os.cpu_count() or 1, max(1, len(parts)))
     waiting: deque[tuple[Part, Future[Samples]]] = deque()
+    stopped = Event()
     with limited_threads(1), ThreadPoolExecutor(threads) as pool:
         try:
             for part in parts:
                 # Read here, since readers are for one thread.
                 y = read(part.segment.first, part.segment.last)[part.channel].copy()
-                waiting.append((part, pool.submit(_restored_part, y, part, wanted)))
+                waiting.append((part, pool.submit(_restored_part, y, part, wanted, stopped)))
                 if len(waiting) > threads:
                     done, future = waiting.popleft()
                     yield done, future.result()
@@ -178,19 +187,30 @@ def restored(
                 done, future = waiting.popleft()
                 yield done, future.result()
         finally:
+            # After an error or Ctrl-C nobody wants the others.
+            stopped.set()
             for _, future in waiting:
                 future.cancel()
 
 
-def _restored_part(y: Samples, part: Part, wanted: Restorable) -> Samples:
+class _Stopped(Exception):
+    """A part is not wanted any more."""
+
+
+def _restored_part(y: Samples, part: Part, wanted: Restorable, stopped: Event) -> Samples:
     """Restore a part from its samples with their context."""
+
+    def tick() -> None:
+        if stopped.is_set():
+            raise _Stopped
+
     channel, (start, stop, first, _) = part.channel, part.segment
     own = slice(start - first, stop - first)
     z, bounds = wanted.known(y, channel, first)
     if not z.any():
         return y[own]
     rng = np.random.default_rng((wanted.seed, channel, start))
-    x = estimate_segment(z, bounds, wanted.sr, options=wanted.options, rng=rng)
+    x = estimate_segment(z, bounds, wanted.sr, options=wanted.options, rng=rng, tick=tick)
     if wanted.options.consistent:
         x = bounds.nearest(x)
     free = wanted.free(y[own], channel, start)

@@ -13,7 +13,7 @@ import numpy as np
 
 from spectramend.audio import Patch, PatchedSource
 from spectramend.core.intervals import Span, join
-from spectramend.detection import ClippingLevel, scan_blocks
+from spectramend.detection import ClippingLevel, scan_levels
 from spectramend.restoration.bounded_options import METHODS, sides
 from spectramend.restoration.bounded_parts import (
     BLOCK,
@@ -98,13 +98,12 @@ def _levels(
     source: PatchedSource, wanted: Sequence[Sequence[Span]], sr: float
 ) -> tuple[ClippingLevel, ...]:
     """Find the level of each channel, or take that which its regions reach."""
-    found = scan_blocks(
+    found = scan_levels(
         source.read,
         length=source.length,
         channels=source.channels,
         sr=sr,
-        kinds=("clipping",),
-    ).clipping
+    )
     return tuple(
         level if level.is_clipped else _reached(source, channel, wanted[channel])
         for channel, level in enumerate(found)

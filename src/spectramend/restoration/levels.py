@@ -11,7 +11,7 @@ import numpy as np
 from spectramend.audio.patch import Read
 from spectramend.core.intervals import Span, join
 from spectramend.core.regions import Region, of_channel
-from spectramend.detection import ClippingLevel, scan_blocks
+from spectramend.detection import ClippingLevel, scan_levels
 from spectramend.errors import ParameterError
 
 Sides: TypeAlias = tuple[float | None, float | None]
@@ -74,9 +74,7 @@ def chosen_levels(
     if levels is not None:
         chosen = given_levels(levels, channels)
     else:
-        chosen = scan_blocks(
-            read, length=length, channels=channels, sr=sr, kinds=("clipping",), progress=progress
-        ).clipping
+        chosen = scan_levels(read, length=length, channels=channels, sr=sr, progress=progress)
     if tolerance is None:
         return chosen
     return tuple(replace(level, tolerance=float(tolerance)) for level in chosen)
