@@ -233,7 +233,11 @@ class ClippingSearch:
     def _steep(self, found: dict[int, list[EdgeRuns]]) -> dict[int, EdgeRuns]:
         """Choose the sides with tops that are steep enough."""
         shortest, fewest = self.thresholds.clip_run, self.thresholds.clip_tops
-        joined = {s: clipping_level.concatenate_edges(parts) for s, parts in found.items() if parts}
+        joined = {}
+        for sign, parts in found.items():
+            if parts:
+                joined[sign] = clipping_level.concatenate_edges(parts)
+                parts.clear()  # they take much memory where much is clipped
         return {
             sign: runs
             for sign, runs in joined.items()

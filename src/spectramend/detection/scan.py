@@ -167,9 +167,11 @@ def _scan(
     if not scans:
         progress(2 * length)
     again = _BlockCache(read, length)
-    found = [
-        scan.damage(partial(again.of_channel, number), length) for number, scan in enumerate(scans)
-    ]
+    found = []
+    for number in range(len(scans)):
+        # Each is let go when it is done: where much is clipped, it takes much memory.
+        scan = scans.pop(0)
+        found.append(scan.damage(partial(again.of_channel, number), length))
     return found, hums
 
 
