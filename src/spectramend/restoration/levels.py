@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
@@ -29,7 +29,7 @@ def given_levels(levels: Levels, channels: int) -> tuple[ClippingLevel, ...]:
     """
     if _is_number(levels):
         levels = (-float(levels), float(levels))  # type: ignore[arg-type]
-    own: list[Any] = list(levels)  # type: ignore[arg-type]
+    own: list[Any] = list(levels) if isinstance(levels, Iterable) else []
     if own and all(isinstance(level, ClippingLevel) for level in own):
         if len(own) != channels:
             raise ParameterError(
