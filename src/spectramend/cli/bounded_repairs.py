@@ -261,7 +261,7 @@ def _channel_text(own: ChannelRestoration) -> str:
     if own.status != "done":
         return f"{own.status}."
     if own.level is None:
-        return f"{100 * own.share:.2g} % of the samples are restored."
+        return f"{100 * own.share:.3g} % of the samples are restored."
     return f"{clipping_text(replace(own.level, share=own.share))}, are restored."
 
 

@@ -164,4 +164,4 @@ def clipping_values(level: ClippingLevel) -> dict[str, Any]:
 
 def dbfs(level: float | None) -> float | None:
     """Convert a level to dB re full scale, rounded."""
-    return None if not level else round(20 * math.log10(abs(level)), 2)
+    return None if not level else round(20 * math.log10(abs(level)), 2) + 0.0  # no -0.0

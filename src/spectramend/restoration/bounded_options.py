@@ -98,7 +98,7 @@ class Planned:
         """Record the restoration of a part."""
         (start, stop), sr = part.span, self.restorable.sr
         level = self.channels[part.channel].level
-        share = f"{100 * part.free / (stop - start):.2g} % of its samples are clipped"
+        share = f"{100 * part.free / (stop - start):.3g} % of its samples are clipped"
         return Job(
             channel=part.channel,
             start=start,
