@@ -258,10 +258,11 @@ def _channel_lines(channels: tuple[ChannelRestoration, ...]) -> list[str]:
 
 def _channel_text(own: ChannelRestoration) -> str:
     """Say what was done to a channel."""
-    if own.status != "done":
+    if not own.status.startswith("done"):
         return f"{own.status}."
     if own.level is None:
-        return f"{100 * own.share:.3g} % of the samples are restored."
+        doubt = own.status.removeprefix("done")
+        return f"{100 * own.share:.3g} % of the samples are restored{doubt}."
     return f"{clipping_text(replace(own.level, share=own.share))}, are restored."
 
 

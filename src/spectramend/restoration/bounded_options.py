@@ -33,6 +33,8 @@ from spectramend.restoration.levels import (
 )
 
 Progress = Callable[[str, int, int], None]  # with a description, what is done, and the total
+OFF_GRID = 1e-3  # half steps from the grid; engineering choice: more than the rounding of floats
+MAX_BETWEEN = 0.01  # share of samples off the grid that is no mistake; engineering choice
 NOT_NAMED = "left as it is: no region names it"
 METHODS: dict[JobDamage, str] = {
     "clipped": "NMF and neighbourhood variances, within the bounds of clipping",
@@ -76,7 +78,7 @@ class ChannelRestoration:
     share : float
         Share of its samples that were restored.
     status : str
-        ``"done"``, or why it was left as it is.
+        ``"done"``, with what is doubtful about it, or why it was left as it is.
     """
 
     level: ClippingLevel | None
@@ -214,18 +216,37 @@ class DequantizeOptions(_BoundedOptions):
         rule = QuantizationRule(quantization_step(int(self.bits)))
         restorable = self._restorable(rule, wanted, sr, seed)
         total = round(n / sr)
+        between = [0] * source.channels
+
+        def read(start: int, stop: int) -> Samples:
+            """Read a part, and count the samples that are not on the grid of half steps."""
+            x = source.read(start, stop)
+            y = np.nan_to_num(x / (rule.step / 2), posinf=0.0, neginf=0.0)
+            for channel, off in enumerate(np.abs(y - np.rint(y)) > OFF_GRID):
+                between[channel] += int(np.count_nonzero(off))
+            return x
+
         parts = plan(
-            source.read,
+            read,
             restorable,
             n,
             lambda done: progress("looking for samples", round(done / sr), total),
         )
         found = [sum(part.free for part in parts if part.channel == c) for c in range(len(wanted))]
         results = tuple(
-            ChannelRestoration(None, free / n, "done" if own else NOT_NAMED)
-            for own, free in zip(wanted, found, strict=True)
+            ChannelRestoration(None, free / n, self._status(off / n) if own else NOT_NAMED)
+            for own, free, off in zip(wanted, found, between, strict=True)
         )
         return Planned("quantized", restorable, parts, results, f"{self.bits} bits a sample")
+
+    def _status(self, between: float) -> str:
+        """Say so where samples are finer than the steps, from their share."""
+        if between <= MAX_BETWEEN:
+            return "done"
+        return (
+            f"done, but {100 * between:.3g} % of the samples lie between the steps of {self.bits} "
+            f"bits: give the bits that it was rounded to"
+        )
 
 
 def _status(level: ClippingLevel, named: bool, free: int) -> str:

@@ -120,7 +120,7 @@ class Part(NamedTuple):
 
     @property
     def span(self) -> Span:
-        """Its first sample, and the one after its last."""
+        """The first sample, and the one after the last."""
         return self.segment.start, self.segment.stop
 
 

@@ -81,6 +81,15 @@ def test_every_sample_is_within_half_a_step() -> None:
     assert (part != y).any()
 
 
+def test_the_status_says_where_the_bits_are_too_few() -> None:
+    y = quantized(X, 6)
+    assert dequantize(y.astype(np.float32), SR, 6).channels[0].status == "done"
+    assert dequantize(np.rint(y * 2**15).astype(np.int16), SR, 6).channels[0].status == "done"
+    assert dequantize(np.rint(X * 64) / 64, SR, 7).channels[0].status == "done"  # mid-tread
+    status = dequantize(y, SR, 4).channels[0].status
+    assert "of the samples lie between the steps of 4 bits" in status
+
+
 @pytest.mark.parametrize("dtype", [np.int16, np.uint8, np.int32, np.float32])
 def test_the_type_and_its_scale_stay_and_integers_have_room(dtype: Any) -> None:
     kind = np.dtype(dtype)
