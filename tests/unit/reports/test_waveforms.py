@@ -26,11 +26,12 @@ def test_samples_around_the_peak_are_drawn_with_the_levels() -> None:
     assert peak is not None
     (ax,) = waveform_figure(EXCERPT, peak, SR, [-0.5, 0.5]).axes
     lines = {str(line.get_label()): line for line in ax.lines}
-    t, y = lines["after"].get_data()
+    t, y = (np.asarray(values) for values in lines["after"].get_data())
     np.testing.assert_allclose([t[0], t[-1]], [1000 + 1000 * (1200 + s) / SR for s in (-96, 96)])
     np.testing.assert_array_equal(y, AFTER[0, 1104:1297])
     np.testing.assert_array_equal(lines["before"].get_ydata(), BEFORE[0, 1104:1297])
-    flat = [line.get_ydata() for line in ax.lines if len(line.get_ydata()) == 2]  # type: ignore[arg-type]
+    drawn = [np.asarray(line.get_ydata()) for line in ax.lines]
+    flat = [level for level in drawn if level.size == 2]
     assert sorted(float(level[0]) for level in flat) == [-0.5, 0.0, 0.5]
     legend = ax.get_legend()
     assert legend is not None

@@ -84,7 +84,7 @@ def test_what_is_refused_leaves_the_old_file(tmp_path: Path) -> None:
         (OutputOptions(overwrite=True, subtype="VORBIS"), {}, ParameterError),
     ):
         with pytest.raises(error):
-            declip_file(source, target, output=output, **options)  # type: ignore[arg-type]
+            declip_file(source, target, output=output, **options)
         assert target.read_bytes() == b"old"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["x.wav", "y.wav"]
 

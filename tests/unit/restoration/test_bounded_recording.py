@@ -128,7 +128,7 @@ def test_masked_samples_stay_masked_and_tell_nothing() -> None:
     masked.data[4000:4050] = 77.0
     found = declip(masked, SR)
     np.testing.assert_array_equal(np.ma.getmaskarray(found.samples), masked.mask)
-    assert np.all(found.samples.data[4000:4050] == 77.0)
+    assert np.all(np.ma.getdata(found.samples)[4000:4050] == 77.0)
     assert float(np.abs(found.samples).max()) < 1
 
 

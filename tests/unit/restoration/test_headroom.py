@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spectramend.audio import Patch, PatchedSource
+from spectramend.audio import Change, Patch, PatchedSource
 from spectramend.errors import OptionError, ParameterError
 from spectramend.restoration.headroom import (
     Room,
@@ -19,7 +19,7 @@ from spectramend.restoration.headroom import (
 X = np.array([[0.0, 0.5, -0.25, 0.1], [0.2, np.nan, 0.3, -0.9]])
 
 
-def source(*patches: Patch) -> PatchedSource:
+def source(*patches: Change) -> PatchedSource:
     """A recording of two channels with patches."""
     return PatchedSource(lambda a, b: X[:, a:b], length=4, channels=2, patches=patches)
 

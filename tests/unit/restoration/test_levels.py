@@ -26,7 +26,7 @@ def chosen(levels: Any = None, tolerance: Any = None) -> tuple[ClippingLevel, ..
 def test_one_level_two_or_those_of_all_channels_are_taken() -> None:
     own = (ClippingLevel(-0.1, 0.2, 0.01), ClippingLevel(high=0.5))
     assert given_levels(0.5, 2) == (ClippingLevel(-0.5, 0.5),) * 2
-    assert given_levels((None, np.float32(0.5)), 1) == (ClippingLevel(None, 0.5),)
+    assert given_levels((None, np.float64(0.5)), 1) == (ClippingLevel(None, 0.5),)
     assert given_levels(own, 2) == own
 
 
