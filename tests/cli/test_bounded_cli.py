@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ import soundfile
 from clipped_signals import LEVEL, SR, clean, clipped, quantized
 from commands import Runner
 from spectramend import declip
+from spectramend.reports import repair_report
+from spectramend.reports.waveforms import waveform_figure
 
 LOUD = np.clip(clipped(clean()) / LEVEL, -1, 1 - 2**-15)
 
@@ -125,7 +128,16 @@ def test_dequantize_gets_a_finer_coding(run: Runner, tmp_path: Path) -> None:
     assert np.all(np.abs(soundfile.read(out)[0] - coarse) <= 2.0**-6)
 
 
-def test_the_report_shows_the_waveform_with_the_level(run: Runner, hot: Path) -> None:
+def test_the_report_shows_the_waveform_with_the_level(
+    run: Runner, hot: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[list[float]] = []
+
+    def draw(excerpt: Any, peak: Any, sr: int, levels: list[float]) -> Any:
+        drawn.append(levels)
+        return waveform_figure(excerpt, peak, sr, levels)
+
+    monkeypatch.setattr(repair_report, "waveform_figure", draw)
     report = hot.with_name("report")
     assert run("declip", hot, "-o", hot.with_name("out.wav"), "--report", report).code == 0
     names = {path.name for path in report.iterdir()}
@@ -135,6 +147,7 @@ def test_the_report_shows_the_waveform_with_the_level(run: Runner, hot: Path) ->
     gain = 10 ** (content["gain_db"] / 20)
     assert f"turned down by {-content['gain_db']:.2f} dB" in page
     assert "The loudest restored peak, in channel 1" in page
+    np.testing.assert_allclose(drawn, [[-gain, gain]], atol=0.01)
     before, after = (soundfile.read(report / f"{n}.wav")[0] for n in ("before", "after"))
     assert np.abs(after).max() == pytest.approx(1.0, abs=1e-3)
     assert np.abs(before).max() == pytest.approx(gain, abs=2e-3)

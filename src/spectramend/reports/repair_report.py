@@ -90,7 +90,7 @@ def write_report(
     page = listening_page(
         title=f"Repair of {done.info.path.name}",
         lead=f"{count} repair{'s' if count > 1 else ''}, written to {target.name}. The sounds "
-        "are excerpts with their context, one after the other.",
+        f"are excerpts with their context, one after the other.{_gain_text(done)}",
         sounds=sounds,
         table=Table("Repairs", columns, rows, stacks=True),
         figures=[
@@ -98,20 +98,20 @@ def write_report(
             *(_figure(folder, i, excerpt, sr, start) for i, (start, excerpt) in numbered),
         ],
         commands=[command],
-        notes=[*done.written.notes, *_gain_notes(done), *notes],
+        notes=[*done.written.notes, *notes],
         equal_loudness=False,  # both differ in the repairs only
     )
     (folder / "index.html").write_text(page, "utf-8")
 
 
-def _gain_notes(done: FileRepair) -> list[str]:
+def _gain_text(done: FileRepair) -> str:
     """Say by how much the recording was turned down, if it was."""
     if done.gain == 1:
-        return []
-    return [
-        f"All of the recording was turned down by {-gain_db(done.gain):.2f} dB, so that restored "
-        f"peaks do not clip. The sounds and pictures before are turned down, too."
-    ]
+        return ""
+    return (
+        f" All of the recording was turned down by {-gain_db(done.gain):.2f} dB, so that restored "
+        f"peaks do not clip; what was before is turned down here, too."
+    )
 
 
 def _waveforms(folder: Path, done: FileRepair, sr: int) -> list[Picture]:
