@@ -32,6 +32,11 @@ if TYPE_CHECKING:
     from spectramend.nmf import Factorization as Factorization
     from spectramend.nmf.estimator import MaskedNMF as MaskedNMF
     from spectramend.reconstruction.fast_griffin_lim import griffin_lim as griffin_lim
+    from spectramend.restoration.bounded_files import declip_file as declip_file
+    from spectramend.restoration.bounded_files import dequantize_file as dequantize_file
+    from spectramend.restoration.bounded_recording import Restoration as Restoration
+    from spectramend.restoration.bounded_recording import declip as declip
+    from spectramend.restoration.bounded_recording import dequantize as dequantize
     from spectramend.restoration.options import CellOptions as CellOptions
     from spectramend.restoration.options import OutputOptions as OutputOptions
     from spectramend.restoration.options import RegionOptions as RegionOptions
@@ -53,8 +58,13 @@ _HOMES = {
     "Region": "core.regions",
     "RegionOptions": "restoration.options",
     "Repair": "restoration.repair_result",
+    "Restoration": "restoration.bounded_recording",
     "STFT": "core.stft",
     "SpectramendError": "errors",
+    "declip": "restoration.bounded_recording",
+    "declip_file": "restoration.bounded_files",
+    "dequantize": "restoration.bounded_recording",
+    "dequantize_file": "restoration.bounded_files",
     "detect": "detection",
     "evaluate": "evaluation.metrics",
     "griffin_lim": "reconstruction.fast_griffin_lim",

@@ -401,7 +401,8 @@ def test_wrong_usage_exits_with_2(run: Runner, arguments: list[str]) -> None:
     [[], ["demo"], ["train"], ["mask", "ideal"], ["mask", "estimate"], ["repair"], ["detect"],
      ["evaluate"], ["experiment", "thiemann2015"], ["experiment", "voices"],
      ["experiment", "occlusion"], ["experiment", "everyday"], ["experiment", "gaps"],
-     ["experiment", "columns"], ["experiment", "declipping"], ["experiment", "dequantization"]],
+     ["experiment", "columns"], ["experiment", "declipping"], ["experiment", "dequantization"],
+     ["declip"], ["dequantize"]],
 )  # fmt: skip
 def test_every_command_has_help_and_version(run: Runner, words: list[str]) -> None:
     ended = run(*words, "--help")

@@ -267,11 +267,12 @@ def test_repaired_samples_over_full_scale_are_limited_and_counted(
     x = np.clip(1.2 * np.sin(2 * np.pi * 300 * t), -1, 1 - 2**-15)
     soundfile.write(tmp_path / "hot.wav", x, SR, subtype="PCM_16")
     out = tmp_path / "out.wav"
-    ended = run("repair", tmp_path / "hot.wav", "-o", out, "--detect")
+    words = ["--detect", "--damage", "missing"]
+    ended = run("repair", tmp_path / "hot.wav", "-o", out, *words)
     assert ended.code == 0
     assert "go over full scale and were limited; --subtype FLOAT keeps them" in ended.err
-    ended = run("repair", tmp_path / "hot.wav", "-o", tmp_path / "f.wav", "--detect",
-                "--subtype", "FLOAT")  # fmt: skip
+    words += ["--subtype", "FLOAT"]
+    ended = run("repair", tmp_path / "hot.wav", "-o", tmp_path / "f.wav", *words)
     assert ended.code == 0
     y = soundfile.read(tmp_path / "f.wav")[0]
     assert 1.05 < np.abs(y[SR // 4 : -SR // 4]).max() < 1.25

@@ -121,6 +121,25 @@ class PatchedSource:
         return x
 
 
+class TurnedDown:
+    """All of a channel of `length` samples, with its changes, times a gain.
+
+    Where changes overlap, the last one holds.
+    """
+
+    def __init__(self, channel: int, length: int, changes: Iterable[Change], gain: float) -> None:
+        self.channel, self.start, self.stop, self.gain = channel, 0, length, gain
+        self._changes = _ChannelPatches()
+        for change in changes:
+            self._changes.add(change)
+
+    def samples_between(self, start: int, stop: int, x: NDArray[Any]) -> NDArray[np.float64]:
+        """Give the changed samples from start to stop, times the gain [shape=(stop - start,)]."""
+        y = np.array(x, np.float64)
+        overlay(y, start, self._changes.near(start, stop))
+        return self.gain * y
+
+
 @dataclass
 class _ChannelPatches:
     """The patches of a channel, sorted by their starts for a fast search."""

@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramend.audio.codings import CODINGS
+from spectramend.audio.codings import CODINGS, OTHER
 
 
 def quantize(x: NDArray[np.float64], bits: int) -> tuple[NDArray[np.int64], int]:
@@ -19,6 +19,19 @@ def quantize(x: NDArray[np.float64], bits: int) -> tuple[NDArray[np.int64], int]
     steps = np.rint(x * full)
     clipped = int((np.abs(steps) > full).sum())
     return np.clip(steps, -full, full - 1).astype(np.int64), clipped
+
+
+def full_scale(subtype: str) -> tuple[float, float]:
+    """Give the lowest and the highest sample that a coding holds; ±1 of one that holds more.
+
+    >>> full_scale("PCM_16"), full_scale("FLOAT")
+    ((-1.0, 0.999969482421875), (-1.0, 1.0))
+    """
+    coding = CODINGS.get(subtype, OTHER)
+    if coding.kind == "companded":
+        levels = _levels(subtype)
+        return float(levels.min()), float(levels.max())
+    return -1.0, 1.0 - (2.0 ** (1 - coding.bits) if coding.kind == "integer" else 0.0)
 
 
 def decode(raw: bytes, subtype: str, big_endian: bool) -> NDArray[np.float64]:

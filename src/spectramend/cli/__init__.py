@@ -5,6 +5,7 @@ Heavy modules are imported by the command that needs them, so that ``--help`` an
 
 from spectramend.cli import (
     bounded_experiments,
+    bounded_repairs,
     detections,
     evaluations,
     experiments,
@@ -15,6 +16,7 @@ from spectramend.cli.base import cli, main
 
 __all__ = [
     "bounded_experiments",
+    "bounded_repairs",
     "cli",
     "detections",
     "evaluations",

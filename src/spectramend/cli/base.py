@@ -99,7 +99,39 @@ keep_reliable_option = click.option(
 salvage_option = click.option(
     "--salvage", is_flag=True, help="Accept a truncated recording, as far as it goes."
 )
+headroom_option = click.option(
+    "--headroom",
+    type=click.Choice(["auto", "none"]),
+    default="auto",
+    show_default=True,
+    help="Where restored peaks exceed full scale, turn all of OUT down by the least gain with "
+    "which they fit (auto), or keep all other samples bit for bit (none), which needs a "
+    "floating-point coding.",
+)
+subtype_option = click.option(
+    "--subtype", help="Coding of samples: PCM_16, PCM_24, FLOAT, ... [default: that of IN]"
+)
+lossy_option = click.option(
+    "--lossy",
+    is_flag=True,
+    help="Allow MP3, Ogg and other lossy codings of OUT: then every sample changes.",
+)
+report_option = click.option(
+    "--report", type=PATH, help="Folder for a page, figures, sounds and JSON."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
+
+
+@contextlib.contextmanager
+def flags_named(flags: dict[str, str]) -> Iterator[None]:
+    """Report options that do not apply as wrong usage, by `flags` where named otherwise."""
+    from spectramend.errors import OptionError
+
+    try:
+        yield
+    except OptionError as error:
+        flag = flags.get(error.option, f"--{error.option.replace('_', '-')}")
+        raise click.UsageError(f"{flag}: {error.reason}") from None
 
 
 def is_standard(path: Path) -> bool:

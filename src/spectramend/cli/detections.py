@@ -148,7 +148,7 @@ def clipping_text(level: ClippingLevel) -> str:
     if not level.is_clipped:
         return ""
     high, low = dbfs(level.high), dbfs(level.low)
-    texts = [f"{db:.1f} dBFS" for db in (high, low) if db is not None]
+    texts = [f"{round(db, 1) + 0.0:.1f} dBFS" for db in (high, low) if db is not None]  # no -0.0
     if len(set(texts)) == 2:
         texts = [f"{texts[0]} above and {texts[1]} below zero"]
     elif high is None or low is None:
@@ -164,4 +164,4 @@ def clipping_values(level: ClippingLevel) -> dict[str, Any]:
 
 def dbfs(level: float | None) -> float | None:
     """Convert a level to dB re full scale, rounded."""
-    return None if not level else round(20 * math.log10(abs(level)), 2)
+    return None if not level else round(20 * math.log10(abs(level)), 2) + 0.0

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from spectramend.core.regions import Region
     from spectramend.core.stft import STFT
     from spectramend.gaps import Method
+    from spectramend.restoration.headroom import Headroom
     from spectramend.restoration.options import DamageOption
 
 
@@ -43,6 +44,7 @@ class Arguments:
     hop_length: int | None
     subtype: str | None
     lossy: bool
+    headroom: Headroom
     salvage: bool
     report: Path | None
     seed: int

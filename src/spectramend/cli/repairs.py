@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,17 +12,22 @@ from spectramend.cli.base import (
     cli,
     command,
     finite,
+    flags_named,
+    headroom_option,
     input_file,
     is_standard,
     json_option,
     keep_reliable_option,
+    lossy_option,
     output_file,
     overwrite_option,
     progress,
+    report_option,
     salvage_option,
     say,
     seed_option,
     stft_options,
+    subtype_option,
 )
 from spectramend.cli.repair_inputs import Arguments, read_damage
 from spectramend.cli.repair_results import (
@@ -81,11 +84,12 @@ FLAGS = {  # of options named otherwise
 )
 @click.option(
     "--damage",
-    type=click.Choice(["auto", "missing", "occluded", "hum", "pulses"]),
+    type=click.Choice(["auto", "missing", "occluded", "hum", "pulses", "clipped"]),
     default="auto",
     show_default=True,
     help="Whether samples are lost (missing), covered by another sound (occluded), by steady tones "
-    "(hum), or by repeating pulses (pulses). auto: classify each region, or as the mask file says.",
+    "(hum), or by repeating pulses (pulses), or clipped. auto: classify each region, or as the "
+    "mask file says.",
 )
 @click.option(
     "--dictionary",
@@ -116,16 +120,11 @@ FLAGS = {  # of options named otherwise
 )
 @keep_reliable_option
 @stft_options
-@click.option(
-    "--subtype", help="Coding of samples: PCM_16, PCM_24, FLOAT, ... [default: that of IN]"
-)
-@click.option(
-    "--lossy",
-    is_flag=True,
-    help="Allow MP3, Ogg and other lossy codings of OUT: then every sample changes.",
-)
+@subtype_option
+@lossy_option
+@headroom_option
 @salvage_option
-@click.option("--report", type=PATH, help="Folder for a page, figures, sounds and JSON.")
+@report_option
 @seed_option
 @overwrite_option
 @json_option
@@ -133,7 +132,8 @@ def repair(**given: Any) -> None:
     """Restore damaged regions of a recording, or the hidden cells of a mask.
 
     Say what is damaged by --region, --labels, --mask, --detect or --hum. No other sample changes;
-    container and coding stay what they are, unless OUT is named otherwise. IN may be - for stdin.
+    container and coding stay what they are, unless OUT is named otherwise. Where clipped peaks are
+    restored, all is turned down if they need room. IN may be - for stdin.
     """
     from spectramend import audio
     from spectramend.core.regions import Region
@@ -148,9 +148,10 @@ def repair(**given: Any) -> None:
         if info.lossy:
             say(f"{arguments.source}: its coding is lossy; what comes out is coded without loss.")
         done = _repair(arguments, info, read_damage(arguments, info, regions), options)
-    say_done(arguments, done)
+    say_done(arguments.source, arguments.output, arguments.report, done)
     if arguments.as_json:
-        click.echo(json.dumps(finite(result_json(arguments, done))))
+        result = result_json(arguments.output, arguments.seed, done)
+        click.echo(json.dumps(finite(result)))
 
 
 def _check_usage(arguments: Arguments) -> None:
@@ -189,7 +190,7 @@ def _options(arguments: Arguments) -> RepairOptions:
         "hum_hz": arguments.hum_hz,
         "keep_reliable": arguments.keep_reliable or None,
     }
-    with _flags_named():
+    with flags_named(FLAGS):
         check_options(options, with_mask=arguments.mask_file is not None)
     return options
 
@@ -216,7 +217,7 @@ def _repair(
 
     overwrite = arguments.overwrite
     with (
-        _flags_named(),
+        flags_named(FLAGS),
         output_file(arguments.output, audio.usual_extension(info)) as target,
         progress() as show,
     ):
@@ -224,7 +225,7 @@ def _repair(
             info,
             target,
             damaged,
-            output=OutputOptions(arguments.subtype, arguments.lossy, overwrite),
+            output=OutputOptions(arguments.subtype, arguments.lossy, overwrite, arguments.headroom),
             n_excerpts=0 if arguments.report is None else repair_report.MAX_EXCERPTS,
             progress=show,
             rng=arguments.seed,
@@ -243,15 +244,3 @@ def _is_given(name: str) -> bool:
     """Whether an option stands on the command line."""
     given = click.get_current_context().get_parameter_source(name)
     return given is click.core.ParameterSource.COMMANDLINE
-
-
-@contextmanager
-def _flags_named() -> Iterator[None]:
-    """Report options that do not apply as wrong usage, by their flags."""
-    from spectramend.errors import OptionError
-
-    try:
-        yield
-    except OptionError as error:
-        flag = FLAGS.get(error.option, f"--{error.option.replace('_', '-')}")
-        raise click.UsageError(f"{flag}: {error.reason}") from None

@@ -191,7 +191,7 @@ class _Problem:
     def sparse(self, n_window: int, growth: float) -> NDArray[np.float32]:
         """Estimate a sparse spectrum."""
         S = ParsevalFrame(n_window, self.start.size)
-        return sparse_start(S, self.start, self.lower, self.upper, growth=growth)
+        return sparse_start(S, self.start, self.lower, self.upper, growth=growth, tick=self.tick)
 
     def most_probable(
         self,

@@ -16,7 +16,7 @@ both for either.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +49,13 @@ def kept_cells(n_window: int, last: float, growth: float, least: float) -> Itera
         yield max(1, int(k))
 
 
+def told(kept: Iterable[int], tick: Callable[[], None]) -> Iterator[int]:
+    """Call `tick`, which may raise an exception to stop, before each step."""
+    for k in kept:
+        tick()
+        yield k
+
+
 def sparse_start(
     frame: ParsevalFrame,
     start: NDArray[np.float32],
@@ -56,12 +63,13 @@ def sparse_start(
     upper: NDArray[np.float32],
     *,
     growth: float = GROWTH,
+    tick: Callable[[], None] = lambda: None,
 ) -> NDArray[np.float32]:
     """Average the estimate of (1) and that of frames restored apart, from a start [shape=(n,)]."""
     padded = ParsevalFrame(frame.n_window, frame.length, 2 * frame.n_window)
     kept = kept_cells(frame.n_window, padded.n_bins, growth, FRAMES_LEAST_GROWTH)
-    apart = sparse_frames(padded, start, lower, upper, kept)
-    together = sparse_estimate(frame, start, lower, upper, growth=growth)
+    apart = sparse_frames(padded, start, lower, upper, told(kept, tick))
+    together = sparse_estimate(frame, start, lower, upper, growth=growth, tick=tick)
     mean: NDArray[np.float32] = np.clip((apart + together) / 2, lower, upper)
     return mean
 
@@ -73,13 +81,14 @@ def sparse_estimate(
     upper: NDArray[np.float32],
     *,
     growth: float = GROWTH,
+    tick: Callable[[], None] = lambda: None,
 ) -> NDArray[np.float32]:
     """Iterate (1) from a start within the bounds [shape=(n,)]."""
     x, SX = start, S.analysis(start)
     U = np.zeros_like(SX)
     bins = SX.shape[1]
     enough = ENOUGH * float(np.linalg.norm(start))
-    for k in kept_cells(S.n_window, LAST_KEPT * bins, growth, LEAST_GROWTH):
+    for k in told(kept_cells(S.n_window, LAST_KEPT * bins, growth, LEAST_GROWTH), tick):
         Z = SX + U
         power = uniform_filter1d(Z.real**2 + Z.imag**2, NEIGHBOURS, axis=0, mode="nearest")
         largest = bins - 1 - k

@@ -4,7 +4,7 @@ from spectramend.detection.api import clipping_levels, detect
 from spectramend.detection.clipping_search import ClippingLevel
 from spectramend.detection.damage_classifier import COMPARED_S, damage_kind
 from spectramend.detection.dropouts import PRECEDING_LENGTHS
-from spectramend.detection.scan import Detection, detect_blocks, scan_blocks
+from spectramend.detection.scan import Detection, detect_blocks, scan_blocks, scan_levels
 from spectramend.detection.thresholds import KINDS, Thresholds
 
 __all__ = [
@@ -19,4 +19,5 @@ __all__ = [
     "detect",
     "detect_blocks",
     "scan_blocks",
+    "scan_levels",
 ]

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from spectramend.core.given_arrays import given_samples
 from spectramend.core.regions import Region
 from spectramend.detection.clipping_search import ClippingLevel
-from spectramend.detection.scan import detect_blocks, scan_blocks
+from spectramend.detection.scan import detect_blocks, scan_levels
 from spectramend.detection.thresholds import DEFAULT_THRESHOLDS, KINDS, Thresholds
 
 
@@ -102,7 +102,7 @@ def clipping_levels(
     See Also
     --------
     detect : The clipped runs themselves.
-    scan_blocks : The same for recordings of any length, read block by block.
+    scan_levels : The same for recordings of any length, read block by block.
 
     Notes
     -----
@@ -121,11 +121,4 @@ def clipping_levels(
     """
     given = given_samples(x)
     count, length = given.channels.shape
-    return scan_blocks(
-        given.read,
-        length=length,
-        channels=count,
-        sr=sr,
-        thresholds=thresholds,
-        kinds=("clipping",),
-    ).clipping
+    return scan_levels(given.read, length=length, channels=count, sr=sr, thresholds=thresholds)

@@ -52,7 +52,7 @@ class Block:
 class ChannelDamage:
     """The damage of one channel."""
 
-    spans: dict[str, list[Span]]  # by kind
+    spans: dict[str, NDArray[np.int64]]  # by kind [shapes=(n, 2)]
     level: ClippingLevel
 
 
@@ -191,9 +191,14 @@ class ChannelScan:
 
     def damage(self, read: ReadChannel, length: int) -> ChannelDamage:
         """Decide what is damage after the last block; `read` gives samples again."""
-        clipped, level = self.clipping.result(length)
-        shortest = self.thresholds.dropout_ms / 1000 * self.sr
-        soft = abrupt_gaps.choose_gaps(self.gaps, self.sr, shortest)
-        lost = join([*self.lost, *apart([*self.flat, *soft], clipped, 0)])
-        found = self.search.spans(read, length, [*lost, *clipped])
-        return ChannelDamage({"dropout": lost, "click": found, "clipping": clipped}, level)
+        runs_of_clipping, level = self.clipping.result(length)
+        spans = {"clipping": runs_of_clipping}
+        if "dropout" in self.kinds or "click" in self.kinds:
+            clipped = [(int(a), int(b)) for a, b in runs_of_clipping]
+            shortest = self.thresholds.dropout_ms / 1000 * self.sr
+            soft = abrupt_gaps.choose_gaps(self.gaps, self.sr, shortest)
+            lost = join([*self.lost, *apart([*self.flat, *soft], clipped, 0)])
+            found = self.search.spans(read, length, [*lost, *clipped])
+            spans["dropout"] = np.array(lost, np.int64).reshape(-1, 2)
+            spans["click"] = np.array(found, np.int64).reshape(-1, 2)
+        return ChannelDamage(spans, level)

@@ -24,6 +24,7 @@ Samples: TypeAlias = NDArray[np.float64]
 Sides: TypeAlias = dict[int, NDArray[np.int64]]  # spans by sign
 
 SPREAD = 1.5  # samples of spread tops for one at an extreme value; engineering choice
+NO_RUNS: NDArray[np.int64] = np.empty((0, 2), np.int64)
 LOW_QUANTILE = 0.05  # of the heights of sloping tops, for the tolerance; engineering choice
 
 
@@ -129,8 +130,11 @@ class ClippingSearch:
                 )
             side.to_rail.add(y[slice(*own)])
 
-    def result(self, length: int) -> tuple[list[Span], ClippingLevel]:
-        """Decide what is clipped, sorted, and at which levels; `length` is that of the channel."""
+    def result(self, length: int) -> tuple[NDArray[np.int64], ClippingLevel]:
+        """Decide what is clipped, sorted [shape=(runs, 2)], and at which levels.
+
+        `length` is that of the channel.
+        """
         if self.thresholds.clip_tolerance_db is not None:
             return self._at_rails(self._near_rails(), length)
         flat, saturated = self._flat()
@@ -151,7 +155,7 @@ class ClippingSearch:
             )
             return self._result(spans, levels, tolerance, length)
         if saturated:
-            return [], ClippingLevel(saturated=True)
+            return NO_RUNS, ClippingLevel(saturated=True)
         windows = {sign: side.edge for sign, side in self.sides.items() if side.edge}
         piled = {sign: windows[sign].pile >= clipping_level.FULL_PILE for sign in edges}
         spans, levels, _ = self._measured(edges, piled)
@@ -169,7 +173,7 @@ class ClippingSearch:
             and np.sum(own.spans[:, 1] - own.spans[:, 0] >= shortest) >= fewest
         }
 
-    def _at_rails(self, spans: Sides, length: int) -> tuple[list[Span], ClippingLevel]:
+    def _at_rails(self, spans: Sides, length: int) -> tuple[NDArray[np.int64], ClippingLevel]:
         """Give the runs at the extreme values."""
         levels = {sign: self.sides[sign].rail for sign in spans}
         widest = max((abs(level) for level in levels.values()), default=0.0)
@@ -220,16 +224,20 @@ class ClippingSearch:
             singles = np.count_nonzero(joined.spans[:, 1] - joined.spans[:, 0] == 1)
             piled = bool(singles >= max(clipping.MIN_SINGLES, clipping.PILE * joined.below))
             near = clipping.clipped_runs(joined.spans, self.sr, far=piled)
-            kept = set(map(tuple, joined.spans[near].tolist()))
+            kept = joined.spans[near, 0]  # no two runs begin at one sample
             for sign in signs:
-                own = [span for span in found[sign].spans.tolist() if tuple(span) in kept]
-                spans[sign] = np.array(own, np.int64).reshape(-1, 2)
+                own = found[sign].spans
+                spans[sign] = own[np.isin(own[:, 0], kept)]
         return {sign: own for sign, own in spans.items() if own.size}, saturated
 
     def _steep(self, found: dict[int, list[EdgeRuns]]) -> dict[int, EdgeRuns]:
         """Choose the sides with tops that are steep enough."""
         shortest, fewest = self.thresholds.clip_run, self.thresholds.clip_tops
-        joined = {s: clipping_level.concatenate_edges(parts) for s, parts in found.items() if parts}
+        joined = {}
+        for sign, parts in found.items():
+            if parts:
+                joined[sign] = clipping_level.concatenate_edges(parts)
+                parts.clear()  # they take much memory where much is clipped
         return {
             sign: runs
             for sign, runs in joined.items()
@@ -254,11 +262,12 @@ class ClippingSearch:
     @staticmethod
     def _result(
         spans: Sides, levels: dict[int, float], tolerance: float, length: int
-    ) -> tuple[list[Span], ClippingLevel]:
+    ) -> tuple[NDArray[np.int64], ClippingLevel]:
         """Join the sides."""
         if not spans:
-            return [], ClippingLevel()
-        joined = sorted((int(a), int(b)) for own in spans.values() for a, b in own)
+            return NO_RUNS, ClippingLevel()
+        joined = np.concatenate([*spans.values()])
+        joined = joined[np.argsort(joined[:, 0], kind="stable")]
         low = -levels[-1] if -1 in levels else None
-        share = sum(b - a for a, b in joined) / length
+        share = int(np.sum(joined[:, 1] - joined[:, 0])) / length
         return joined, ClippingLevel(low, levels.get(1), max(tolerance, 0.0), share)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from spectramend.core.intervals import Span
 from spectramend.core.regions import Region
-from spectramend.detection.channel_scan import Block, ChannelScan, ChannelStatistics
+from spectramend.detection.channel_scan import Block, ChannelDamage, ChannelScan, ChannelStatistics
 from spectramend.detection.clipping_drift import InverseFit
 from spectramend.detection.clipping_search import ClippingLevel
 from spectramend.detection.hums import HumScan
@@ -87,6 +87,61 @@ def scan_blocks(
     progress: Callable[[int], object] = lambda done: None,
 ) -> Detection:
     """Find what `detect_blocks` finds, and the levels of clipping."""
+    channel_kinds = [kind for kind in dict.fromkeys(kinds) if kind != "hum"]
+    found, hums = _scan(
+        read,
+        length=length,
+        channels=channels,
+        sr=sr,
+        thresholds=thresholds,
+        kinds=kinds,
+        progress=progress,
+    )
+    spans = [own.spans for own in found]
+    regions = [region for kind in channel_kinds for region in _regions(spans, kind, sr)]
+    levels = _of_all(found, channels) if "clipping" in kinds else ()
+    return Detection(_in_order(regions + hums.regions()), levels)
+
+
+def scan_levels(
+    read: Read,
+    *,
+    length: int,
+    channels: int,
+    sr: float,
+    thresholds: Thresholds = DEFAULT_THRESHOLDS,
+    progress: Callable[[int], object] = lambda done: None,
+) -> tuple[ClippingLevel, ...]:
+    """Find the levels of clipping of each channel as `scan_blocks` does, without the regions."""
+    found, _ = _scan(
+        read,
+        length=length,
+        channels=channels,
+        sr=sr,
+        thresholds=thresholds,
+        kinds=("clipping",),
+        progress=progress,
+    )
+    return _of_all(found, channels)
+
+
+def _of_all(found: list[ChannelDamage], channels: int) -> tuple[ClippingLevel, ...]:
+    """Give the levels of all channels; where they are alike, one was searched."""
+    levels = [own.level for own in found]
+    return tuple(levels if len(levels) == channels else levels * channels)
+
+
+def _scan(
+    read: Read,
+    *,
+    length: int,
+    channels: int,
+    sr: float,
+    thresholds: Thresholds,
+    kinds: Collection[str],
+    progress: Callable[[int], object],
+) -> tuple[list[ChannelDamage], HumScan]:
+    """Search the channels, of which only one if they are alike, and for hum."""
     _check(length, channels, sr, kinds)
     channel_kinds = [kind for kind in dict.fromkeys(kinds) if kind != "hum"]
     hums = HumScan(read, length=length, channels=channels if "hum" in kinds else 0, sr=sr)
@@ -112,14 +167,12 @@ def scan_blocks(
     if not scans:
         progress(2 * length)
     again = _BlockCache(read, length)
-    found = [
-        scan.damage(partial(again.of_channel, number), length) for number, scan in enumerate(scans)
-    ]
-    spans = [own.spans for own in found]
-    regions = [region for kind in channel_kinds for region in _regions(spans, kind, sr)]
-    levels = [own.level for own in found] if "clipping" in kinds else []
-    of_all = levels * channels if is_mono else levels
-    return Detection(_in_order(regions + hums.regions()), tuple(of_all))
+    found = []
+    for number in range(len(scans)):
+        # Each is let go when it is done: where much is clipped, it takes much memory.
+        scan = scans.pop(0)
+        found.append(scan.damage(partial(again.of_channel, number), length))
+    return found, hums
 
 
 def _check(length: int, channels: int, sr: float, kinds: Collection[str]) -> None:
@@ -162,12 +215,12 @@ def _in_order(regions: list[Region]) -> list[Region]:
     )
 
 
-def _regions(found: list[dict[str, list[Span]]], kind: str, sr: float) -> list[Region]:
+def _regions(found: list[dict[str, NDArray[np.int64]]], kind: str, sr: float) -> list[Region]:
     """Make regions of the spans of one kind in each channel, one where all channels agree."""
     channels_of: dict[Span, list[int]] = {}
     for channel, spans in enumerate(found, 1):
-        for span in spans[kind]:
-            channels_of.setdefault(span, []).append(channel)
+        for start, stop in spans[kind].tolist():
+            channels_of.setdefault((start, stop), []).append(channel)
     return [
         Region(start / sr, stop / sr, channel=channel, label=kind)
         for (start, stop), channels in channels_of.items()

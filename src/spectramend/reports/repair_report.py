@@ -24,6 +24,8 @@ from spectramend.reports.listening_page import Picture, Sound, listening_page
 from spectramend.reports.panels import Panel, spectrogram_figure
 from spectramend.reports.repair_views import write_view
 from spectramend.reports.results_table import Column, Table
+from spectramend.reports.waveforms import loudest_change, waveform_figure
+from spectramend.restoration.headroom import gain_db
 from spectramend.restoration.jobs import Job, job_boxes, jobs_in_common
 from spectramend.restoration.recording_files import LONGEST_EXCERPT_S, Excerpt, FileRepair
 
@@ -31,6 +33,7 @@ from spectramend.restoration.recording_files import LONGEST_EXCERPT_S, Excerpt, 
 MAX_EXCERPTS = 12  # excerpts that are drawn and played
 EXCERPT_CONTEXT_S = 1.0  # s, context of an excerpt on either side
 PAUSE_S = 0.5  # s, silence between two excerpts
+MAX_REGIONS = 8  # regions that are named in a row
 FIGURE_FRAME_S = 0.032  # s, frame of the spectrograms
 LIBRARIES = ("numpy", "scipy", "soundfile")
 COLUMNS = (
@@ -87,15 +90,49 @@ def write_report(
     page = listening_page(
         title=f"Repair of {done.info.path.name}",
         lead=f"{count} repair{'s' if count > 1 else ''}, written to {target.name}. The sounds "
-        "are excerpts with their context, one after the other.",
+        f"are excerpts with their context, one after the other.{_gain_text(done)}",
         sounds=sounds,
         table=Table("Repairs", columns, rows, stacks=True),
-        figures=[_figure(folder, i, excerpt, sr, start) for i, (start, excerpt) in numbered],
+        figures=[
+            *_waveforms(folder, done, sr),
+            *(_figure(folder, i, excerpt, sr, start) for i, (start, excerpt) in numbered),
+        ],
         commands=[command],
         notes=[*done.written.notes, *notes],
         equal_loudness=False,  # both differ in the repairs only
     )
     (folder / "index.html").write_text(page, "utf-8")
+
+
+def _gain_text(done: FileRepair) -> str:
+    """Say by how much the recording was turned down, if it was."""
+    if done.gain == 1:
+        return ""
+    return (
+        f" All of the recording was turned down by {-gain_db(done.gain):.2f} dB, so that restored "
+        f"peaks do not clip; what was before is turned down here, too."
+    )
+
+
+def _waveforms(folder: Path, done: FileRepair, sr: int) -> list[Picture]:
+    """Draw the loudest peak that was restored within bounds, if there is one."""
+    bounded = [own for own in done.excerpts if own.jobs[0].model == "bounded_nmf"]
+    found = [(peak, own) for own in bounded if (peak := loudest_change(own)) is not None]
+    if not found:
+        return []
+    peak, excerpt = max(found, key=lambda item: item[0].height)
+    job = next(job for job in excerpt.jobs if job.channel == peak.channel)
+    figure = waveform_figure(excerpt, peak, sr, [done.gain * level for level in job.levels])
+    (folder / "waveform.png").write_bytes(figure_png(figure))
+    levels = ", and the level of clipping" if job.levels else ""
+    return [
+        Picture(
+            "waveform.png",
+            f"Samples before and after around the loudest restored peak{levels}.",
+            f"The loudest restored peak, in channel {job.channel_number} at "
+            f"{(excerpt.start + peak.sample) / sr:.3f} s: samples before and after{levels}.",
+        )
+    ]
 
 
 def as_json(done: FileRepair, target: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -123,6 +160,7 @@ def as_json(done: FileRepair, target: Path, settings: Mapping[str, Any]) -> dict
         "jobs": [job_json(job) for job in done.jobs],
         "notes": list(done.written.notes),
         "clipped": done.written.clipped,
+        "gain_db": gain_db(done.gain),
         "seconds": round(done.seconds, 3),
         "versions": {"python": platform.python_version()} | {n: version(n) for n in LIBRARIES},
     }
@@ -144,6 +182,7 @@ def job_json(job: Job) -> dict[str, Any]:
         "order": job.order,
         "status": job.status,
         "expected_snr_db": job.expected_snr_db,
+        "levels": list(job.levels),
     }
 
 
@@ -165,7 +204,7 @@ def _row_for_people(jobs: Sequence[Job]) -> dict[str, Any]:
     return {
         **job_json(job),
         "channels": _channels_text(jobs),
-        "region": ", ".join(map(_rounded, job.regions)),
+        "region": _regions_text(job.regions),
         "damage": f"{job.damage} ({_of_all(j.reason for j in jobs)})",
         "method": f"{job.method}{size}",
         "status": _of_all(j.status for j in jobs),
@@ -181,6 +220,13 @@ def _channels_text(jobs: Sequence[Job]) -> str:
 def _of_all(texts: Iterable[str]) -> str:
     """Write what several jobs say, once where they agree."""
     return "; ".join(dict.fromkeys(texts))
+
+
+def _regions_text(regions: Sequence[Region]) -> str:
+    """Write the first regions, rounded, and how many more there are."""
+    more = len(regions) - MAX_REGIONS
+    text = ", ".join(map(_rounded, regions[:MAX_REGIONS]))
+    return f"{text} and {more} more" if more > 0 else text
 
 
 def _rounded(region: Region) -> str:
@@ -249,7 +295,10 @@ def _figure(folder: Path, number: int, excerpt: Excerpt, sr: int, plays_at: floa
     stem = f"repair_{number:02d}"
     (folder / f"{stem}.png").write_bytes(figure_png(spectrogram_figure(panels)))
     span = (jobs[0].start, jobs[0].stop)
-    view = write_view(folder, stem, sounds, sr=sr, start=start, repair=span, boxes=boxes)
+    levels = [excerpt.gain * level for level in jobs[0].levels]
+    view = write_view(
+        folder, stem, sounds, sr=sr, start=start, repair=span, boxes=boxes, levels=levels
+    )
     view |= {"plays_at": plays_at, "channels": [job.channel_number for job in jobs]}
     return Picture(
         f"{stem}.png",

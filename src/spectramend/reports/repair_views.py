@@ -36,12 +36,13 @@ def write_view(
     start: int,
     repair: tuple[int, int],
     boxes: Sequence[Extent],
+    levels: Sequence[float] = (),
 ) -> dict[str, Any]:
     """Write the spectrograms of sounds [shapes=(channels, n)], and describe the view for JSON.
 
     Images are named ``stem_name.png``. `start` is the first sample of the sounds in the recording,
     `repair` the first sample of the repair and the one after its last, and `boxes` have first and
-    last second, lowest and highest Hz.
+    last second, lowest and highest Hz. `levels` are drawn as lines in the waveforms.
     """
     n = next(iter(sounds.values())).shape[-1]
     powers = {name: overview_power(x, sr, FRAME_S, MAX_BINS) for name, x in sounds.items()}
@@ -61,6 +62,7 @@ def write_view(
         "hz": sr / 2,
         "boxes": [[round(edge, 6) for edge in box] for box in boxes],
         "peak": float(f"{peak:.3g}"),
+        "levels": [round(level / peak, 6) for level in levels],
         "detail": [(start + first) / sr, (start + last) / sr],
         "waves": {
             name: [

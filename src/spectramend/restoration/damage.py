@@ -16,7 +16,7 @@ from spectramend.core.intervals import Span
 from spectramend.core.regions import Region
 from spectramend.core.stft import STFT, frame_length
 from spectramend.detection import COMPARED_S, PRECEDING_LENGTHS, damage_kind
-from spectramend.errors import OptionError
+from spectramend.errors import OptionError, ParameterError
 from spectramend.restoration.jobs import Channel, DamagedRegion
 from spectramend.restoration.options import DamageOption, RegionDamage, RegionOptions
 from spectramend.restoration.pulse_jobs import pulse_reason
@@ -24,7 +24,8 @@ from spectramend.restoration.pulse_jobs import pulse_reason
 HUM_LABELS = ("hum", "whine")  # labels of `detect`: steady tones
 NARROW_HZ = 20.0  # width of a band that is drawn around a tone; engineering choice
 LONG_S = 1.0  # s, duration of such a region; engineering choice: a note may be shorter
-MISSING_LABELS = ("dropout", "click", "clipping")  # labels of `detect`: such samples are lost
+MISSING_LABELS = ("dropout", "click")  # labels of `detect`: such samples are lost
+CLIPPING_LABEL = "clipping"  # label of `detect`: such samples were beyond a level
 # Levels of a band relative to its context. Of boxes at random times and frequencies of undamaged
 # recordings of `data/dev` 5 in 100 are taken for holes, nearly all in pauses; of holes after dither
 # or lossy coding, 20 to 50 dB deep, most are.
@@ -49,12 +50,18 @@ def classify_damage(
     """
     span = region.samples(length=channel.length, sr=channel.sr)
     full = region.is_full_band(channel.sr)
+    if damage == "clipped" and not full:
+        raise ParameterError(
+            f"region {region}: names a band, and clipping takes all frequencies: leave it out."
+        )
     if damage != "auto":
         return DamagedRegion(region, span, damage, "as specified", full)
     if region.label in HUM_LABELS:
         return DamagedRegion(region, span, "hum", f"labelled {region.label}", full)
     if region.label == "pulses":
         return DamagedRegion(region, span, "pulses", "labelled pulses", full)
+    if region.label == CLIPPING_LABEL and full:
+        return DamagedRegion(region, span, "clipped", "labelled clipping", full)
     if region.label in MISSING_LABELS and full:
         return DamagedRegion(region, span, "missing", f"labelled {region.label}", full)
     first, last = channel.around(span, context)
@@ -73,6 +80,11 @@ def classify_damage(
     if kind == "occluded" and (pulses := pulse_reason(channel, span, region, context)):
         return DamagedRegion(region, span, "pulses", pulses, full)
     return DamagedRegion(region, span, kind, reason, full)
+
+
+def may_be_clipped(region: Region, damage: DamageOption) -> bool:
+    """Whether `classify_damage` may find a region clipped; its band decides, too."""
+    return damage == "clipped" or (damage == "auto" and region.label == CLIPPING_LABEL)
 
 
 def check_applicable(options: RegionOptions, damaged: Sequence[DamagedRegion]) -> None:
@@ -100,12 +112,13 @@ def check_applicable(options: RegionOptions, damaged: Sequence[DamagedRegion]) -
             "goes with occluded regions, and no region is one; leave it out, or give "
             "damage='occluded'.",
         )
-    if options.stft is not None and all(d.is_gap or d.damage == "pulses" for d in damaged):
+    by_sample = ("pulses", "clipped")
+    if options.stft is not None and all(d.is_gap or d.damage in by_sample for d in damaged):
         raise OptionError(
             "stft",
             options.stft,
-            "all regions are gaps over the whole band, or pulses, which are repaired sample by "
-            "sample; leave it out.",
+            "all regions are gaps over the whole band, pulses or clipped, which are repaired "
+            "sample by sample; leave it out.",
         )
 
 

@@ -128,22 +128,8 @@ def repair_gaps(
         status="silence around it: filled with silence" if silent else _status(snr),
         expected_snr_db=None if snr is None else min(snr, MAX_SNR_DB),
     )
-    y = _beyond_clipping(near, y, group)
     filled = y[job.start - near.first : job.stop - near.first]
     return job, Patch(damaged.channel.number, job.start, filled)
-
-
-def _beyond_clipping(
-    near: _GapContext, y: NDArray[np.float64], group: list[DamagedRegion]
-) -> NDArray[np.float64]:
-    """Raise what a fill put below the recorded samples where these were clipped [shape=(n,)]."""
-    raised = y.copy()
-    for d in group:
-        if d.region.label == "clipping":
-            inside = slice(d.span[0] - near.first, d.span[1] - near.first)
-            x, filled = near.x[inside], y[inside]
-            raised[inside] = np.where(np.sign(x) * filled < np.abs(x), x, filled)
-    return raised
 
 
 def _status(snr: float | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,10 @@ from numpy.typing import NDArray
 from spectramend.audio import PatchedSource
 from spectramend.core.intervals import Span, hull
 from spectramend.core.regions import Region
+from spectramend.errors import ParameterError
 from spectramend.restoration.options import RegionDamage, RegionOptions
+
+JobDamage: TypeAlias = RegionDamage | Literal["quantized"]
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,11 @@ class DamagedChannel:
         return [d for d in self.regions if d.damage == "hum"]
 
     @cached_property
+    def clipped(self) -> list[DamagedRegion]:
+        """All that are clipped."""
+        return [d for d in self.regions if d.damage == "clipped"]
+
+    @cached_property
     def bands(self) -> list[DamagedRegion]:
         """Missing regions of a band."""
         return [d for d in self.regions if d.damage == "missing" and not d.is_gap]
@@ -107,7 +116,7 @@ class Job:
         First sample that may have changed, and the one after the last.
     regions : tuple of Region
         The regions.
-    damage : {"missing", "occluded", "hum", "pulses"}
+    damage : {"missing", "occluded", "hum", "pulses", "clipped", "quantized"}
         Their damage.
     reason : str
         Why the damage was classified so.
@@ -115,7 +124,7 @@ class Job:
         What was done, in words.
     model : str
         The model: a method of `spectramend.gaps.fill_gaps`, ``"subband"``, ``"steady_tones"``,
-        ``"pulse_template"``, ``"semisupervised_nmf"`` or ``"masked_nmf"``.
+        ``"pulse_template"``, ``"bounded_nmf"``, ``"semisupervised_nmf"`` or ``"masked_nmf"``.
     n_fft : int, optional
         Samples of a frame; None for autoregressive models.
     order : int, optional
@@ -125,13 +134,15 @@ class Job:
     expected_snr_db : float, optional
         Estimated SNR of the repaired samples or cells in dB: the power of the recording over that
         of what remains wrong; None where it was not estimated.
+    levels : tuple of float
+        The levels at which it was clipped, the lower one first; empty for other damage.
     """
 
     channel: int
     start: int
     stop: int
     regions: tuple[Region, ...]
-    damage: RegionDamage
+    damage: JobDamage
     reason: str
     method: str
     model: str
@@ -139,11 +150,23 @@ class Job:
     order: int | None = None
     status: str = "done"
     expected_snr_db: float | None = None
+    levels: tuple[float, ...] = ()
 
     @property
     def channel_number(self) -> int:
         """The channel as people count, from 1."""
         return self.channel + 1
+
+
+def check_places(regions: Sequence[Region], *, length: int, channels: int, sr: float) -> None:
+    """Refuse regions that a recording of `length` samples a channel does not have."""
+    for region in regions:
+        region.samples(length=length, sr=sr)
+        region.band(sr=sr)
+        if region.channel is not None and region.channel > channels:
+            raise ParameterError(
+                f"region {region}: names channel {region.channel}, the recording has {channels}."
+            )
 
 
 def job_text(job: Job) -> str:
@@ -163,8 +186,11 @@ def job_text(job: Job) -> str:
 def job_boxes(job: Job, sr: float) -> list[tuple[float, float, float, float]]:
     """Give the regions of a job at `sr` Hz: first and last second, lowest and highest Hz.
 
-    That of the hidden cells of a mask, which is open on all sides, is left out.
+    That of the hidden cells of a mask, which is open on all sides, is left out; one box holds all
+    clipped runs.
     """
+    if job.model == "bounded_nmf":
+        return [(job.start / sr, job.stop / sr, 0.0, sr / 2)]
     boxes = []
     for region in job.regions:
         if region.start_s is None and region.end_s is None and job.model == "masked_nmf":

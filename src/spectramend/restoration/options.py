@@ -18,12 +18,14 @@ from spectramend.core.stft import STFT
 from spectramend.errors import OptionError, ParameterError
 from spectramend.gaps import METHODS, Method
 from spectramend.inpainting.dictionary import Dictionary, as_dictionaries
+from spectramend.restoration.headroom import Headroom, check_headroom
 
 RegionDamage: TypeAlias = Literal[
     "missing",
     "occluded",
     "hum",
     "pulses",
+    "clipped",
 ]
 DamageOption: TypeAlias = Literal["auto"] | RegionDamage
 DAMAGE_OPTIONS: tuple[DamageOption, ...] = ("auto", *get_args(RegionDamage))
@@ -49,13 +51,13 @@ class RegionOptions:
 
     Parameters
     ----------
-    damage : {"auto", "missing", "occluded", "hum", "pulses"}
-        Whether they are missing, occluded, have steady tones, or hold pulses that repeat at a
-        constant rate. ``"auto"`` classifies each: digital silence, NaN, a constant value, a
-        repeated buffer, also one that fades, sound that is cut off and goes on abruptly, and an
-        empty band are missing; what has the label "hum" or "whine", or is narrow and long, has
-        steady tones; a train of pulses that the context does not have is pulses; all else is
-        occluded.
+    damage : {"auto", "missing", "occluded", "hum", "pulses", "clipped"}
+        Whether they are missing, occluded, have steady tones, hold pulses that repeat at a
+        constant rate, or are clipped. ``"auto"`` classifies each: digital silence, NaN, a constant
+        value, a repeated buffer, also one that fades, sound that is cut off and goes on abruptly,
+        and an empty band are missing; what has the label "clipping" is clipped; what has the label
+        "hum" or "whine", or is narrow and long, has steady tones; a train of pulses that the
+        context does not have is pulses; all else is occluded.
     context_s : float, > 0
         Context that is used on either side of a region, in seconds, at most 60.
     stft : STFT, optional
@@ -176,6 +178,10 @@ class OutputOptions:
         Whether the coding may be lossy, so that every sample changes.
     overwrite : bool
         Whether an existing file may be replaced.
+    headroom : {"auto", "none"}
+        Of restored peaks that had been clipped: ``"auto"`` turns the whole recording down by the
+        least gain with which it does not exceed full scale, ``"none"`` does not, and is refused
+        where the coding cannot hold them.
 
     Raises
     ------
@@ -186,6 +192,7 @@ class OutputOptions:
     subtype: str | None = None
     allow_lossy: bool = False
     overwrite: bool = False
+    headroom: Headroom = "auto"
 
     def __post_init__(self) -> None:
         if not isinstance(self.subtype, str | None):
@@ -193,6 +200,7 @@ class OutputOptions:
         for name in ("allow_lossy", "overwrite"):
             if not isinstance(getattr(self, name), bool):
                 raise ParameterError(f"{name}={getattr(self, name)!r}: give True or False.")
+        check_headroom(self.headroom)
 
 
 def check_options(given: RepairOptions, *, with_mask: bool) -> None:

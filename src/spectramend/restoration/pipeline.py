@@ -3,11 +3,12 @@
 A job reads a region and its context only, so that its cost does not depend on the length of the
 recording. What it does depends on the damage, which `damage` decides:
 
-0. hum, steady tones that are subtracted: `hum_jobs`;
-1. gaps, missing over the whole band: `gap_jobs`;
-2. bands that are missing: `band_jobs`;
-3. repeating pulses: `pulse_jobs`;
-4. occluded regions: `event_jobs`.
+0. clipped samples: `clipping_jobs`;
+1. hum, steady tones that are subtracted: `hum_jobs`;
+2. gaps, missing over the whole band: `gap_jobs`;
+3. bands that are missing: `band_jobs`;
+4. repeating pulses: `pulse_jobs`;
+5. occluded regions: `event_jobs`.
 
 This is their order, too: each job builds on the patches of the earlier ones. No sample outside a
 region changes.
@@ -25,13 +26,20 @@ from spectramend.audio import Change, PatchedSource
 from spectramend.core.intervals import touching
 from spectramend.core.regions import Region, of_channel
 from spectramend.core.threads import limited_threads
-from spectramend.errors import ParameterError
 from spectramend.restoration.band_jobs import repair_band
+from spectramend.restoration.clipping_jobs import repair_clipping
 from spectramend.restoration.damage import check_applicable, classify_damage
 from spectramend.restoration.event_jobs import repair_event
 from spectramend.restoration.gap_jobs import group_gaps, repair_gaps
 from spectramend.restoration.hum_jobs import group_hums, repair_hum
-from spectramend.restoration.jobs import Channel, DamagedChannel, DamagedRegion, Job, span_of
+from spectramend.restoration.jobs import (
+    Channel,
+    DamagedChannel,
+    DamagedRegion,
+    Job,
+    check_places,
+    span_of,
+)
 from spectramend.restoration.options import RegionOptions
 from spectramend.restoration.pulse_jobs import repair_pulses
 
@@ -59,14 +67,7 @@ def run_jobs(
     recording, nothing is left to build on, or an option applies to none of the regions;
     MismatchError if a dictionary does not fit.
     """
-    for region in regions:
-        region.samples(length=source.length, sr=sr)
-        region.band(sr=sr)
-        if region.channel is not None and region.channel > source.channels:
-            raise ParameterError(
-                f"region {region}: names channel {region.channel}, the recording has "
-                f"{source.channels}."
-            )
+    check_places(regions, length=source.length, channels=source.channels, sr=sr)
     context = round(options.context_s * sr)
     channels = [Channel(source, number, sr) for number in range(source.channels)]
     damaged = _classified(channels, regions, options, context)
@@ -79,6 +80,9 @@ def run_jobs(
         for channel, own, own_rng in zip(channels, damaged, rng.spawn(len(channels)), strict=True)
         for task in _tasks(DamagedChannel(channel, own, spans, context, options, own_rng))
     ]
+    for job, restored in repair_clipping(source, channels, damaged, rng):
+        source.add(restored)
+        yield job, restored
     # Channels take turns, so that the samples read for one are still cached for the others.
     for task in sorted(tasks, key=lambda task: (task.phase, task.start)):
         # Matrices are small: beside other processes, a second thread waits more than it works.
@@ -108,19 +112,19 @@ def _classified(
 def _tasks(damaged: DamagedChannel) -> Iterator[_Task]:
     """List the jobs of a channel in their order."""
     for group in group_hums(damaged.hums):
-        yield _Task(0, span_of(group)[0], partial(repair_hum, damaged, group))
+        yield _Task(1, span_of(group)[0], partial(repair_hum, damaged, group))
     gaps = damaged.gaps
     for group in group_gaps(gaps):
-        yield _Task(1, span_of(group)[0], partial(repair_gaps, damaged, group, gaps))
+        yield _Task(2, span_of(group)[0], partial(repair_gaps, damaged, group, gaps))
         gaps = gaps[len(group) :]
     bands = damaged.bands
     for group in _touching(bands):
-        yield _Task(2, span_of(group)[0], partial(repair_band, damaged, group, bands))
+        yield _Task(3, span_of(group)[0], partial(repair_band, damaged, group, bands))
         bands = [d for d in bands if all(d is not own for own in group)]
     for pulses in damaged.pulses:
-        yield _Task(3, pulses.span[0], partial(repair_pulses, damaged, [pulses]))
+        yield _Task(4, pulses.span[0], partial(repair_pulses, damaged, [pulses]))
     for group in _touching(damaged.events):
-        yield _Task(4, span_of(group)[0], partial(repair_event, damaged, group))
+        yield _Task(5, span_of(group)[0], partial(repair_event, damaged, group))
 
 
 def _touching(regions: list[DamagedRegion]) -> list[list[DamagedRegion]]:

@@ -144,7 +144,7 @@ def repair_regions(
     >>> repair_regions(x, 8000, Region(0.5, 0.505), options=options).jobs[0].method
     "Janssen's autoregression"
     """
-    given = _checked(x, sr)
+    given = checked_samples(x, sr)
     count, length = given.channels.shape
     source = PatchedSource(given.read, length=length, channels=count)
     done = run_jobs(
@@ -207,7 +207,7 @@ def repair_cells(
     >>> repair_cells(x, 8000, Mask(observed, stft=stft), rng=0).samples.shape
     (1000,)
     """
-    given = _checked(x, sr)
+    given = checked_samples(x, sr)
     if hidden_by_mask(given.values) is not None:
         raise ParameterError(
             "x is a masked array that hides samples, which hidden cells cannot repair: repair "
@@ -288,7 +288,7 @@ def samples_touched(mask: Mask, stft: STFT, length: int) -> NDArray[np.bool_]:
     return touched
 
 
-def _checked(x: ArrayLike, sr: float) -> GivenSamples:
+def checked_samples(x: ArrayLike, sr: float) -> GivenSamples:
     """Check samples [shape=(n,) or (channels, n)] and their rate; refuse other input."""
     given = given_samples(x)
     if not (isinstance(sr, int | float | np.number) and np.isfinite(sr) and sr >= 1):

@@ -32,6 +32,8 @@ from spectramend.core.regions import Region
 from spectramend.detection import KINDS, Thresholds, detect_blocks
 from spectramend.errors import ParameterError
 from spectramend.nmf.solve import RngLike
+from spectramend.restoration.damage import may_be_clipped
+from spectramend.restoration.headroom import Room, turned_down
 from spectramend.restoration.jobs import Job, jobs_in_common
 from spectramend.restoration.options import (
     CellOptions,
@@ -62,12 +64,15 @@ class Excerpt:
         Samples before and after the repair.
     jobs : tuple of Job
         What was done: one job for each channel that was repaired there in the same way.
+    gain : float
+        What both were multiplied by, as the file that was written.
     """
 
     start: int
     before: NDArray[np.float64]
     after: NDArray[np.float64]
     jobs: tuple[Job, ...]
+    gain: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +91,9 @@ class FileRepair:
         The first repairs with their context; one for all channels that share it.
     seconds : float
         Duration of the repair.
+    gain : float
+        What all samples were multiplied by, so that peaks that had been clipped are within full
+        scale; 1 if they were not.
     """
 
     info: FileInfo
@@ -93,6 +101,7 @@ class FileRepair:
     written: PatchReport
     excerpts: tuple[Excerpt, ...]
     seconds: float
+    gain: float = 1.0
 
 
 def repair_file(
@@ -148,7 +157,8 @@ def repair_file(
     Notes
     -----
     Container and coding stay, and so does every sample outside the regions; of an uncompressed file
-    every other byte, too. See `spectramend.audio.write_patched`.
+    every other byte, too. See `spectramend.audio.write_patched`. Where clipped regions are restored
+    and exceed full scale, the whole recording is turned down by a gain, see `OutputOptions`.
     """
     started = time.perf_counter()
     output = output or OutputOptions()
@@ -162,18 +172,21 @@ def repair_file(
     info = source if isinstance(source, FileInfo) else inspect(source)
     # Refuse the target before the repair, which takes long.
     check_output(target, overwrite=output.overwrite)
-    choose_output_format(info, Path(target), output.subtype, allow_lossy=output.allow_lossy)
-    done = work(info, n_excerpts=n_excerpts, rng=rng)
+    chosen = choose_output_format(
+        info, Path(target), output.subtype, allow_lossy=output.allow_lossy
+    )
+    room = Room(chosen.subtype, output.headroom, str(target))
+    done = work(info, n_excerpts=n_excerpts, rng=rng, room=room)
     written = write_patched(
         info,
         target,
-        done.patches,
+        turned_down(done.patches, done.gain, length=info.length, channels=info.channels),
         subtype=output.subtype,
         allow_lossy=output.allow_lossy,
         overwrite=output.overwrite,
     )
     seconds = time.perf_counter() - started
-    return FileRepair(info, done.jobs, written, done.excerpts, seconds)
+    return FileRepair(info, done.jobs, written, done.excerpts, seconds, done.gain)
 
 
 def detect_file(
@@ -216,12 +229,14 @@ class _Work(NamedTuple):
     jobs: tuple[Job, ...]
     patches: Sequence[Change]
     excerpts: tuple[Excerpt, ...]
+    gain: float = 1.0
 
 
 def _repair_cells(
-    mask: Mask, options: CellOptions, info: FileInfo, *, n_excerpts: int, rng: RngLike
+    mask: Mask, options: CellOptions, info: FileInfo, *, n_excerpts: int, rng: RngLike, room: Room
 ) -> _Work:
     """Repair the hidden cells of a mask in all channels."""
+    room.check_applicable(False)
     x = read_part(info, 0, info.length)
     if not np.isfinite(x).all():
         raise ParameterError(
@@ -242,8 +257,10 @@ def _repair_regions(
     n_excerpts: int,
     progress: Callable[[str, int, int], None],
     rng: RngLike,
+    room: Room,
 ) -> _Work:
     """Repair regions, of which only the context is read."""
+    room.check_applicable(any(may_be_clipped(region, options.damage) for region in regions))
     with Reader(info) as reader:
         source = PatchedSource(reader.read, length=info.length, channels=info.channels)
         pairs = []
@@ -255,9 +272,11 @@ def _repair_regions(
             progress(f"repaired {job.regions[0]}", done, len(regions))
         jobs, patches = by_channel(pairs)
         context = round(options.context_s * info.sr)
+        # Peaks that clipping took have to fit; other repairs leave all else as it is.
+        gain = room.gain(source) if any(job.damage == "clipped" for job in jobs) else 1.0
         groups = jobs_in_common(jobs)[:n_excerpts]
-        excerpts = tuple(_excerpt(reader, source, group, context) for group in groups)
-    return _Work(jobs, patches, excerpts)
+        excerpts = tuple(excerpt_of(reader, source, group, context, gain) for group in groups)
+    return _Work(jobs, patches, excerpts, gain)
 
 
 def _changes(x: NDArray[np.float64], y: NDArray[np.float64]) -> list[Patch]:
@@ -269,11 +288,14 @@ def _changes(x: NDArray[np.float64], y: NDArray[np.float64]) -> list[Patch]:
     ]
 
 
-def _excerpt(reader: Reader, source: PatchedSource, jobs: tuple[Job, ...], context: int) -> Excerpt:
-    """Cut jobs of the same regions with their context, before and after."""
+def excerpt_of(
+    reader: Reader, source: PatchedSource, jobs: tuple[Job, ...], context: int, gain: float = 1.0
+) -> Excerpt:
+    """Cut jobs of the same regions with their context, before and after, both times a gain."""
     longest = max(1, round(LONGEST_EXCERPT_S * reader.info.sr))
     context = min(context, longest // 4)  # so that the beginning of the repair is in the excerpt
     start, stop = max(0, jobs[0].start - context), min(source.length, jobs[0].stop + context)
     stop = min(stop, start + longest)
     before, after = reader.read(start, stop), source.read(start, stop)
-    return Excerpt(start, np.nan_to_num(before), np.nan_to_num(after), jobs)
+    before, after = (gain * np.nan_to_num(x) for x in (before, after))
+    return Excerpt(start, before, after, jobs, gain)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from spectramend.audio import (
     Patch,
     PatchedSource,
+    TurnedDown,
     inspect,
     overlay,
     write_patched,
@@ -73,3 +74,21 @@ def test_writing_lays_later_patches_over_earlier_ones(tmp_path: Path) -> None:
         found = soundfile.read(tmp_path / f"y.{ending}", always_2d=True)[0].T
         np.testing.assert_allclose(found, expected, rtol=0, atol=2**-15)
         np.testing.assert_array_equal(found[0, 5:30], expected[0, 5:30])
+
+
+def test_all_of_a_channel_is_turned_down_with_its_patches(tmp_path: Path) -> None:
+    x = np.round(noise(1000) * 2**15) / 2**15
+    patches = [Patch(0, 10, np.full(20, 0.25)), Patch(0, 5, np.full(10, -1.5))]
+    expected = x.copy()
+    expected[0, 10:30], expected[0, 5:15] = 0.25, -1.5
+    expected[0] *= 0.5
+    change = TurnedDown(0, 1000, patches, 0.5)
+    assert (change.start, change.stop) == (0, 1000)
+    np.testing.assert_array_equal(change.samples_between(3, 40, x[0, 3:40]), expected[0, 3:40])
+    source = tmp_path / "x.wav"
+    soundfile.write(source, x.T, SR, subtype="PCM_16")
+    report = write_patched(inspect(source), tmp_path / "y.wav", [change])
+    found = soundfile.read(tmp_path / "y.wav", always_2d=True)[0].T
+    assert report.clipped == 0
+    np.testing.assert_allclose(found, expected, rtol=0, atol=2**-16)
+    np.testing.assert_array_equal(found[1:], x[1:])

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from spectramend.audio.codings import CODINGS, EXACT
-from spectramend.audio.pcm import decode, encode, quantize
+from spectramend.audio.pcm import decode, encode, full_scale, quantize
 
 
 def all_codes(subtype: str, big_endian: bool) -> bytes:
@@ -63,3 +63,14 @@ def test_rounding_is_to_the_nearest_step_and_limits_are_counted() -> None:
 
 def test_a_signalling_nan_is_decoded_without_a_warning() -> None:
     assert np.isnan(decode(b"\x01\x00\xa0\x7f", "FLOAT", False)).all()
+
+
+@pytest.mark.parametrize("subtype", sorted(EXACT))
+def test_full_scale_is_what_a_coding_holds(subtype: str) -> None:
+    limits = np.array(full_scale(subtype))
+    raw, clipped = encode(limits, subtype, False)
+    assert clipped == 0
+    np.testing.assert_array_equal(decode(raw.tobytes(), subtype, False), limits)
+    if CODINGS[subtype].kind != "float":
+        beyond = decode(encode(2 * limits, subtype, False)[0].tobytes(), subtype, False)
+        np.testing.assert_array_equal(beyond, limits)

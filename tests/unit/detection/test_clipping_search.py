@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from damaged_signals import SR, clipped, spans, tone
-from spectramend.detection import ClippingLevel, Thresholds, clipping_levels, detect, scan_blocks
+from spectramend.detection import (
+    ClippingLevel,
+    Thresholds,
+    clipping_levels,
+    detect,
+    scan_blocks,
+    scan_levels,
+)
 from spectramend.errors import ParameterError
 
 
@@ -31,6 +38,17 @@ def test_channels_that_are_alike_have_the_same_level() -> None:
     levels = clipping_levels(np.stack([y, y]), SR)
     assert len(levels) == 2
     assert levels[0] == levels[1]
+
+
+def test_levels_alone_are_those_found_with_the_regions() -> None:
+    y = np.stack([clipped(tone(2.0), 0.4), 0.2 * tone(2.0, seed=1)])
+    seen: list[int] = []
+    found = scan_levels(
+        lambda a, b: y[:, a:b], length=y.shape[1], channels=2, sr=SR, progress=seen.append
+    )
+    both = scan_blocks(lambda a, b: y[:, a:b], length=y.shape[1], channels=2, sr=SR)
+    assert found == both.clipping
+    assert seen[-1] == 2 * y.shape[1]
 
 
 def test_no_level_is_given_for_other_kinds() -> None:

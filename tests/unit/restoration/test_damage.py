@@ -49,9 +49,10 @@ def with_noise_floor() -> NDArray[Any]:
         (faded(scene()), Region(0.5, 2, 500, 1500), "occluded", "there is sound"),
         (scene(), Region(1, 1.05, label="click"), "missing", "labelled click"),
         (scene(), Region(1, 1.05, label="dropout"), "missing", "labelled dropout"),
-        (scene(), Region(1, 1.05, label="clipping"), "missing", "labelled clipping"),
+        (scene(), Region(1, 1.05, label="clipping"), "clipped", "labelled clipping"),
         (scene(), Region(1, 1.05, label="cough"), "occluded", "there is sound"),
         (scene(), Region(1, 1.5, 500, 1500, label="click"), "occluded", "there is sound"),
+        (scene(), Region(1, 1.5, 500, 1500, label="clipping"), "occluded", "there is sound"),
     ],
 )  # fmt: skip
 def test_damage_is_classified_and_a_reason_given(

@@ -165,6 +165,20 @@
       pen.stroke();
     }
 
+    // The levels of clipping, dashed.
+    function drawLevels(pen, above) {
+      pen.strokeStyle = color("--text");
+      pen.setLineDash([4, 4]);
+      for (const level of data.levels) {
+        const at = Math.round(above + laneHeight / 2 - (laneHeight / 2 - 1) * level) + 0.5;
+        pen.beginPath();
+        pen.moveTo(left, at);
+        pen.lineTo(left + plotWidth(), at);
+        pen.stroke();
+      }
+      pen.setLineDash([]);
+    }
+
     function drawSpectrogram(pen, image) {
       if (!image.complete || !image.naturalWidth) return;
       const [t0, t1, f0, f1] = data.extent;
@@ -249,6 +263,7 @@
           }
           if (shown === "after" && waves.before) drawWave(pen, waves.before[lane], above, muted);
           drawWave(pen, waves[shown][lane], above, accent);
+          if (shown !== "removed") drawLevels(pen, above);
         });
       }
       inside(top, spectrogramHeight, () => {
