@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 Vector = NDArray[np.float32]
 
 # Engineering choices:
-SUBSPACE_STEPS = 20  # products of A with directions before a projection, at most
-FIRST_STEPS = 3  # of them that are made before samples that leave their intervals end them
+SUBSPACE_STEPS = 20  # steps, products of A with directions before a projection, at most
+FIRST_STEPS = 3  # steps that are made before samples that leave their intervals end them
 HALVINGS = 6  # of a projected step, at most
 ENOUGH = 1e-6  # of the squared residual: the subspace is solved
 LEAST_FALL = 1e-9  # of f in a projected step, relative: the program is solved

@@ -46,10 +46,6 @@ class SampleBounds:
         """Give the bounds of the samples from `start` to `stop`."""
         return SampleBounds(self.lower[start:stop], self.upper[start:stop])
 
-    def scaled(self, factor: float) -> SampleBounds:
-        """Give the bounds of the samples times a positive factor."""
-        return SampleBounds(factor * self.lower, factor * self.upper)
-
 
 def clipping_bounds(
     y: NDArray[np.float64],

@@ -42,11 +42,11 @@ HEAVY_DB = 2.0  # below: the sparse start is the only good one
 MODERATE_DB = 4.0  # below: the other one needs a concave penalty
 MIXED_DB = 6.0  # below: the mean of what comes of both starts is better than either
 # Courses of e and p. From a sparse start e begins late, so that what was found is kept.
-FROM_SPARSE = Continuation(4e-3, 1e-4, -1.0, 0.0, steps=10, products=60)
-CONCAVE = Continuation(5e-2, 1e-4, -1.0, 0.0, steps=25, products=60)
-PLAIN = Continuation(2e-2, 1e-4, 0.0, 0.0, steps=20, products=60)
-FAST = Continuation(2e-2, 1e-4, -0.5, 0.0, steps=10, products=40)
-FAST_GROWTH = 4 * GROWTH
+FROM_SPARSE = Continuation(4e-3, 1e-4, -1.0, 0.0, steps=10, products=60)  # relative
+CONCAVE = Continuation(5e-2, 1e-4, -1.0, 0.0, steps=25, products=60)  # relative
+PLAIN = Continuation(2e-2, 1e-4, 0.0, 0.0, steps=20, products=60)  # relative
+FAST = Continuation(2e-2, 1e-4, -0.5, 0.0, steps=10, products=40)  # relative; engineering choice
+FAST_GROWTH = 4 * GROWTH  # of k in a step, relative; engineering choice: a quarter of the time
 
 
 @dataclass(frozen=True)
@@ -137,23 +137,22 @@ def estimate_segment(
 
     `tick` is called at each outer step, and may raise an exception to stop.
     """
-    peak = float(np.abs(y).max()) or 1.0
-    # Single precision needs samples of about 1.
-    near = bounds.scaled(1 / peak)
-    width = near.upper - near.lower
+    width = bounds.upper - bounds.lower
     quantized = bool(np.isfinite(width).all())
-    start = y / peak if quantized else hermite_start(y / peak, near)
+    start = y if quantized else hermite_start(y, bounds)
+    # Single precision, and the residual of `sparse_frames`, need samples up to about 1.
+    peak = float(np.abs(start).max()) or 1.0
     problem = _Problem(
-        start.astype(np.float32),
-        near.lower.astype(np.float32),
-        near.upper.astype(np.float32),
-        y.astype(np.float32) / np.float32(peak),
+        (start / peak).astype(np.float32),
+        (bounds.lower / peak).astype(np.float32),
+        (bounds.upper / peak).astype(np.float32),
+        (y / peak).astype(np.float32),
         rng,
         tick,
     )
     n_window = best_window(problem.start, sr)
     if quantized:
-        mean = problem.posterior_mean(n_window, float(np.mean(width**2)) / 12)
+        mean = problem.posterior_mean(n_window, float(np.mean((width / peak) ** 2)) / 12)
         return peak * mean.astype(np.float64)
     estimates = _estimates(problem, n_window, n_window < SHORT_S * sr, options.fast)
     return peak * np.mean(estimates, axis=0, dtype=np.float64)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from spectramend.core.intervals import runs
 from spectramend.declipping.bounds import SampleBounds
 
-SLOPES = 0.85  # of the slopes found; chosen on development music: noise makes slopes too steep
+SLOPES = 0.85  # ratio, of slopes to those found; chosen on development music: noise adds to them
 
 
 def hermite_start(y: NDArray[np.float64], bounds: SampleBounds) -> NDArray[np.float64]:

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from spectramend.declipping.parseval_frame import OVERLAP, ParsevalFrame
 from spectramend.declipping.variances import VarianceModel
 
-N_ITER = 5
+N_ITER = 5  # iterations; chosen on development music, as the next
 ERROR_FACTOR = 2.0  # of the variance of the error; see above
 LEAST_VARIANCE = 1e-3  # of that of the error, at the start
 

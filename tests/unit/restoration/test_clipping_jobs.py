@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from clipped_signals import LEVEL, SR, clean, clipped, snr_db
-from spectramend import OutputOptions, Region, detect, repair, repair_file
+from spectramend import STFT, OutputOptions, Region, detect, repair, repair_file
 from spectramend.errors import OptionError, ParameterError
 
 X = clean()
@@ -80,8 +80,6 @@ def test_a_band_cannot_be_clipped() -> None:
     with pytest.raises(ParameterError, match="clipping takes all frequencies"):
         repair(Y, SR, Region(0.1, 0.2, 100, 200), damage="clipped")
     with pytest.raises(OptionError, match="repaired sample by sample"):
-        from spectramend import STFT
-
         repair(Y, SR, LABELS, stft=STFT(256, 64))
 
 
