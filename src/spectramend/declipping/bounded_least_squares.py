@@ -65,7 +65,7 @@ def minimise_within(
             if value <= f:
                 x, Ax, f = projected, A_projected, value
                 break
-            d = d / 2
+            d = np.float32(0.5) * d
         if previous - f <= least_fall * abs(previous):
             return BoundedSolution(x, f, products, True)
     return BoundedSolution(x, f, products, False)
@@ -81,21 +81,23 @@ def _face_step(
 ) -> tuple[Vector, int]:
     """Step from x by conjugate gradients over the samples of a face; how many products it took."""
     lower, upper = bounds
-    r = np.where(face, -Ax, 0)
-    d, p = np.zeros_like(x), r
+    r = np.where(face, -Ax, np.float32(0))
+    d: Vector = np.zeros_like(x)
+    p = r
     rr = float(r @ r)
     enough, used = ENOUGH * rr, 0
     while rr > enough and used < min(SUBSPACE_STEPS, max_products):
-        Ap = np.where(face, A(p), 0)
+        Ap = np.where(face, A(p), np.float32(0))
         used += 1
         curvature = float(p @ Ap)
         if curvature <= 0:
             break
-        d = d + (rr / curvature) * p
-        r = r - (rr / curvature) * Ap
+        step = np.float32(rr / curvature)
+        d = d + step * p
+        r = r - step * Ap
         outside = (x + d < lower) | (x + d > upper)
         if used >= FIRST_STEPS and outside.any():
             break
         rr, before = float(r @ r), rr
-        p = r + (rr / before) * p
+        p = r + np.float32(rr / before) * p
     return d, used

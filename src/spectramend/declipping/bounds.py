@@ -71,6 +71,17 @@ def clipping_bounds(
     Returns
     -------
     SampleBounds
+        Equal where a sample is not clipped, and open beyond the level where it is.
+
+    Raises
+    ------
+    ParameterError
+        If no level is left between both.
+
+    Examples
+    --------
+    >>> clipping_bounds(np.array([0.1, 0.5, -0.5]), -0.5, 0.5).upper.tolist()
+    [0.1, inf, -0.5]
     """
     if high is not None and low is not None and low + tolerance >= high - tolerance:
         raise ParameterError(

@@ -96,6 +96,7 @@ def estimate_within(
     sr : float
         Sample rate in Hz.
     options : EstimateOptions
+        How samples are estimated.
     rng : numpy.random.Generator
         Source of the start of NMF.
     tick : callable
@@ -104,6 +105,19 @@ def estimate_within(
     Returns
     -------
     Estimate
+        Samples [shape=(n,)], of which the reliable ones are those of `y` bit for bit. Its status is
+        ``"nothing to restore"``, ``"nothing observed"`` (silence) or ``"not finite"`` where `y` is
+        returned as it was.
+
+    Examples
+    --------
+    >>> from spectramend.declipping import clipping_bounds
+    >>> x = np.sin(0.05 * np.arange(4000))
+    >>> y = np.clip(x, -0.6, 0.6)
+    >>> rng = np.random.default_rng(0)
+    >>> found = estimate_within(y, clipping_bounds(y, -0.6, 0.6), 8000, rng=rng)
+    >>> found.status, bool(np.abs(found.samples - x).max() < 0.05)
+    ('done', True)
     """
     free = bounds.free
     if not free.any():
@@ -152,10 +166,11 @@ def estimate_segment(
     )
     n_window = best_window(problem.start, sr)
     if quantized:
-        mean = problem.posterior_mean(n_window, float(np.mean((width / peak) ** 2)) / 12)
-        return peak * mean.astype(np.float64)
+        error_variance = float(np.mean((width / peak) ** 2)) / 12
+        return peak * problem.posterior_mean(n_window, error_variance).astype(np.float64)
     estimates = _estimates(problem, n_window, n_window < SHORT_S * sr, options.fast)
-    return peak * np.mean(estimates, axis=0, dtype=np.float64)
+    mean = np.asarray(np.mean(estimates, axis=0, dtype=np.float64))
+    return peak * mean
 
 
 def best_window(x: NDArray[np.float32], sr: float) -> int:

@@ -48,7 +48,7 @@ class ParsevalFrame:
 
     @property
     def n_bins(self) -> int:
-        """Bins of the Fourier transform."""
+        """Number of bins of the Fourier transform."""
         return (self.n_fft or self.n_window) // 2 + 1
 
     @property

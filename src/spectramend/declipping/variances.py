@@ -53,11 +53,18 @@ class NMFVariance:
     def variances(self, P: Powers, floor: float) -> Powers:
         """Estimate the variances, `floor` among them, from powers [shape=(frames, bins)]."""
         V = (P + np.float32(floor)).T
-        start = {"init": "exemplars", "max_iter": FIRST_UPDATES}
-        if self._factors is not None:
-            start = {"W": self._factors[0], "H": self._factors[1], "max_iter": NEXT_UPDATES}
-        n_components = min(self._n_components, *V.shape)
-        found = fit(V, n_components, extrapolate=False, tol=0, rng=self._rng, **start)
+        W, H = self._factors or (None, None)
+        found = fit(
+            V,
+            min(self._n_components, *V.shape),
+            init="exemplars",
+            W=W,
+            H=H,
+            extrapolate=False,
+            max_iter=FIRST_UPDATES if W is None else NEXT_UPDATES,
+            tol=0,
+            rng=self._rng,
+        )
         self._factors = found.W, found.H
         return np.asarray(found.V_hat, np.float32).T
 

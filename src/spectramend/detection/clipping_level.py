@@ -66,7 +66,7 @@ class Edge:
 
     @property
     def width_db(self) -> float:
-        """Its width in dB."""
+        """Width in dB."""
         return float(np.round(20 * np.log10(self.highest / self.lowest), 6))
 
 
@@ -131,7 +131,7 @@ class EdgeRuns:
 
     @property
     def lengths(self) -> NDArray[np.int64]:
-        """Samples of each run."""
+        """Number of samples of each run."""
         return self.spans[:, 1] - self.spans[:, 0]
 
     def steepness(self) -> float:

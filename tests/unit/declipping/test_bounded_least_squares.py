@@ -46,7 +46,7 @@ def test_same_as_a_general_solver_with_bounds_on_both_sides() -> None:
     A = M.T @ M
     y = rng.standard_normal(n)
     lower, upper = y - 0.2, y + 0.1
-    general = minimize(
+    general = minimize(  # type: ignore[call-overload]
         lambda v: v @ A @ v,
         y,
         jac=lambda v: 2 * A @ v,

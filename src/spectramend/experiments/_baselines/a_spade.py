@@ -36,6 +36,6 @@ def a_spade(
     True
     """
     gabor = survey_frame(y.size, sr, REDUNDANCY)
-    single = (b.astype(np.float32) for b in (y, lower, upper))
-    x = sparse_frames(gabor, *single, kept=range(1, gabor.n_bins + 1))
+    start, L, U = (b.astype(np.float32) for b in (y, lower, upper))
+    x = sparse_frames(gabor, start, L, U, range(1, gabor.n_bins + 1))
     return np.clip(x.astype(np.float64), lower, upper)
