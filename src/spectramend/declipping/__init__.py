@@ -1,9 +1,8 @@
 """Samples known only to an interval, clipped or quantized ones: restored within their bounds.
 
-`bounds` states what is known, `estimate` chooses how it is estimated: from a start
-(`hermite_start`, `sparse_start`) by maximum a posteriori estimation (`map_estimate`) under
-`variances` of the cells of
-`parseval_frame`, with the solver of `bounded_least_squares`.
+`bounds` states what is known; `estimate` chooses how it is estimated: from a start
+(`cubic_bridges`, `sparse_spectra`) the most probable samples (`posterior_mode`), or of quantized
+samples the mean (`posterior_mean`), under `variances` of the cells of `parseval_frame`.
 """
 
 from spectramend.declipping.bounds import (
@@ -18,7 +17,7 @@ from spectramend.declipping.estimate import (
     estimate_segment,
     estimate_within,
 )
-from spectramend.declipping.segments import Segment, free_segments, segments
+from spectramend.declipping.segmentation import Segment, free_segments, segments
 
 __all__ = [
     "Estimate",

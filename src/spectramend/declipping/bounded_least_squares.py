@@ -83,7 +83,7 @@ def _face_step(
     lower, upper = bounds
     r = np.where(face, -Ax, np.float32(0))
     d: Vector = np.zeros_like(x)
-    p = r
+    p = r.copy()
     rr = float(r @ r)
     enough, used = ENOUGH * rr, 0
     while rr > enough and used < min(SUBSPACE_STEPS, max_products):
@@ -93,8 +93,8 @@ def _face_step(
         if curvature <= 0:
             break
         step = np.float32(rr / curvature)
-        d = d + step * p
-        r = r - step * Ap
+        d += step * p
+        r -= step * Ap
         outside = (x + d < lower) | (x + d > upper)
         if used >= FIRST_STEPS and outside.any():
             break

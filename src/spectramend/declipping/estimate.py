@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectramend.declipping.bounds import SampleBounds
-from spectramend.declipping.hermite_start import hermite_start
-from spectramend.declipping.map_estimate import Continuation, map_estimate
+from spectramend.declipping.cubic_bridges import hermite_start
 from spectramend.declipping.parseval_frame import ParsevalFrame
-from spectramend.declipping.segments import free_segments
-from spectramend.declipping.sparse_start import GROWTH, sparse_start
+from spectramend.declipping.posterior_mean import wiener_estimate
+from spectramend.declipping.posterior_mode import Continuation, map_estimate
+from spectramend.declipping.segmentation import free_segments
+from spectramend.declipping.sparse_spectra import GROWTH, sparse_start
 from spectramend.declipping.variances import (
     NEIGHBOURHOOD,
     GeometricMeanVariance,
@@ -27,7 +28,6 @@ from spectramend.declipping.variances import (
     SocialVariance,
     VarianceModel,
 )
-from spectramend.declipping.wiener_estimate import wiener_estimate
 
 Status = Literal["done", "nothing to restore", "nothing observed", "not finite"]
 
@@ -154,7 +154,7 @@ def estimate_segment(
     width = bounds.upper - bounds.lower
     quantized = bool(np.isfinite(width).all())
     start = y if quantized else hermite_start(y, bounds)
-    # Single precision, and the residual of `sparse_frames`, need samples up to about 1.
+    # Single precision, and the residual of `sparse_windows`, need samples up to about 1.
     peak = float(np.abs(start).max()) or 1.0
     problem = _Problem(
         (start / peak).astype(np.float32),

@@ -24,8 +24,8 @@ Samples: TypeAlias = NDArray[np.float64]
 Sides: TypeAlias = dict[int, NDArray[np.int64]]  # spans by sign
 
 SPREAD = 1.5  # samples of spread tops for one at an extreme value; engineering choice
-NO_RUNS: NDArray[np.int64] = np.empty((0, 2), np.int64)
 LOW_QUANTILE = 0.05  # share, of the heights of sloping tops, for the tolerance; engineering choice
+NO_RUNS: NDArray[np.int64] = np.empty((0, 2), np.int64)
 
 
 @dataclass(frozen=True)

@@ -30,9 +30,9 @@ from spectramend.restoration.bounded_options import (
     DequantizeKeywords,
     DequantizeOptions,
     Progress,
+    drawn_seed,
 )
 from spectramend.restoration.bounded_parts import restored
-from spectramend.restoration.bounded_recording import drawn_seed
 from spectramend.restoration.headroom import Room, turned_down
 from spectramend.restoration.jobs import Job, jobs_in_common
 from spectramend.restoration.options import OutputOptions

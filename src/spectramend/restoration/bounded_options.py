@@ -13,6 +13,7 @@ from spectramend.core.regions import Region
 from spectramend.declipping import EstimateOptions, quantization_step
 from spectramend.detection import ClippingLevel
 from spectramend.errors import ParameterError
+from spectramend.nmf.solve import RngLike
 from spectramend.restoration.bounded_parts import (
     BoundsRule,
     ClippingRule,
@@ -35,6 +36,7 @@ from spectramend.restoration.levels import (
 Progress = Callable[[str, int, int], None]  # with a description, what is done, and the total
 OFF_GRID = 1e-3  # half steps from the grid; engineering choice: more than the rounding of floats
 MAX_BETWEEN = 0.01  # share of samples off the grid that is no mistake; engineering choice
+SEEDS = 1 << 32  # values of the seed that is drawn; engineering choice
 NOT_NAMED = "left as it is: no region names it"
 METHODS: dict[JobDamage, str] = {
     "clipped": "NMF and neighbourhood variances, within the bounds of clipping",
@@ -112,6 +114,11 @@ class Planned:
             model="bounded_nmf",
             levels=sides(level),
         )
+
+
+def drawn_seed(rng: RngLike) -> int:
+    """Draw the seed of the random numbers of all parts."""
+    return int(np.random.default_rng(rng).integers(SEEDS))
 
 
 def sides(level: ClippingLevel | None) -> tuple[float, ...]:

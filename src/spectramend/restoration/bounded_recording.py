@@ -18,6 +18,7 @@ from spectramend.restoration.bounded_options import (
     DeclipOptions,
     DequantizeKeywords,
     DequantizeOptions,
+    drawn_seed,
 )
 from spectramend.restoration.bounded_parts import restored
 from spectramend.restoration.headroom import (
@@ -33,8 +34,6 @@ from spectramend.restoration.recording import checked_samples
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
-
-SEEDS = 1 << 32  # values of the seed that is drawn; engineering choice
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,11 +197,6 @@ def dequantize(
     True
     """
     return _restored(x, sr, DequantizeOptions(**options, bits=bits), headroom, rng)
-
-
-def drawn_seed(rng: RngLike) -> int:
-    """Draw the seed of the random numbers of all parts."""
-    return int(np.random.default_rng(rng).integers(SEEDS))
 
 
 def _restored(

@@ -14,7 +14,7 @@ import numpy as np
 from spectramend.audio import Patch, PatchedSource
 from spectramend.core.intervals import Span, join
 from spectramend.detection import ClippingLevel, scan_levels
-from spectramend.restoration.bounded_options import METHODS, sides
+from spectramend.restoration.bounded_options import METHODS, drawn_seed, sides
 from spectramend.restoration.bounded_parts import (
     BLOCK,
     FLAT,
@@ -26,8 +26,6 @@ from spectramend.restoration.bounded_parts import (
 )
 from spectramend.restoration.jobs import Channel, DamagedRegion, Job, finished_job
 from spectramend.restoration.levels import NONE_THERE
-
-SEEDS = 1 << 32  # values of the seed that is drawn; engineering choice
 
 
 def repair_clipping(
@@ -49,7 +47,7 @@ def repair_clipping(
         wanted,
         gaps,
         sr,
-        seed=int(rng.integers(SEEDS)),
+        seed=drawn_seed(rng),
     )
     parts = plan(source.read, restorable, source.length)
     groups = [_groups(own, [p for p in parts if p.channel == c]) for c, own in enumerate(clipped)]

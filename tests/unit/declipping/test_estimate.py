@@ -15,8 +15,8 @@ from spectramend.declipping import (
     quantization_bounds,
     quantization_step,
 )
+from spectramend.declipping.cubic_bridges import hermite_start
 from spectramend.declipping.estimate import DEFAULT_OPTIONS
-from spectramend.declipping.hermite_start import hermite_start
 from spectramend.declipping.variances import (
     GeometricMeanVariance,
     NMFVariance,

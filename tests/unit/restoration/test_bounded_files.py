@@ -133,7 +133,7 @@ def test_what_was_coarse_gets_a_finer_coding(
 def test_excerpts_are_the_loudest_on_the_scale_of_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys.modules["spectramend.declipping.segments"], "LENGTH_S", 0.2)
+    monkeypatch.setattr(sys.modules["spectramend.declipping.segmentation"], "LENGTH_S", 0.2)
     source, target = written(tmp_path / "x.wav", LOUD), tmp_path / "y.wav"
     monkeypatch.setattr(bounded_files, "EXCERPT_CONTEXT_S", 0.01)
     done = declip_file(source, target, n_excerpts=2)

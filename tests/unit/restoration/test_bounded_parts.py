@@ -161,16 +161,18 @@ def test_short_recordings_are_restored(n: int) -> None:
 
 
 def test_who_stops_waits_for_no_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[float] = []
+
     def slow(y: Array, bounds: Any, sr: float, *, tick: Callable[[], None], **given: Any) -> Array:
-        for _ in range(1000):
+        calls.append(sr)
+        for _ in range(1000 if len(calls) > 1 else 0):
             tick()
             time.sleep(0.01)
         return y
 
-    parts = plan(read, wanted(), N) * 5
-    done = restored(read, wanted(), parts)
-    next(done)
     monkeypatch.setattr(bounded_parts, "estimate_segment", slow)
+    done = restored(read, wanted(), plan(read, wanted(), N) * 5)
+    next(done)
     started = time.perf_counter()
     done.close()  # type: ignore[attr-defined]
     assert time.perf_counter() - started < 5

@@ -3,7 +3,7 @@
 Kitić, Bertin and Gribonval ("Sparsity and cosparsity for audio declipping: a flexible non-convex
 approach", LVA/ICA 2015), in the form of Záviška, Rajmic, Ozerov and Rencker ("A survey and an
 extensive evaluation of popular audio declipping methods", IEEE JSTSP 15(1), 2021). The sparsity k
-grows by one coefficient in each iteration of `declipping.sparse_frames`, from the clipped samples
+grows by one coefficient in each iteration of `declipping.sparse_windows`, from the clipped samples
 on.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramend.declipping.sparse_frames import sparse_frames
+from spectramend.declipping.sparse_windows import sparse_frames
 from spectramend.experiments._baselines.survey_frame import survey_frame
 
 # As in the survey.

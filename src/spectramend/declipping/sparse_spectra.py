@@ -9,7 +9,7 @@ Kitic, Bertin & Gribonval 2015; the neighbourhood is that of social sparsity, Ko
     x = projection of S^T (Z - U) onto the bounds                                          (1)
     U = U + S x - Z
 
-A-SPADE solves windows one by one (`sparse_frames`); here all share one signal, whose frames agree
+A-SPADE solves windows one by one (`sparse_windows`); here all share one signal, whose frames agree
 at each step. The first is better for dense music, the second for single voices, and the mean of
 both for either.
 """
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
 
 from spectramend.declipping.parseval_frame import ParsevalFrame
-from spectramend.declipping.sparse_frames import sparse_frames
+from spectramend.declipping.sparse_windows import sparse_frames
 
 # Chosen on the development music at 1 and 3 dB input SDR.
 NEIGHBOURS = 3  # frames

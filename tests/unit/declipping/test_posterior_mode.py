@@ -6,11 +6,11 @@ import numpy as np
 from scipy.optimize import lsq_linear
 
 from spectramend.declipping import clipping_bounds
-from spectramend.declipping.map_estimate import Continuation, map_estimate
 from spectramend.declipping.parseval_frame import ParsevalFrame
-from spectramend.declipping.sparse_start import kept_cells, sparse_start
+from spectramend.declipping.posterior_mean import ERROR_FACTOR, wiener_estimate
+from spectramend.declipping.posterior_mode import Continuation, map_estimate
+from spectramend.declipping.sparse_spectra import kept_cells, sparse_start
 from spectramend.declipping.variances import SocialVariance
-from spectramend.declipping.wiener_estimate import ERROR_FACTOR, wiener_estimate
 
 N = 96
 FRAMES = [ParsevalFrame(32, N), ParsevalFrame(16, N)]
