@@ -17,7 +17,7 @@ from spectramend.declipping.estimate import (
     estimate_segment,
     estimate_within,
 )
-from spectramend.declipping.segmentation import Segment, free_segments, segments
+from spectramend.declipping.segmentation import Segment, free_segments, plan_segments
 
 __all__ = [
     "Estimate",
@@ -28,7 +28,7 @@ __all__ = [
     "estimate_segment",
     "estimate_within",
     "free_segments",
+    "plan_segments",
     "quantization_bounds",
     "quantization_step",
-    "segments",
 ]

@@ -28,7 +28,7 @@ class Segment(NamedTuple):
     last: int
 
 
-def segments(free: NDArray[np.int64], n: int, sr: float) -> list[Segment]:
+def plan_segments(free: NDArray[np.int64], n: int, sr: float) -> list[Segment]:
     """Divide the runs of free samples [shape=(runs, 2)] of a channel of `n` samples.
 
     Runs less than a context apart are estimated together, as far as a part is not too long.
@@ -49,4 +49,4 @@ def segments(free: NDArray[np.int64], n: int, sr: float) -> list[Segment]:
 
 def free_segments(free: NDArray[np.bool_], sr: float) -> list[Segment]:
     """Divide the free samples of a channel, given as a mask [shape=(n,)]."""
-    return segments(runs(free), free.size, sr)
+    return plan_segments(runs(free), free.size, sr)

@@ -27,8 +27,8 @@ from spectramend.declipping import (
     Segment,
     clipping_bounds,
     estimate_segment,
+    plan_segments,
     quantization_bounds,
-    segments,
 )
 from spectramend.detection import ClippingLevel
 
@@ -153,7 +153,7 @@ def plan(
     parts = []
     for channel, own in enumerate(found):
         spans = _joined(own)
-        for segment in segments(spans, length, wanted.sr):
+        for segment in plan_segments(spans, length, wanted.sr):
             inside = np.clip(spans, segment.start, segment.stop)
             parts.append(Part(channel, segment, int(np.sum(inside[:, 1] - inside[:, 0]))))
     return sorted(parts, key=lambda part: (part.segment.start, part.channel))
