@@ -259,6 +259,16 @@ def ablation(data: Path) -> str:
     )
 
 
+def declipping_ablation(data: Path) -> str:
+    """Leave out one part of declipping at a time."""
+    return (
+        "The middle second of every third recording of `dev/speech` and `dev/music`: mean gain in "
+        "SDR over the clipped samples in dB, by the SDR of the clipped recording, and seconds for "
+        "a second of sound.\n\n"
+        + run([str(HERE / "declipping_ablation.py"), "--data", str(data / "dev")])
+    )
+
+
 def missing_time(data: Path, name: str, lengths: str) -> str:
     """Run an experiment on gaps or columns."""
     result = experiment(name, data / "dev" / "music")
@@ -355,6 +365,7 @@ SECTIONS: dict[str, Section] = {
         ),
         True,
     ),
+    "Parts of declipping: `benchmarks/declipping_ablation.py`": (declipping_ablation, True),
     "Dequantization: `spectramend experiment dequantization --seconds 1`": (
         partial(bounded, name="dequantization", unit="bits a sample", measure="sdr_db"),
         True,
