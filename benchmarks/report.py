@@ -26,6 +26,7 @@ README = HERE.parent / "README.md"
 REPAIR = HERE.parent / "docs" / "repair.md"
 GAPS = HERE.parent / "docs" / "gaps.md"
 NMF = HERE.parent / "docs" / "nmf.md"
+DECLIPPING_PAGE = HERE.parent / "docs" / "declipping.md"
 PACKAGES = ("spectramend", "numpy", "scipy", "pystoi", "pesq")
 METRICS = ("si_sdr_db", "stoi", "estoi", "pesq_wb")
 BOUNDED_S = 1  # s of the middle of each recording; two would take hours
@@ -261,12 +262,14 @@ def ablation(data: Path) -> str:
 
 def declipping_ablation(data: Path) -> str:
     """Leave out one part of declipping at a time."""
-    return (
+    content = (
         "The middle second of every third recording of `dev/speech` and `dev/music`: mean gain in "
         "SDR over the clipped samples in dB, by the SDR of the clipped recording, and seconds for "
         "a second of sound.\n\n"
         + run([str(HERE / "declipping_ablation.py"), "--data", str(data / "dev")])
     )
+    show(DECLIPPING_PAGE, "parts", content)
+    return content
 
 
 def missing_time(data: Path, name: str, lengths: str) -> str:
@@ -305,7 +308,9 @@ def bounded(data: Path, name: str, unit: str, measure: str, arguments: tuple[str
                     line[key] = sum(row[key] for row in own) / len(own)
             flat.append(line)
         parts.append(f"{kind}:\n\n{table(flat, tuple(flat[0]))}")
-    return "\n".join(parts)
+    content = "\n".join(parts)
+    show(DECLIPPING_PAGE, name, content)
+    return content
 
 
 # Sections by their headings: the function that makes one, and whether it needs recordings. Where it

@@ -29,7 +29,7 @@ from spectramend.declipping.sparse_windows import sparse_frames
 NEIGHBOURS = 3  # frames
 FIRST_KEPT = 60 / 8192  # cells of a frame, for each sample of a window
 LAST_KEPT = 0.5  # of the bins of a frame
-GROWTH = 0.003  # of k in a step, relative; half of it gains 0.3 dB
+GROWTH = 0.003  # of k in a step, relative; half of it gains a little
 LEAST_GROWTH = 0.3 / 8192  # of k in a step, in cells, for each sample of a window
 FRAMES_LEAST_GROWTH = 1 / 8192  # the same of frames that are restored apart
 ENOUGH = 1e-3  # norm of S x - Z over that of the signal: nothing is left to be added
