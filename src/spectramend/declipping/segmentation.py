@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from spectramend.core.intervals import join, runs
+from spectramend.core.intervals import runs
 
 # Engineering choices, in s:
 LENGTH_S = 6.0  # of a part, at most
@@ -35,12 +35,14 @@ def plan_segments(free: NDArray[np.int64], n: int, sr: float) -> list[Segment]:
     """
     context, longest = round(CONTEXT_S * sr), round(LENGTH_S * sr)
     found = []
-    for start, stop in join([(int(a), int(b)) for a, b in free], context):
-        inside = free[(free[:, 0] >= start) & (free[:, 1] <= stop)]
+    for inside in np.split(free, np.flatnonzero(free[1:, 0] - free[:-1, 1] > context) + 1):
+        if not inside.size:
+            continue
+        start, stop = int(inside[0, 0]), int(inside[-1, 1])
         while stop - start > longest:
             # The last run that begins within reach starts the next part, or the run is torn.
-            next_starts = inside[(inside[:, 0] > start) & (inside[:, 0] <= start + longest), 0]
-            cut = int(next_starts[-1]) if next_starts.size else start + longest
+            last = int(np.searchsorted(inside[:, 0], start + longest, side="right")) - 1
+            cut = int(inside[last, 0]) if inside[last, 0] > start else start + longest
             found.append((start, cut))
             start = cut
         found.append((start, stop))

@@ -154,7 +154,9 @@ def plan(
     for channel, own in enumerate(found):
         spans = _joined(own)
         for segment in plan_segments(spans, length, wanted.sr):
-            inside = np.clip(spans, segment.start, segment.stop)
+            first = np.searchsorted(spans[:, 1], segment.start, side="right")
+            last = np.searchsorted(spans[:, 0], segment.stop)
+            inside = np.clip(spans[first:last], segment.start, segment.stop)
             parts.append(Part(channel, segment, int(np.sum(inside[:, 1] - inside[:, 0]))))
     return sorted(parts, key=lambda part: (part.segment.start, part.channel))
 
