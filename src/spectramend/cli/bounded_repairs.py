@@ -57,7 +57,6 @@ class BoundedArguments:
     specs: tuple[str, ...]
     channel: int | None
     consistent: bool
-    fast: bool
     headroom: Headroom
     subtype: str | None
     lossy: bool
@@ -89,7 +88,6 @@ def bounded_options(function: Command) -> Command:
         lossy_option,
         subtype_option,
         headroom_option,
-        click.option("--fast", is_flag=True, help="Take fewer steps: faster and weaker."),
         click.option(
             "--consistent/--no-consistent",
             default=True,
@@ -136,11 +134,13 @@ def bounded_options(function: Command) -> Command:
     help="How near to its level a sample counts as clipped, 1 for full scale. [default: found; 0 "
     "with a level that is given]",
 )
+@click.option("--fast", is_flag=True, help="Take fewer steps: faster and weaker.")
 def declip(
     level: float | None,
     level_low: float | None,
     level_high: float | None,
     tolerance: float | None,
+    fast: bool,
     **given: Any,
 ) -> None:
     """Restore the peaks of a recording that clipping took.
@@ -154,7 +154,8 @@ def declip(
         raise click.UsageError("--level is for both sides: leave out --level-low and --level-high.")
     sides = None if level_low is None and level_high is None else (level_low, level_high)
     levels: Levels | None = level if level is not None else sides
-    _run(BoundedArguments(**given), declip_file, {"levels": levels, "tolerance": tolerance})
+    options = {"levels": levels, "tolerance": tolerance, "fast": fast}
+    _run(BoundedArguments(**given), declip_file, options)
 
 
 @command(cli, "dequantize")
@@ -190,8 +191,7 @@ def _run(
         check_output(output, overwrite=arguments.overwrite)
     if report is not None:
         check_folder(report, overwrite=arguments.overwrite)
-    options |= {"regions": arguments.regions}
-    options |= {"consistent": arguments.consistent, "fast": arguments.fast}
+    options |= {"regions": arguments.regions, "consistent": arguments.consistent}
     with input_file(arguments.source) as recording:
         info = audio.inspect(recording, salvage=arguments.salvage)
         if info.lossy:

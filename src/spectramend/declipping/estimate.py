@@ -2,7 +2,7 @@
 
 The share of clipped samples says little of how hard a recording is clipped: a chord has half of its
 samples clipped at an input SDR where a struck piano has a tenth. What decides is the input SDR
-itself, the ratio of the signal to what clipping took, as the Hermite start estimates it.
+itself, the ratio of the signal to what clipping took, as the starts estimate it.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ class EstimateOptions:
     Attributes
     ----------
     fast : bool
-        Do with fewer steps: weaker, see the table of docs/declipping.md.
+        Do with fewer steps where samples are clipped: weaker, see docs/declipping.md. Quantized
+        ones take little time as it is.
     consistent : bool
         Project the estimate onto the bounds.
     """

@@ -49,7 +49,6 @@ class DequantizeKeywords(TypedDict, total=False):
 
     regions: Region | Sequence[Region] | None
     consistent: bool
-    fast: bool
 
 
 class DeclipKeywords(DequantizeKeywords, total=False):
@@ -57,6 +56,7 @@ class DeclipKeywords(DequantizeKeywords, total=False):
 
     levels: Levels | None
     tolerance: float | None
+    fast: bool
 
 
 class Shape(Protocol):
@@ -116,6 +116,12 @@ class Planned:
         )
 
 
+def _check_flag(name: str, value: object) -> None:
+    """Refuse what is neither True nor False: ParameterError."""
+    if not isinstance(value, bool | np.bool_):
+        raise ParameterError(f"{name}={value!r}: give True or False.")
+
+
 def drawn_seed(rng: RngLike) -> int:
     """Draw the seed of the random numbers of all parts."""
     return int(np.random.default_rng(rng).integers(SEEDS))
@@ -134,12 +140,9 @@ class _BoundedOptions:
 
     regions: Region | Sequence[Region] | None = None
     consistent: bool = True
-    fast: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("consistent", "fast"):
-            if not isinstance(getattr(self, name), bool | np.bool_):
-                raise ParameterError(f"{name}={getattr(self, name)!r}: give True or False.")
+        _check_flag("consistent", self.consistent)
         regions = [self.regions] if isinstance(self.regions, Region) else self.regions
         if regions is not None:
             for region in regions:
@@ -149,7 +152,7 @@ class _BoundedOptions:
 
     @property
     def _estimate(self) -> EstimateOptions:
-        return EstimateOptions(fast=bool(self.fast), consistent=bool(self.consistent))
+        return EstimateOptions(consistent=bool(self.consistent))
 
     def _restorable(
         self, rule: BoundsRule, wanted: list[list[Span]], sr: float, seed: int
@@ -170,6 +173,15 @@ class DeclipOptions(_BoundedOptions):
 
     levels: Levels | None = None
     tolerance: float | None = None
+    fast: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_flag("fast", self.fast)
+
+    @property
+    def _estimate(self) -> EstimateOptions:
+        return replace(super()._estimate, fast=bool(self.fast))
 
     def plan(self, source: Shape, sr: float, seed: int, progress: Progress) -> Planned:
         """Find levels, clipped samples and parts; ParameterError if what is given does not fit."""

@@ -166,8 +166,7 @@ def dequantize(
         Source of random starts.
     **options : DequantizeKeywords
         ``regions``: what is restored, without bands; all of the recording if None.
-        ``consistent``: whether restored samples are within half a step. ``fast``: fewer steps, and
-        weaker.
+        ``consistent``: whether restored samples are within half a step.
 
     Returns
     -------

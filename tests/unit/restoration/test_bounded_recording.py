@@ -147,6 +147,8 @@ def test_what_does_not_fit_is_refused() -> None:
             dequantize(Y, SR, bits)  # type: ignore[arg-type]
     with pytest.raises(TypeError):
         declip(Y, SR, method="ar")  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="fast"):
+        dequantize(Y, SR, 8, fast=True)  # type: ignore[call-arg]
     with pytest.raises(ParameterError, match="sample rate"):
         declip(Y, 0)
 

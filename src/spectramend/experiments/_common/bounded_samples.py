@@ -128,7 +128,7 @@ def run_bounded(
 def spectramend_within(
     y: NDArray[Any], lower: NDArray[Any], upper: NDArray[Any], sr: int, *, fast: bool = False
 ) -> NDArray[Any]:
-    """Restore samples as `spectramend.declip` and `spectramend.dequantize` do, from seed 0."""
+    """Restore samples by the solver of `spectramend.declip` and `spectramend.dequantize`."""
     rng, options = np.random.default_rng(0), EstimateOptions(fast=fast)
     return estimate_within(y, SampleBounds(lower, upper), sr, options=options, rng=rng).samples
 
